@@ -1,0 +1,30 @@
+const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
+const SEGMENT = /^[a-zA-Z0-9._-]+$/;
+const MAX_BYTES = 2048;
+
+/** True for a lower-case trust domain name (SPIFFE-ID section 2.1: letters, digits, `.`, `-`, `_`; at most 255 bytes). */
+export function isTrustDomain(text: string): boolean {
+  return TRUST_DOMAIN.test(text);
+}
+
+/** True for one path segment: legal characters, not empty, not `.` or `..` (SPIFFE-ID section 2.2). */
+export function isPathSegment(text: string): boolean {
+  return SEGMENT.test(text) && text !== '.' && text !== '..';
+}
+
+/**
+ * The SPIFFE ID of a trust domain and path segments, or undefined when a part has an illegal character: such a name is
+ * refused, never escaped (SPIFFE-ID sections 2.1 to 2.3).
+ */
+export function spiffeId(trustDomain: string, segments: readonly string[]): string | undefined {
+  if (!isTrustDomain(trustDomain) || segments.length === 0 || !segments.every(isPathSegment)) return undefined;
+  const id = `spiffe://${trustDomain}/${segments.join('/')}`;
+  return id.length <= MAX_BYTES ? id : undefined;
+}
+
+/** The parts of a SPIFFE ID with a path, or undefined when the text is not one. */
+export function parseSpiffeId(text: string): { trustDomain: string; segments: readonly string[] } | undefined {
+  if (!text.startsWith('spiffe://')) return undefined;
+  const [trustDomain = '', ...segments] = text.slice('spiffe://'.length).split('/');
+  return spiffeId(trustDomain, segments) === text ? { trustDomain, segments } : undefined;
+}

@@ -1,0 +1,12 @@
+import type { TrustedIssuers } from '../resources/issuers.ts';
+import type { CompiledGuardrail } from './guardrails.ts';
+import type { MappingIndex } from './mapping-index.ts';
+
+/** All resources of one revision, parsed, compiled and indexed; immutable. A request sees exactly one. */
+export interface Snapshot {
+  /** `r-` and 16 hex digits of a hash over all documents: equal on every replica that loaded the same resources. */
+  readonly revision: string;
+  readonly issuers: TrustedIssuers;
+  readonly mappings: MappingIndex;
+  readonly guardrails: readonly CompiledGuardrail[];
+}

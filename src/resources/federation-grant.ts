@@ -1,0 +1,9 @@
+import { z } from 'zod';
+
+/** `spec` of a FederationGrant: which authors may map to which targets. Loads, not built yet, and may still change. */
+export const federationGrantSpec = z.strictObject({
+  from: z.looseObject({}),
+  to: z.looseObject({}),
+  maxTtl: z.string().optional(),
+});
+export type FederationGrantSpec = z.infer<typeof federationGrantSpec>;

@@ -1,0 +1,50 @@
+import type { JsonObject } from '../core/json.ts';
+
+/** Where the public keys of an issuer come from. Paths are absolute; files are read at each fetch, so a change counts at once. */
+export type KeySource =
+  | {
+      readonly kind: 'discovery';
+      /** Address of the discovery document; from the issuer when the resource names none. */
+      readonly url: string;
+      /** Overrides the document's `jwks_uri`. */
+      readonly jwksUri?: string;
+      readonly caFile?: string;
+      readonly bearerTokenFile?: string;
+    }
+  | { readonly kind: 'jwks'; readonly url: string; readonly caFile?: string }
+  | { readonly kind: 'static'; readonly jwksFile?: string; readonly jwks?: JsonObject };
+
+/** What kind of tokens an issuer writes, and what is asked of them beyond signature, audience and time. */
+export type IssuerProfile =
+  | { readonly kind: 'kubernetes'; readonly cluster: string; readonly spiffePath: string }
+  | {
+      readonly kind: 'oidc';
+      /** Claim name to the exact value it must have. */
+      readonly requireClaims: Readonly<Record<string, string>>;
+      readonly spiffePath?: string;
+    };
+
+/** One TrustedIssuer, compiled. */
+export interface TrustedIssuer {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Exact `iss`. */
+  readonly issuer: string;
+  readonly previousIssuers: readonly { readonly issuer: string /** Milliseconds. */; readonly notAfter: number }[];
+  readonly audiences: readonly string[];
+  readonly allowExtraAudiences: boolean;
+  readonly algorithms: readonly string[];
+  readonly maxTokenLifetimeSeconds: number;
+  readonly clockSkewSeconds: number;
+  readonly keys: KeySource;
+  readonly profile: IssuerProfile;
+}
+
+/** The issuers' part of a Snapshot. An issuer that uses what is not built is not in it, so its tokens are refused. */
+export interface TrustedIssuers {
+  readonly byName: ReadonlyMap<string, TrustedIssuer>;
+  /** By exact `iss`, current and previous; issuers may share one. */
+  readonly byIss: ReadonlyMap<string, readonly TrustedIssuer[]>;
+  /** Carnet's own trust domain, from which SPIFFE IDs are made. */
+  readonly trustDomain: string;
+}

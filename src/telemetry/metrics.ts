@@ -1,0 +1,76 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Every metric that Carnet has, named once. Labels never hold a subject, an audience or any text from a request. */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    exchanges: new Counter({
+      name: 'carnet_exchanges_total',
+      help: 'Exchange requests by outcome, door and error (the key of docs/errors.md, empty on success).',
+      labelNames: ['door', 'outcome', 'error'],
+      registers,
+    }),
+    exchangeSeconds: new Histogram({
+      name: 'carnet_exchange_duration_seconds',
+      help: 'Time from parsed request to answer, by door and outcome.',
+      labelNames: ['door', 'outcome'],
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    keyFetches: new Counter({
+      name: 'carnet_issuer_key_fetches_total',
+      help: 'Fetches of issuers\u2019 keys by TrustedIssuer and outcome (ok, failed).',
+      labelNames: ['issuer', 'outcome'],
+      registers,
+    }),
+    keyAgeSeconds: new Gauge({
+      name: 'carnet_issuer_keys_fetched_timestamp_seconds',
+      help: 'When the keys of a TrustedIssuer were last fetched with success, Unix time.',
+      labelNames: ['issuer'],
+      registers,
+    }),
+    outbound: new Counter({
+      name: 'carnet_outbound_requests_total',
+      help: 'Requests out of Carnet by purpose and outcome (answer, blocked, timeout, too_large, redirect, unreachable, overloaded).',
+      labelNames: ['purpose', 'outcome'],
+      registers,
+    }),
+    auditRecords: new Counter({
+      name: 'carnet_audit_records_total',
+      help: 'Audit records made durable, by type.',
+      labelNames: ['type'],
+      registers,
+    }),
+    auditCommitSeconds: new Histogram({
+      name: 'carnet_audit_commit_duration_seconds',
+      help: 'Time of one group commit: write and fsync.',
+      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5],
+      registers,
+    }),
+    auditDropped: new Counter({
+      name: 'carnet_audit_refusals_dropped_total',
+      help: 'Refusal records left out because their bounded share was full; they are in the next summary.',
+      registers,
+    }),
+    resources: new Gauge({
+      name: 'carnet_resources',
+      help: 'Resources in the current snapshot by kind and state (active, inactive, quarantined).',
+      labelNames: ['kind', 'state'],
+      registers,
+    }),
+    resourceFaults: new Gauge({
+      name: 'carnet_resource_faults',
+      help: 'Faults found at the last reading of the resources.',
+      registers,
+    }),
+    reloads: new Counter({
+      name: 'carnet_resource_reloads_total',
+      help: 'Readings of the resources by outcome (changed, unchanged, failed).',
+      labelNames: ['outcome'],
+      registers,
+    }),
+  };
+}
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './test/support/closing-line.ts';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 20_000,
+    reporters: ['default', new ClosingLine()],
+    coverage: { provider: 'v8', include: ['src/**'] },
+  },
+});
