@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
-  cryptoProvider,
   KeyUsageFlags,
   KeyUsagesExtension,
   PemConverter,
@@ -22,7 +21,6 @@ export interface TestCertificate {
 
 /** A private certificate authority and one server certificate for loopback, made for one test run. */
 export async function loopbackCertificate(commonName: string, names: readonly string[] = []): Promise<TestCertificate> {
-  cryptoProvider.set(webcrypto as Parameters<typeof cryptoProvider.set>[0]);
   const caKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const notBefore = new Date(Date.now() - 3_600_000);
