@@ -1,6 +1,10 @@
+import { appendFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Prints `N passed, N failed, N skipped` as the very last line, so that a script can read the outcome of a run. */
+/**
+ * Says `N passed, N failed, N skipped` at the very end, so that a script can read the outcome of a run: on standard
+ * output, or in the file that CARNET_CLOSING_LINE names, where scripts/test.sh adds its gates to it.
+ */
 export class ClosingLine implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: readonly unknown[]): void {
     let passed = 0;
@@ -15,6 +19,9 @@ export class ClosingLine implements Reporter {
         else skipped += 1;
       }
     }
-    process.on('exit', () => process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`));
+    const line = `${passed} passed, ${failed} failed, ${skipped} skipped\n`;
+    const file = process.env['CARNET_CLOSING_LINE'];
+    if (file) appendFileSync(file, line);
+    else process.on('exit', () => process.stdout.write(line));
   }
 }
