@@ -1,0 +1,148 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
+import type { Clock } from '../core/clock.ts';
+import type { JsonValue } from '../core/json.ts';
+import { ChangeWatch } from './change-watch.ts';
+import { type DocumentStore, type StoredDocument, VersionConflict } from './document-store.ts';
+import { nodeSqliteDialect } from './sqlite-dialect.ts';
+import { migrate } from './sqlite-migrations.ts';
+import { sqliteFault } from './store-fault.ts';
+
+interface Tables {
+  documents: { collection: string; name: string; version: number; value: string; written_at: number };
+  changes: { collection: string; counter: number };
+}
+
+interface SqliteStoreOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** How often the writes of other processes are looked for. Default 1 s. */
+  readonly watchIntervalMs?: number;
+  /** How long a statement waits for another process that writes. Default 5 s. The wait blocks this process. */
+  readonly busyTimeoutMs?: number;
+}
+
+/**
+ * Opens the SQLite file, creating it (0600) and its folder (0700) where missing, and brings its schema up to date.
+ * Throws StoreFault, which names `store.sqlite.path` and the mend.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<DocumentStore> {
+  const fault = (cause: unknown) => sqliteFault(options.path, cause);
+  let database: DatabaseSync | undefined;
+  try {
+    createFile(options.path);
+    database = new DatabaseSync(options.path, { timeout: options.busyTimeoutMs ?? 5000 });
+    setDurability(database);
+    const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database, fault) });
+    await migrate(database, db);
+    return new SqliteDocumentStore(db, options);
+  } catch (cause) {
+    if (database?.isOpen) database.close();
+    throw fault(cause);
+  }
+}
+
+/** SQLite would create the file readable by everybody; its -wal and -shm files take over this one's mode. */
+function createFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+}
+
+function setDurability(database: DatabaseSync): void {
+  const mode = database.prepare('pragma journal_mode = wal').get()?.['journal_mode'];
+  if (mode !== 'wal') throw new Error('its file system has no shared memory for the write-ahead log; use a local disk');
+  // FULL: a write is on disk before `put` resolves; WAL's default would lose the last ones in a power cut.
+  database.exec('pragma synchronous = full');
+}
+
+class SqliteDocumentStore implements DocumentStore {
+  readonly #db: Kysely<Tables>;
+  readonly #clock: Clock;
+  readonly #watch: ChangeWatch;
+
+  constructor(db: Kysely<Tables>, { clock, watchIntervalMs = 1000 }: SqliteStoreOptions) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#watch = new ChangeWatch(() => this.#counters(), watchIntervalMs);
+  }
+
+  async get(collection: string, name: string): Promise<StoredDocument | undefined> {
+    const row = await this.#db
+      .selectFrom('documents')
+      .select(['name', 'version', 'value'])
+      .where('collection', '=', text(collection))
+      .where('name', '=', text(name))
+      .executeTakeFirst();
+    return row && fromRow(collection, row);
+  }
+
+  async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
+    const written = { value: JSON.stringify(value), written_at: this.#clock.now() };
+    const key = { collection: text(collection), name: text(name) };
+    const row = await (ifVersion === 0 ? this.#insert(key, written) : this.#update(key, written, ifVersion));
+    if (row === undefined) throw new VersionConflict(`${collection}/${name} is not at version ${ifVersion}`);
+    await this.#watch.look();
+    return row.version;
+  }
+
+  async list(collection: string): Promise<readonly StoredDocument[]> {
+    const rows = await this.#db
+      .selectFrom('documents')
+      .select(['name', 'version', 'value'])
+      .where('collection', '=', text(collection))
+      .orderBy('name')
+      .execute();
+    return rows.map((row) => fromRow(collection, row));
+  }
+
+  watch(collection: string, onChange: () => void): () => void {
+    return this.#watch.add(text(collection), onChange);
+  }
+
+  async close(): Promise<void> {
+    this.#watch.stop();
+    await this.#db.destroy();
+  }
+
+  #insert(key: { collection: string; name: string }, written: { value: string; written_at: number }) {
+    return this.#db
+      .insertInto('documents')
+      .values({ ...key, ...written, version: 1 })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('version')
+      .executeTakeFirst();
+  }
+
+  #update(
+    key: { collection: string; name: string },
+    written: { value: string; written_at: number },
+    ifVersion: number,
+  ) {
+    return this.#db
+      .updateTable('documents')
+      .set({ ...written, version: ifVersion + 1 })
+      .where('collection', '=', key.collection)
+      .where('name', '=', key.name)
+      .where('version', '=', ifVersion)
+      .returning('version')
+      .executeTakeFirst();
+  }
+
+  async #counters(): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#db.selectFrom('changes').select(['collection', 'counter']).execute();
+    return new Map(rows.map((row) => [row.collection, row.counter]));
+  }
+}
+
+/** The one place where a row becomes a document: the value's column is JSON text in every database. */
+function fromRow(collection: string, row: { name: string; version: number; value: string }): StoredDocument {
+  return { collection, name: row.name, version: row.version, value: JSON.parse(row.value) };
+}
+
+/** A lone surrogate or a NUL does not survive in every database: two names could become one. */
+function text(name: string): string {
+  if (name.isWellFormed() && !name.includes('\0')) return name;
+  throw new RangeError('a document or collection name holds a NUL or a lone surrogate');
+}

@@ -1,0 +1,247 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type DocumentStore, VersionConflict } from '../../src/store/document-store.ts';
+
+interface Subject {
+  /** Opens one more store over the same data. */
+  open(): Promise<DocumentStore>;
+  dispose(): Promise<void>;
+}
+
+const HOSTILE = [
+  '__proto__',
+  'constructor',
+  'toString',
+  '',
+  ' ',
+  '%',
+  '_',
+  "'; drop table documents; --",
+  '"',
+  '../../etc/passwd',
+  'a/b',
+  'a',
+  'A',
+  'ä',
+  'a\u0308',
+  '\u202e',
+  '\ufeff',
+  '\u{1f600}',
+  '\uffff',
+  'line\nbreak',
+  'x'.repeat(4096),
+];
+
+/** What every DocumentStore keeps, whatever database is behind it. */
+export function documentStoreContract(name: string, subject: () => Promise<Subject>): void {
+  describe(`DocumentStore contract: ${name}`, () => {
+    let under: Subject;
+    let store: DocumentStore;
+    const opened: DocumentStore[] = [];
+    const open = async () => {
+      const another = await under.open();
+      opened.push(another);
+      return another;
+    };
+
+    beforeEach(async () => {
+      under = await subject();
+      store = await open();
+    });
+    afterEach(async () => {
+      for (const one of opened.splice(0)) await one.close();
+      await under.dispose();
+    });
+
+    test('gives a new document version 1 and each later one the next number', async () => {
+      expect(await store.put('mappings', 'deploy', { a: 1 }, 0)).toBe(1);
+      expect(await store.put('mappings', 'deploy', { a: 2 }, 1)).toBe(2);
+      expect(await store.put('mappings', 'deploy', { a: 3 }, 2)).toBe(3);
+      expect(await store.get('mappings', 'deploy')).toEqual({
+        collection: 'mappings',
+        name: 'deploy',
+        version: 3,
+        value: { a: 3 },
+      });
+    });
+
+    test('knows nothing of a document that was never written', async () => {
+      await store.put('mappings', 'deploy', 1, 0);
+      expect(await store.get('mappings', 'deplo')).toBeUndefined();
+      expect(await store.get('issuers', 'deploy')).toBeUndefined();
+      expect(await store.list('issuers')).toEqual([]);
+    });
+
+    test('refuses to create what exists and leaves it as it was', async () => {
+      await store.put('mappings', 'deploy', 'first', 0);
+      await expect(store.put('mappings', 'deploy', 'second', 0)).rejects.toThrow(VersionConflict);
+      expect(await store.get('mappings', 'deploy')).toMatchObject({ version: 1, value: 'first' });
+    });
+
+    test('refuses a write over any version but the present one', async () => {
+      await store.put('mappings', 'deploy', 'a', 0);
+      await store.put('mappings', 'deploy', 'b', 1);
+      for (const stale of [0, 1, 3, -1, 1.5])
+        await expect(store.put('mappings', 'deploy', 'c', stale)).rejects.toThrow(VersionConflict);
+      await expect(store.put('mappings', 'absent', 'c', 1)).rejects.toThrow(VersionConflict);
+      expect(await store.get('mappings', 'deploy')).toMatchObject({ version: 2, value: 'b' });
+      expect(await store.get('mappings', 'absent')).toBeUndefined();
+    });
+
+    test.each([0, 1])('lets exactly one of 50 concurrent writers over version %i win', async (ifVersion) => {
+      if (ifVersion === 1) await store.put('mappings', 'deploy', 'base', 0);
+      const stores = [store, await open(), await open()];
+      const puts = Array.from({ length: 50 }, async (_, writer) => {
+        await stores[writer % 3]?.put('mappings', 'deploy', { writer }, ifVersion);
+        return writer;
+      });
+      const outcomes = await Promise.allSettled(puts);
+      const won = outcomes.filter((outcome) => outcome.status === 'fulfilled').map((outcome) => outcome.value);
+      const lost = outcomes.filter((outcome) => outcome.status === 'rejected').map((outcome) => outcome.reason);
+      expect(won).toHaveLength(1);
+      expect(lost.every((reason) => reason instanceof VersionConflict)).toBe(true);
+      expect(await store.get('mappings', 'deploy')).toMatchObject({
+        version: ifVersion + 1,
+        value: { writer: won[0] },
+      });
+    });
+
+    test('loses no increment of 50 that each read, add one and retry on conflict', async () => {
+      const stores = [store, await open()];
+      const increment = async (on: DocumentStore): Promise<void> => {
+        const found = await on.get('counters', 'c');
+        try {
+          await on.put('counters', 'c', Number(found?.value ?? 0) + 1, found?.version ?? 0);
+        } catch (error) {
+          if (error instanceof VersionConflict) return increment(on);
+          throw error;
+        }
+      };
+      await Promise.all(Array.from({ length: 50 }, (_, n) => increment(stores[n % 2] ?? store)));
+      expect(await store.get('counters', 'c')).toMatchObject({ version: 50, value: 50 });
+    });
+
+    test('keeps documents apart whose names are hostile, and lists them by code point', async () => {
+      for (const hostile of HOSTILE) await store.put('names', hostile, { hostile }, 0);
+      for (const hostile of HOSTILE)
+        expect(await store.get('names', hostile)).toEqual({
+          collection: 'names',
+          name: hostile,
+          version: 1,
+          value: { hostile },
+        });
+      const byCodePoint = HOSTILE.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      expect((await store.list('names')).map((document) => document.name)).toEqual(byCodePoint);
+    });
+
+    test('keeps collections apart whose names are hostile', async () => {
+      for (const hostile of HOSTILE) await store.put(hostile, 'n', hostile, 0);
+      for (const hostile of HOSTILE)
+        expect(await store.list(hostile)).toEqual([{ collection: hostile, name: 'n', version: 1, value: hostile }]);
+    });
+
+    test.each(['a\0b', '\ud800', 'x\udfff'])('refuses the name %j, which a database would change', async (name) => {
+      await expect(store.put('names', name, 1, 0)).rejects.toThrow(RangeError);
+      await expect(store.put(name, 'n', 1, 0)).rejects.toThrow(RangeError);
+      await expect(store.get('names', name)).rejects.toThrow(RangeError);
+      expect(await store.list('names')).toEqual([]);
+    });
+
+    test('gives back every JSON value as it was', async () => {
+      const values = [
+        null,
+        false,
+        0,
+        -1.5,
+        Number.MAX_SAFE_INTEGER,
+        '',
+        '\0\ud800"\\\u2028',
+        [],
+        [[[]]],
+        {},
+        JSON.parse('{"__proto__":{"admin":true},"constructor":1,"":""}'),
+        { nested: { list: [1, { deep: null }] } },
+      ];
+      for (const [n, value] of values.entries()) {
+        await store.put('values', `v${n}`, value, 0);
+        const found = await (await open()).get('values', `v${n}`);
+        expect(JSON.stringify(found?.value)).toBe(JSON.stringify(value));
+      }
+    });
+
+    test('keeps a value of 4 MiB', async () => {
+      const big = { text: 'é'.repeat(2 * 1024 * 1024) };
+      await store.put('values', 'big', big, 0);
+      expect((await store.get('values', 'big'))?.value).toEqual(big);
+    });
+
+    test('lets nobody change a stored document through the value that was written or read', async () => {
+      const value = { list: [1] };
+      await store.put('values', 'v', value, 0);
+      value.list.push(2);
+      const read = (await store.get('values', 'v'))?.value as { list: number[] };
+      read.list.push(3);
+      expect((await store.get('values', 'v'))?.value).toEqual({ list: [1] });
+    });
+
+    test('shows another store on the same data what was written', async () => {
+      await store.put('mappings', 'deploy', 'a', 0);
+      const other = await open();
+      expect(await other.get('mappings', 'deploy')).toMatchObject({ version: 1, value: 'a' });
+      await other.put('mappings', 'deploy', 'b', 1);
+      expect(await store.get('mappings', 'deploy')).toMatchObject({ version: 2, value: 'b' });
+    });
+
+    test('calls a listener back after own writes to its collection and no other', async () => {
+      const calls: string[] = [];
+      store.watch('mappings', () => calls.push('mappings'));
+      store.watch('issuers', () => calls.push('issuers'));
+      await store.put('mappings', 'a', 1, 0);
+      await settled();
+      expect(calls).toEqual(['mappings']);
+      await store.put('mappings', 'a', 2, 1);
+      await settled();
+      expect(calls).toEqual(['mappings', 'mappings']);
+    });
+
+    test('does not call back for a write that was refused, nor for one before the listener came', async () => {
+      await store.put('mappings', 'a', 1, 0);
+      let calls = 0;
+      store.watch('mappings', () => calls++);
+      await expect(store.put('mappings', 'a', 1, 0)).rejects.toThrow(VersionConflict);
+      await store.put('other', 'a', 1, 0);
+      await settled();
+      expect(calls).toBe(0);
+    });
+
+    test('misses no write that is made right after the listener came', async () => {
+      const called = Promise.withResolvers<void>();
+      store.watch('mappings', called.resolve);
+      void store.put('mappings', 'a', 1, 0);
+      await called.promise;
+    });
+
+    test('calls a listener back after the write of another store', async () => {
+      const called = Promise.withResolvers<void>();
+      const other = await open();
+      store.watch('mappings', called.resolve);
+      await other.put('mappings', 'a', 1, 0);
+      await called.promise;
+      expect(await store.get('mappings', 'a')).toMatchObject({ value: 1 });
+    });
+
+    test('calls nobody back who has stopped, and the others still', async () => {
+      let stopped = 0;
+      let kept = 0;
+      const stop = store.watch('mappings', () => stopped++);
+      store.watch('mappings', () => kept++);
+      stop();
+      stop();
+      await store.put('mappings', 'a', 1, 0);
+      await settled();
+      expect([stopped, kept]).toEqual([0, 1]);
+    });
+  });
+}
+
+/** All microtasks and timers that are due have run. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 0));

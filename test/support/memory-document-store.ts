@@ -1,0 +1,68 @@
+import type { JsonValue } from '../../src/core/json.ts';
+import { type DocumentStore, type StoredDocument, VersionConflict } from '../../src/store/document-store.ts';
+
+interface Row {
+  readonly version: number;
+  readonly text: string;
+}
+/** What several stores over the same data share. */
+export interface MemoryDocuments {
+  readonly collections: Map<string, Map<string, Row>>;
+  readonly listeners: Set<{ readonly collection: string; readonly onChange: () => void }>;
+}
+export const memoryDocuments = (): MemoryDocuments => ({ collections: new Map(), listeners: new Set() });
+
+/** A DocumentStore that forgets; it keeps the same contract as the real ones (test/store/contract.ts). */
+export class MemoryDocumentStore implements DocumentStore {
+  readonly #shared: MemoryDocuments;
+  readonly #own = new Set<() => void>();
+
+  constructor(shared: MemoryDocuments = memoryDocuments()) {
+    this.#shared = shared;
+  }
+
+  async get(collection: string, name: string): Promise<StoredDocument | undefined> {
+    const key = legal(name);
+    const row = this.#shared.collections.get(legal(collection))?.get(key);
+    return row && { collection, name, version: row.version, value: JSON.parse(row.text) };
+  }
+
+  async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
+    const key = legal(name);
+    const documents = this.#shared.collections.get(legal(collection)) ?? new Map<string, Row>();
+    const present = documents.get(key)?.version ?? 0;
+    if (present !== ifVersion) throw new VersionConflict(`${collection}/${name} is not at version ${ifVersion}`);
+    documents.set(key, { version: present + 1, text: JSON.stringify(value) });
+    this.#shared.collections.set(collection, documents);
+    for (const listener of this.#shared.listeners)
+      if (listener.collection === collection) queueMicrotask(listener.onChange);
+    return present + 1;
+  }
+
+  async list(collection: string): Promise<readonly StoredDocument[]> {
+    const rows = [...(this.#shared.collections.get(legal(collection)) ?? [])];
+    return rows
+      .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      .map(([name, row]) => ({ collection, name, version: row.version, value: JSON.parse(row.text) }));
+  }
+
+  watch(collection: string, onChange: () => void): () => void {
+    const listener = { collection: legal(collection), onChange };
+    this.#shared.listeners.add(listener);
+    const stop = () => {
+      this.#shared.listeners.delete(listener);
+      this.#own.delete(stop);
+    };
+    this.#own.add(stop);
+    return stop;
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#own) stop();
+  }
+}
+
+function legal(name: string): string {
+  if (name.isWellFormed() && !name.includes('\0')) return name;
+  throw new RangeError('a document or collection name holds a NUL or a lone surrogate');
+}
