@@ -43,7 +43,7 @@ export type ValidDocument = {
 export interface FaultyDocument extends DocumentBase {
   readonly kind: Kind;
   readonly valid: false;
-  /** What parsed: policy keeps subject and addresses in the index from it (quarantine), nothing else is trusted. */
+  /** `spec` as far as it parsed: policy keeps subject and addresses in the index from it (quarantine), nothing else is trusted. */
   readonly raw: unknown;
 }
 

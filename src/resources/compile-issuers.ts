@@ -1,0 +1,217 @@
+import { resolve } from 'node:path';
+import type { JsonObject } from '../core/json.ts';
+import type { DocumentOf, Fault } from './document.ts';
+import { durationSeconds } from './duration.ts';
+import { fieldName } from './field-name.ts';
+import type { IssuerProfile, KeySource, TrustedIssuer, TrustedIssuers } from './issuers.ts';
+import { DEFAULT_KUBERNETES_PATH, mayProduceSamePath } from './spiffe-path.ts';
+
+type IssuerDocument = DocumentOf<'TrustedIssuer'>;
+interface Compiled {
+  readonly document: IssuerDocument;
+  readonly issuer: TrustedIssuer;
+}
+
+export interface IssuerContext {
+  readonly trustDomain: string;
+  /** Carnet's own issuers: a TrustedIssuer equal to one would let Carnet's tokens come back as subjects. */
+  readonly ownIssuers: readonly string[];
+}
+
+export interface CompiledIssuers {
+  /** Those that are whole and use only what is built. */
+  readonly issuers: TrustedIssuers;
+  /** Those that name a feature which is not built: not in `issuers`, so their tokens are refused. */
+  readonly inactive: readonly { readonly name: string; readonly feature: string }[];
+  /** An issuer with an error here is not in `issuers`; a warning changes nothing. */
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * Compiles TrustedIssuers, of which each name is there once. When two could give two clusters the same SPIFFE ID, the
+ * one later in `documents` is the fault, so callers pass them in the order in which they were first seen.
+ */
+export function compileIssuers(documents: readonly IssuerDocument[], context: IssuerContext): CompiledIssuers {
+  const inactive = documents.flatMap((document) => {
+    const feature = unbuiltFeature(document.spec);
+    return feature === undefined ? [] : [{ name: document.name, feature }];
+  });
+  const unbuilt = new Set(inactive.map(({ name }) => name));
+  const faults: Fault[] = [];
+  const compiled: Compiled[] = [];
+  for (const document of documents) {
+    const own = ownIssuerFault(document, context.ownIssuers);
+    if (own !== undefined) faults.push(own);
+    else if (!unbuilt.has(document.name)) compiled.push({ document, issuer: compileIssuer(document) });
+  }
+  const clashes = pathClashes(compiled);
+  const clashing = new Set(clashes.map((clash) => clash.name));
+  const whole = compiled.filter(({ document }) => !clashing.has(document.name));
+  return {
+    issuers: indexIssuers(whole, context.trustDomain),
+    inactive,
+    faults: [...faults, ...clashes, ...twinWarnings(whole)],
+  };
+}
+
+/** Origins that keys of this issuer are fetched from; empty for static keys. */
+export function originsOf(issuer: TrustedIssuer): string[] {
+  const { keys } = issuer;
+  if (keys.kind === 'static') return [];
+  const addresses = keys.kind === 'discovery' ? [keys.url, keys.jwksUri] : [keys.url];
+  const origins = addresses.flatMap((address) => (address === undefined ? [] : [new URL(address).origin]));
+  return [...new Set(origins)];
+}
+
+function unbuiltFeature(spec: IssuerDocument['spec']): string | undefined {
+  if (spec.spiffe !== undefined) return 'spiffe';
+  if (spec.keys?.push !== undefined) return 'keys.push';
+  const review = spec.kubernetes?.tokenReview?.mode ?? 'never';
+  return review === 'never' ? undefined : `kubernetes.tokenReview.mode: ${review}`;
+}
+
+function compileIssuer(document: IssuerDocument): TrustedIssuer {
+  const { spec } = document;
+  return {
+    name: document.name,
+    labels: document.labels,
+    issuer: spec.issuer,
+    previousIssuers: (spec.previousIssuers ?? []).map(({ issuer, notAfter }) => ({
+      issuer,
+      notAfter: Date.parse(notAfter),
+    })),
+    audiences: spec.audiences,
+    allowExtraAudiences: spec.allowExtraAudiences,
+    algorithms: spec.algorithms,
+    maxTokenLifetimeSeconds: durationSeconds(spec.maxTokenLifetime),
+    clockSkewSeconds: durationSeconds(spec.clockSkew),
+    keys: keySource(document),
+    profile: profile(document),
+  };
+}
+
+function keySource({ spec, source }: IssuerDocument): KeySource {
+  const file = (path: string) => (source.baseDirectory === undefined ? path : resolve(source.baseDirectory, path));
+  const { discovery, jwks, static: fixed } = spec.keys ?? {};
+  if (discovery !== undefined) {
+    return {
+      kind: 'discovery',
+      url: discovery.url ?? `${spec.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      ...(discovery.jwksUri !== undefined && { jwksUri: discovery.jwksUri }),
+      ...(discovery.caFile !== undefined && { caFile: file(discovery.caFile) }),
+      ...(discovery.bearerTokenFile !== undefined && { bearerTokenFile: file(discovery.bearerTokenFile) }),
+    };
+  }
+  if (jwks !== undefined) {
+    return { kind: 'jwks', url: jwks.url, ...(jwks.caFile !== undefined && { caFile: file(jwks.caFile) }) };
+  }
+  return {
+    kind: 'static',
+    ...(fixed?.jwksFile !== undefined && { jwksFile: file(fixed.jwksFile) }),
+    ...(fixed?.jwks !== undefined && { jwks: fixed.jwks as JsonObject }),
+  };
+}
+
+function profile({ name, spec }: IssuerDocument): IssuerProfile {
+  if (spec.oidc !== undefined) {
+    return {
+      kind: 'oidc',
+      requireClaims: spec.oidc.requireClaims ?? {},
+      ...(spec.oidc.spiffePath !== undefined && { spiffePath: spec.oidc.spiffePath }),
+    };
+  }
+  const cluster = spec.kubernetes?.cluster ?? name;
+  const template = spec.kubernetes?.spiffePath ?? DEFAULT_KUBERNETES_PATH;
+  return { kind: 'kubernetes', cluster, spiffePath: template.replaceAll('{cluster}', cluster) };
+}
+
+function indexIssuers(compiled: readonly Compiled[], trustDomain: string): TrustedIssuers {
+  const byIss = new Map<string, TrustedIssuer[]>();
+  for (const { issuer } of compiled) {
+    for (const iss of issuersOf(issuer)) byIss.set(iss, [...(byIss.get(iss) ?? []), issuer]);
+  }
+  return { byName: new Map(compiled.map(({ issuer }) => [issuer.name, issuer])), byIss, trustDomain };
+}
+
+function issuersOf(issuer: TrustedIssuer): readonly string[] {
+  return [issuer.issuer, ...issuer.previousIssuers.map((previous) => previous.issuer)];
+}
+
+function ownIssuerFault(document: IssuerDocument, ownIssuers: readonly string[]): Fault | undefined {
+  if (ownIssuers.includes(document.spec.issuer)) {
+    return fault(document, ['issuer'], 'is an issuer of Carnet itself');
+  }
+  const at = (document.spec.previousIssuers ?? []).findIndex(({ issuer }) => ownIssuers.includes(issuer));
+  return at < 0 ? undefined : fault(document, ['previousIssuers', at, 'issuer'], 'is an issuer of Carnet itself');
+}
+
+/** Templates of one's own against each other: the default form has a reserved first segment and holds its cluster. */
+function pathClashes(compiled: readonly Compiled[]): Fault[] {
+  const faults: Fault[] = [];
+  const kept: Compiled[] = [];
+  for (const later of compiled) {
+    if (!hasOwnTemplate(later)) continue;
+    const earlier = kept.find((one) => mayClash(one.issuer.profile, later.issuer.profile));
+    if (earlier === undefined) kept.push(later);
+    else faults.push(clash(later, earlier));
+  }
+  return faults;
+}
+
+function hasOwnTemplate({ issuer: { profile } }: Compiled): boolean {
+  return profile.spiffePath !== undefined && !profile.spiffePath.startsWith('/cluster/');
+}
+
+function mayClash(one: IssuerProfile, other: IssuerProfile): boolean {
+  const left = one.spiffePath ?? '';
+  const right = other.spiffePath ?? '';
+  const sameCluster = one.kind === 'kubernetes' && other.kind === 'kubernetes' && one.cluster === other.cluster;
+  return !(sameCluster && left === right) && mayProduceSamePath(left, right);
+}
+
+function clash({ document, issuer }: Compiled, earlier: Compiled): Fault {
+  const path = [issuer.profile.kind, 'spiffePath'];
+  return {
+    ...fault(document, path, `can give the same SPIFFE ID as TrustedIssuer ${earlier.issuer.name}`),
+    hint: 'leave it out, or begin it with text of its own',
+  };
+}
+
+function twinWarnings(compiled: readonly Compiled[]): Fault[] {
+  const firstBy = new Map<string, string>();
+  const warnings: Fault[] = [];
+  for (const { document, issuer } of compiled) {
+    const twins = new Set<string>();
+    for (const iss of issuersOf(issuer)) {
+      for (const audience of issuer.audiences) {
+        const key = JSON.stringify([iss, audience]);
+        const first = firstBy.get(key) ?? issuer.name;
+        firstBy.set(key, first);
+        if (first !== issuer.name) twins.add(first);
+      }
+    }
+    for (const twin of twins) warnings.push(twinWarning(document, twin));
+  }
+  return warnings;
+}
+
+function twinWarning(document: IssuerDocument, twin: string): Fault {
+  return {
+    ...fault(document, ['audiences'], `shares issuer and an audience with TrustedIssuer ${twin}`),
+    hint: 'give each cluster an audience of its own',
+    severity: 'warning',
+  };
+}
+
+function fault(document: IssuerDocument, path: readonly (string | number)[], message: string): Fault {
+  const field = ['spec', ...path];
+  return {
+    source: document.source.id,
+    line: document.source.line(field),
+    kind: 'TrustedIssuer',
+    name: document.name,
+    field: fieldName(field),
+    message,
+    severity: 'error',
+  };
+}
