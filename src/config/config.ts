@@ -1,0 +1,39 @@
+import type { ConfigFault } from './config-faults.ts';
+
+/** Files of a listener's certificate chain and key, absolute paths. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** One address that Carnet listens on. `all` is every door on one address, under development only. */
+export interface ListenerConfig {
+  readonly name: 'all' | 'public' | 'workload' | 'admin';
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: TlsFiles;
+}
+
+/** Everything that a deployment decides, checked and frozen. Paths are absolute. */
+export interface Config {
+  /** `iss` of assertions for clouds, byte for byte; the SVID issuer is this and `/svid`. */
+  readonly issuer: string;
+  readonly trustDomain: string;
+  readonly development: boolean;
+  readonly listeners: readonly ListenerConfig[];
+  /** Base of `token_endpoint`, no trailing slash. */
+  readonly workloadUrl: string;
+  /** Files or folders of resource documents. */
+  readonly resources: readonly string[];
+  readonly outbound: { readonly allowOrigins: readonly string[] };
+  readonly store: { readonly sqlite: { readonly path: string } };
+  readonly signing: { readonly encryptionKeyFile: string };
+  readonly audit: { readonly directory: string };
+  readonly clouds: { readonly aws: { readonly stsEndpoint?: string } };
+  readonly log: { readonly level: LogLevel };
+  /** What loads but has no effect yet, or is unwise; for the banner and the log. */
+  readonly warnings: readonly ConfigFault[];
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,0 +1,415 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Config } from '../../src/config/config.ts';
+import { ConfigFaults } from '../../src/config/config-faults.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { variablesOf } from '../../src/config/variables.ts';
+
+const CONTRACT = join(import.meta.dirname, '../fixtures/contract/carnet.yaml');
+
+const development = `
+issuer: http://127.0.0.1:8080
+trustDomain: example.org
+development: true
+listen: { host: 127.0.0.1, port: 8080 }
+resources: [./resources]
+store: { sqlite: { path: ./var/carnet.db } }
+signing: { encryptionKeyFile: ./var/kek }
+audit: { directory: ./var/audit }
+`;
+
+const production = `
+issuer: https://issuer.example.org
+trustDomain: example.org
+listeners:
+  public: { host: 0.0.0.0, port: 8443, tls: { certFile: tls/public.pem, keyFile: tls/public.key } }
+  workload:
+    host: 0.0.0.0
+    port: 8444
+    url: https://sts.internal.example.org
+    tls: { certFile: tls/workload.pem, keyFile: tls/workload.key }
+  admin: { host: 127.0.0.1, port: 8445 }
+resources: [/etc/carnet/resources]
+store: { sqlite: { path: /data/store/carnet.db } }
+signing: { encryptionKeyFile: /keys/kek }
+audit: { directory: /data/audit }
+`;
+
+function load(text: string, environment: Record<string, string> = {}): Config {
+  return loadConfig({ file: '/etc/carnet/carnet.yaml', text, environment });
+}
+
+function faults(text: string, environment: Record<string, string> = {}) {
+  try {
+    load(text, environment);
+  } catch (error) {
+    if (error instanceof ConfigFaults) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+/** Paths and variables of all faults. */
+function places(text: string, environment: Record<string, string> = {}): string[] {
+  return faults(text, environment).map(({ path, variable }) => path || variable || '');
+}
+
+describe('contract/carnet.yaml', () => {
+  const config = loadConfig({ file: CONTRACT, environment: {}, readFile: (path) => readFileSync(path, 'utf8') });
+
+  test('loads, with paths against the file and one listener for every door', () => {
+    const base = dirname(CONTRACT);
+    expect(config).toMatchObject({
+      issuer: 'http://127.0.0.1:8080',
+      trustDomain: 'example.org',
+      development: true,
+      listeners: [{ name: 'all', host: '127.0.0.1', port: 8080 }],
+      workloadUrl: 'http://127.0.0.1:8080',
+      resources: [join(base, 'resources')],
+      store: { sqlite: { path: join(base, 'var/carnet.db') } },
+      signing: { encryptionKeyFile: join(base, 'var/kek') },
+      audit: { directory: join(base, 'var/audit') },
+      log: { level: 'info' },
+    });
+  });
+
+  test('warns of the two fields that have no effect yet, with their lines', () => {
+    expect(config.warnings.map(({ path, line }) => [path, typeof line])).toEqual([
+      ['admin.bootstrapTokenFile', 'number'],
+      ['signing.rotateEvery', 'number'],
+    ]);
+  });
+
+  test('is frozen to its leaves', () => {
+    expect(Object.isFrozen(config) && Object.isFrozen(config.store.sqlite) && Object.isFrozen(config.listeners)).toBe(
+      true,
+    );
+  });
+});
+
+describe('environment', () => {
+  test('wins over the file, by CARNET_ and the path in upper snake case', () => {
+    const config = load(development, { CARNET_SIGNING_ENCRYPTION_KEY_FILE: '/keys/kek', CARNET_LISTEN_PORT: '9090' });
+    expect([config.signing.encryptionKeyFile, config.listeners[0]?.port]).toEqual(['/keys/kek', 9090]);
+  });
+
+  test('configures alone, without any file', () => {
+    const config = loadConfig({
+      environment: {
+        CARNET_ISSUER: 'http://localhost:1',
+        CARNET_TRUST_DOMAIN: 'example.org',
+        CARNET_DEVELOPMENT: 'true',
+        CARNET_LISTEN: '{"host":"127.0.0.1","port":0}',
+        CARNET_RESOURCES: '/a, /b,',
+        CARNET_STORE_SQLITE_PATH: '/data/carnet.db',
+        CARNET_SIGNING_ENCRYPTION_KEY_FILE: '/keys/kek',
+        CARNET_AUDIT_DIRECTORY: '/audit',
+      },
+    });
+    expect(config.resources).toEqual(['/a', '/b']);
+  });
+
+  test('takes an empty variable for an unset one', () => {
+    expect(load(development, { CARNET_ISSUER: '', CARNET_RESOURCES: '' }).issuer).toBe('http://127.0.0.1:8080');
+  });
+
+  test('takes the other alternatives off when it sets one: listeners instead of listen', () => {
+    const listeners = { host: '127.0.0.1' };
+    const config = load(development, {
+      CARNET_LISTENERS_PUBLIC: JSON.stringify({ ...listeners, port: 1 }),
+      CARNET_LISTENERS_WORKLOAD: JSON.stringify({ ...listeners, port: 2, url: 'http://127.0.0.1:2' }),
+      CARNET_LISTENERS_ADMIN: JSON.stringify({ ...listeners, port: 3 }),
+    });
+    expect(config.listeners.map(({ name }) => name)).toEqual(['public', 'workload', 'admin']);
+  });
+
+  test('takes sqlite off when it names postgres, which then is the only fault', () => {
+    expect(faults(development, { CARNET_STORE_POSTGRES_URL: 'postgres://db' })).toEqual([
+      { path: 'store.postgres', message: 'is not built in this version', variable: 'CARNET_STORE_POSTGRES_URL' },
+    ]);
+  });
+
+  test('refuses two alternatives when the environment sets both', () => {
+    const both = { CARNET_STORE_POSTGRES_URL: 'postgres://db', CARNET_STORE_SQLITE_PATH: '/x' };
+    expect(places(development, both)).toContain('store.postgres');
+    expect(faults(development, both).map(({ message }) => message)).toContain(
+      'choose one of store.sqlite or store.postgres',
+    );
+  });
+
+  test('names the nearest setting for an unknown CARNET_ variable', () => {
+    expect(faults(development, { CARNET_ISUER: 'x' })).toEqual([
+      { path: '', variable: 'CARNET_ISUER', message: 'no such setting', hint: 'did you mean CARNET_ISSUER?' },
+    ]);
+  });
+
+  test('lets pass what Kubernetes injects and what the client reads, and nothing near it', () => {
+    const injected = [
+      'CARNET_PORT',
+      'CARNET_PORT_8443_TCP_ADDR',
+      'CARNET_SERVICE_HOST',
+      'CARNET_SERVICE_PORT_HTTPS',
+      'CARNET_ENDPOINT',
+      'CARNET_TOKEN_FILE',
+    ];
+    expect(places(development, Object.fromEntries(injected.map((name) => [name, 'x'])))).toEqual([]);
+    expect(places(development, { CARNET_PORTS: 'x', CARNET_TOKEN: 'x' })).toEqual(['CARNET_PORTS', 'CARNET_TOKEN']);
+  });
+
+  test('refuses an object that is not JSON, a number that is not one and a truth that is not one', () => {
+    expect(
+      places(development, { CARNET_STORE: '{', CARNET_LISTEN_PORT: '80a', CARNET_DEVELOPMENT: 'yes' }).sort(),
+    ).toEqual(expect.arrayContaining(['development', 'listen.port', 'store']));
+  });
+
+  test('gives every field of the schema its own variable', () => {
+    const names = variablesOf(configSchema).map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toContain('CARNET_CLOUDS_AWS_STS_ENDPOINT');
+  });
+
+  test('says which variable a faulty value came from, and never repeats the value', () => {
+    const [fault] = faults(development, { CARNET_CLOUDS_AWS_STS_ENDPOINT: 'ftp://secret-host' });
+    expect(fault).toMatchObject({ path: 'clouds.aws.stsEndpoint', variable: 'CARNET_CLOUDS_AWS_STS_ENDPOINT' });
+    expect(JSON.stringify(fault)).not.toContain('secret-host');
+  });
+});
+
+describe('faults', () => {
+  test('come all together, each with its path, its line and a hint', () => {
+    const text = `${development.replace('trustDomain: example.org', 'trustDomain: Example.org')}isuer: x\ncache: { redis: { url: x } }\n`;
+    const found = faults(text, { CARNET_NOPE: '1' });
+    expect(found.map(({ path, line }) => [path, line])).toEqual([
+      ['', undefined],
+      ['trustDomain', 3],
+      ['isuer', 10],
+      ['cache.redis', 11],
+    ]);
+    expect(found[2]?.hint).toBe('did you mean issuer?');
+  });
+
+  test('are one error whose message has a line for each', () => {
+    const text = development.replace('trustDomain: example.org\n', '').replace('audit:', 'audits:');
+    expect(() => load(text)).toThrow(ConfigFaults);
+    expect(() => load(text)).toThrow(/trustDomain: is required[\s\S]*carnet\.yaml:8: audits: unknown field/);
+  });
+
+  test('say so when the file cannot be read', () => {
+    const readFile = () => {
+      throw Object.assign(new Error('no'), { code: 'ENOENT' });
+    };
+    expect(() => loadConfig({ file: 'carnet.yaml', environment: {}, readFile })).toThrow('cannot be read (ENOENT)');
+  });
+
+  test('treat prototype names as unknown fields', () => {
+    expect(places(`${development}__proto__: { development: true }\nconstructor: 1\n`)).toEqual(
+      expect.arrayContaining(['__proto__', 'constructor']),
+    );
+  });
+});
+
+describe('what is not built', () => {
+  const cases: [string, string][] = [
+    ['cache.redis', 'cache: { redis: { url: "rediss://cache" } }'],
+    ['admin.oidc', 'admin: { oidc: { issuer: "https://idp.example.org" } }'],
+    ['clouds.gcp', 'clouds: { gcp: { stsEndpoint: "https://sts.example.org" } }'],
+    ['clouds.azure', 'clouds: { azure: { authorityHost: "https://login.example.org" } }'],
+    ['requireGrants', 'requireGrants: true'],
+    ['secrets', 'secrets: { one: { file: x } }'],
+  ];
+  test.each(cases)('stops the start naming %s', (path, line) => {
+    expect(faults(`${development}${line}\n`).map((fault) => [fault.path, fault.message])).toEqual([
+      [path, 'is not built in this version'],
+    ]);
+  });
+
+  test('does not stop the start when it is named as off or left to the default', () => {
+    expect(places(`${development}requireGrants: false\ncache: { memory: {} }\n`)).toEqual([]);
+  });
+});
+
+describe('YAML', () => {
+  const cases: [string, string, string][] = [
+    ['a duplicate key', `${development}issuer: http://127.0.0.1:1\n`, 'this key stands here twice'],
+    ['an anchor', development.replace('[./resources]', '[&a ./resources]'), 'anchors and aliases are not allowed'],
+    ['an alias', `${development}log: *a\n`, 'anchors and aliases are not allowed'],
+    ['a tag', development.replace('example.org', '!!str example.org'), 'tags are not allowed'],
+    ['a merge key', `${development}log: { <<: { level: info } }\n`, 'merge keys are not allowed'],
+    ['a second document', `${development}---\nissuer: x\n`, 'only one YAML document is allowed'],
+    ['a value that YAML 1.1 reads otherwise', development.replace('port: 8080', 'port: 010'), 'YAML 1.1'],
+    ['a truth of YAML 1.1', development.replace('development: true', 'development: yes'), 'YAML 1.1'],
+    ['broken syntax', `${development}x: [\n`, 'not valid YAML'],
+    ['hostile nesting', `x: ${'['.repeat(40)}${']'.repeat(40)}\n`, 'nesting is deeper than 32'],
+    ['nesting that would exhaust the stack', `x: ${'['.repeat(200_000)}`, ''],
+    ['a huge file', `# ${'x'.repeat(1024 * 1024)}`, 'the file is larger than 1 MiB'],
+  ];
+  test.each(cases)('refuses %s', (_name, text, message) => {
+    const found = faults(text);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.some((fault) => fault.message.includes(message))).toBe(true);
+  });
+});
+
+describe('issuer (clouds.md rule 2)', () => {
+  const withIssuer = (issuer: string) => production.replace('https://issuer.example.org', issuer);
+
+  test.each(['https://issuer.example.org', 'https://issuer.example.org/tenant-1/a.b'])('accepts %s', (issuer) => {
+    expect(load(withIssuer(issuer)).issuer).toBe(issuer);
+  });
+
+  test.each([
+    'http://issuer.example.org',
+    'http://127.0.0.1',
+    'https://issuer.example.org/',
+    'https://issuer.example.org:8443',
+    'https://issuer.example.org:443',
+    'https://issuer.example.org?x=1',
+    'https://issuer.example.org#x',
+    'https://Issuer.example.org',
+    'https://user@issuer.example.org',
+    'https://issuer.example.org/a//b',
+    'https://issuer.example.org/a/../b',
+    'https://issuer.example.org/%61',
+    'https://issuer.example.org.',
+    'https:///issuer.example.org',
+    'https://iss\u00fcer.example.org',
+    ' https://issuer.example.org',
+    `https://issuer.example.org/${'a'.repeat(229)}`,
+    'HTTPS://issuer.example.org',
+    'issuer.example.org',
+  ])('refuses %s', (issuer) => {
+    expect(places(withIssuer(JSON.stringify(issuer)))).toEqual(['issuer']);
+  });
+
+  test('accepts 255 characters and no more', () => {
+    const longest = `https://issuer.example.org/${'a'.repeat(228)}`;
+    expect(longest.length).toBe(255);
+    expect(load(withIssuer(longest)).issuer).toBe(longest);
+  });
+
+  test.each(['http://127.0.0.1:8080', 'http://localhost:1', 'http://[::1]:8080', 'http://127.0.0.1'])(
+    'accepts %s under development',
+    (issuer) => {
+      expect(load(development.replace('http://127.0.0.1:8080', issuer)).issuer).toBe(issuer);
+    },
+  );
+
+  test.each(['http://10.0.0.1:8080', 'http://localhost.example.org', 'http://127.0.0.1:8080/'])(
+    'refuses %s under development',
+    (issuer) => {
+      expect(places(development.replace('http://127.0.0.1:8080', issuer))).toEqual(['issuer']);
+    },
+  );
+
+  test('refuses development together with an https issuer', () => {
+    expect(places(development.replace('http://127.0.0.1:8080', 'https://issuer.example.org'))).toEqual(['development']);
+  });
+});
+
+describe('listeners', () => {
+  test('are three in production, with files of TLS and the base of the token endpoint', () => {
+    const config = load(production);
+    expect(config.workloadUrl).toBe('https://sts.internal.example.org');
+    expect(config.listeners).toEqual([
+      {
+        name: 'public',
+        host: '0.0.0.0',
+        port: 8443,
+        tls: { certFile: '/etc/carnet/tls/public.pem', keyFile: '/etc/carnet/tls/public.key' },
+      },
+      {
+        name: 'workload',
+        host: '0.0.0.0',
+        port: 8444,
+        tls: { certFile: '/etc/carnet/tls/workload.pem', keyFile: '/etc/carnet/tls/workload.key' },
+      },
+      { name: 'admin', host: '127.0.0.1', port: 8445 },
+    ]);
+  });
+
+  test('may not be one address in production', () => {
+    const single = production.replace(/listeners:[\s\S]*?resources/, 'listen: { host: 127.0.0.1, port: 1 }\nresources');
+    expect(places(single)).toEqual(['listen']);
+  });
+
+  test('are one or three, never both and never none', () => {
+    expect(places(`${production}listen: { host: 127.0.0.1, port: 1 }\n`)).toContain('listeners');
+    expect(places(development.replace(/listen:.*\n/, ''))).toEqual(['listen']);
+  });
+
+  test('need the url of the workload door and each of the three', () => {
+    expect(places(production.replace(/ {4}url:.*\n/, ''))).toEqual(['listeners.workload.url']);
+    expect(places(production.replace(/ {2}admin:.*\n/, ''))).toEqual(['listeners.admin']);
+  });
+
+  test('need TLS in production unless they are on loopback (T10)', () => {
+    expect(places(production.replace(/host: 127\.0\.0\.1/, 'host: 0.0.0.0'))).toEqual(['listeners.admin.tls']);
+  });
+
+  test('need both files of TLS', () => {
+    expect(places(production.replace(', keyFile: tls/public.key', ''))).toEqual(['listeners.public.tls.keyFile']);
+  });
+
+  test('may not share an address, nor leave the port open in production', () => {
+    expect(places(production.replace('8444', '8443'))).toEqual(['listeners.workload.port']);
+    expect(places(production.replace('8445', '0'))).toEqual(['listeners.admin.port']);
+  });
+
+  test('take a workload url with a port, without a trailing slash', () => {
+    const url = 'https://sts.internal.example.org';
+    expect(load(production.replace(url, `${url}:8444`)).workloadUrl).toBe(`${url}:8444`);
+    expect(places(production.replace(url, `${url}/`))).toEqual(['listeners.workload.url']);
+  });
+
+  test('warn when a development listener opens beyond this machine', () => {
+    const config = load(development.replace('host: 127.0.0.1', 'host: 0.0.0.0'));
+    expect(config.warnings.map(({ path }) => path)).toEqual(['listen.host']);
+  });
+});
+
+describe('key-encryption key', () => {
+  const withKey = (path: string) => production.replace('/keys/kek', path);
+
+  test.each(['/data/store/kek', '/data/store/keys/kek', '/data/audit/kek', '/data/store/../audit/kek'])(
+    'may not be %s in production',
+    (path) => {
+      expect(places(withKey(path))).toEqual(['signing.encryptionKeyFile']);
+    },
+  );
+
+  test.each(['/data/kek', '/data/storekeys/kek', '/data/..audit/kek'])('may be %s', (path) => {
+    expect(load(withKey(path)).signing.encryptionKeyFile).toBe(path);
+  });
+
+  test('may lie beside the store under development', () => {
+    expect(places(development)).toEqual([]);
+  });
+});
+
+describe('origins', () => {
+  const withOrigins = (origins: string[]) => `${production}outbound: { allowOrigins: ${JSON.stringify(origins)} }\n`;
+
+  test('are exact: scheme, host and port', () => {
+    expect(load(withOrigins(['https://10.0.0.7:6443'])).outbound.allowOrigins).toEqual(['https://10.0.0.7:6443']);
+  });
+
+  test.each([
+    'https://10.0.0.7:6443/',
+    'https://10.0.0.7:6443/x',
+    'https://*.example.org',
+    'https://a.example.org:443',
+    'http://10.0.0.7',
+    'x',
+  ])('refuse %s with its index', (origin) => {
+    expect(places(withOrigins(['https://a.example.org', origin]))).toEqual(['outbound.allowOrigins.1']);
+  });
+
+  test('may be http on loopback under development only', () => {
+    const line =
+      'outbound: { allowOrigins: ["http://127.0.0.1:9000"] }\nclouds: { aws: { stsEndpoint: "http://127.0.0.1:9001" } }\n';
+    expect(load(development + line).clouds.aws.stsEndpoint).toBe('http://127.0.0.1:9001');
+    expect(places(production + line)).toEqual(['outbound.allowOrigins.0', 'clouds.aws.stsEndpoint']);
+  });
+});
