@@ -1,9 +1,26 @@
 import { z } from 'zod';
 
+const PROVIDER =
+  /^\/\/iam\.googleapis\.com\/projects\/\d{1,20}\/locations\/global\/workloadIdentityPools\/[a-z][a-z0-9-]{2,30}[a-z0-9]\/providers\/[a-z][a-z0-9-]{2,30}[a-z0-9]$/;
+
 /** Google Cloud through a workload identity pool provider. Loads, not built yet. */
 export const gcpTarget = z.strictObject({
-  provider: z.string().startsWith('//iam.googleapis.com/'),
-  serviceAccount: z.string().optional(),
-  scopes: z.array(z.string()).optional(),
+  provider: z
+    .string()
+    .regex(
+      PROVIDER,
+      'must be //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER',
+    ),
+  serviceAccount: z
+    .string()
+    .max(254)
+    .regex(/^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/, 'must be the email of a service account')
+    .optional(),
+  scopes: z.array(z.url().max(1024)).min(1).max(64).optional(),
 });
 export type GcpTarget = z.infer<typeof gcpTarget>;
+
+/** Both spellings of the audience that an assertion for this provider has. */
+export function gcpAudiences({ provider }: GcpTarget): readonly string[] {
+  return [provider, `https:${provider}`];
+}

@@ -1,0 +1,122 @@
+import type { VerifiedIdentity } from '../core/identity.ts';
+import type { DocumentOf } from '../resources/document.ts';
+import { durationSeconds } from '../resources/duration.ts';
+import type { GuardrailSpec } from '../resources/guardrail.ts';
+import type { TrustedIssuer } from '../resources/issuers.ts';
+import { TARGETS } from '../resources/targets/target.ts';
+import type { Terms } from './compiled-mapping.ts';
+import { isPodBound } from './pod-binding.ts';
+import { ANY, carries } from './subject.ts';
+
+/** A Guardrail ready to be asked. It can only deny or cap. */
+export interface CompiledGuardrail {
+  readonly name: string;
+  readonly match: NonNullable<GuardrailSpec['match']>;
+  /** Why it denies all that it matches; absent where it does not. */
+  readonly denial?: string;
+  readonly maxTtlSeconds?: number;
+  readonly requirePodBound: boolean;
+  readonly requireIntents: boolean;
+  /** Modes that a mapping may have. */
+  readonly modes?: readonly string[];
+}
+
+/** Whom and what a guardrail is asked about. */
+export interface Subjected {
+  readonly identity: VerifiedIdentity;
+  /** Absent when nothing is known of the issuer, which leaves every label undecided. */
+  readonly issuer: TrustedIssuer | undefined;
+  readonly mapping: string;
+  readonly terms: Terms;
+}
+
+export interface Ceiling {
+  /** Why it is denied, one entry per guardrail that denies. */
+  readonly denials: readonly string[];
+  /** The lowest cap of all that match. */
+  readonly maxTtlSeconds: number;
+  /** Names of all that match. */
+  readonly matched: readonly string[];
+}
+
+/** The unconditional denial; every other `deny` is a condition, which denies while conditions are not built. */
+const UNCONDITIONAL = 'true';
+
+export function compileGuardrail({ name, spec }: DocumentOf<'Guardrail'>): CompiledGuardrail {
+  const denial = denialOf(spec);
+  return {
+    name,
+    match: spec.match ?? {},
+    ...(denial !== undefined && { denial }),
+    ...(spec.maxTtl !== undefined && { maxTtlSeconds: durationSeconds(spec.maxTtl) }),
+    requirePodBound: spec.requirePodBound ?? false,
+    requireIntents: spec.requireIntents ?? false,
+    ...(spec.modes !== undefined && { modes: spec.modes }),
+  };
+}
+
+/** True when the guardrail denies because it holds a condition that cannot be asked yet. */
+export function hasUnbuiltCondition(spec: GuardrailSpec): boolean {
+  return spec.deny !== undefined && spec.deny !== UNCONDITIONAL;
+}
+
+/** What all guardrails that match say together. */
+export function ceiling(guardrails: readonly CompiledGuardrail[], subjected: Subjected): Ceiling {
+  const matching = guardrails.filter((guardrail) => matches(guardrail, subjected));
+  return {
+    denials: matching.flatMap((guardrail) => denials(guardrail, subjected).map((why) => `${guardrail.name}: ${why}`)),
+    maxTtlSeconds: Math.min(...matching.map(({ maxTtlSeconds }) => maxTtlSeconds ?? Number.POSITIVE_INFINITY)),
+    matched: matching.map(({ name }) => name),
+  };
+}
+
+/** True unless some part of `match` is certainly not so: what cannot be decided matches. */
+function matches({ match }: CompiledGuardrail, { identity, issuer, mapping, terms }: Subjected): boolean {
+  return (
+    allows(match.issuers, identity.issuer) &&
+    (match.issuerLabels === undefined || issuer === undefined || carries(issuer, match.issuerLabels)) &&
+    (match.notIssuerLabels === undefined || issuer === undefined || !carries(issuer, match.notIssuerLabels)) &&
+    mayBe(match.namespace, identity.kind === 'kubernetes' ? identity.namespace : undefined) &&
+    mayBe(match.serviceAccount, identity.kind === 'kubernetes' ? identity.serviceAccount : undefined) &&
+    allows(match.targets, terms.target.kind) &&
+    allows(match.mappings, mapping)
+  );
+}
+
+function allows(names: readonly string[] | undefined, name: string): boolean {
+  return names === undefined || names.includes(name);
+}
+
+/** An identity without the attribute leaves it undecided. */
+function mayBe(wanted: string | undefined, actual: string | undefined): boolean {
+  return wanted === undefined || wanted === ANY || actual === undefined || wanted === actual;
+}
+
+function denials(guardrail: CompiledGuardrail, { identity, terms }: Subjected): readonly string[] {
+  const found: string[] = [];
+  if (guardrail.denial !== undefined) found.push(guardrail.denial);
+  if (guardrail.requirePodBound && !isPodBound(identity))
+    found.push('requirePodBound: the token is not bound to a pod');
+  if (guardrail.requireIntents) found.push('requireIntents: nothing is narrowed by intents');
+  if (guardrail.modes !== undefined && !guardrail.modes.includes('enforce'))
+    found.push('modes: enforce is not among them');
+  const cap = capDenial(guardrail.maxTtlSeconds, terms);
+  if (cap !== undefined) found.push(cap);
+  return found;
+}
+
+/** A cap below what the target can give, or on a session whose length the caller chooses at the cloud, denies. */
+function capDenial(maxTtlSeconds: number | undefined, { target, deliver }: Terms): string | undefined {
+  if (maxTtlSeconds === undefined) return undefined;
+  if (deliver === 'assertion') return 'maxTtl: an assertion leaves the length of the session to the workload';
+  const { minSeconds } = TARGETS[target.kind].ttl;
+  return maxTtlSeconds < minSeconds
+    ? `maxTtl: ${maxTtlSeconds} s is below the ${minSeconds} s that ${target.kind} gives at least`
+    : undefined;
+}
+
+function denialOf(spec: GuardrailSpec): string | undefined {
+  if (spec.deny === undefined) return undefined;
+  if (hasUnbuiltCondition(spec)) return 'deny: conditions are not built yet, so it denies all it matches';
+  return spec.message === undefined ? 'deny' : `deny: ${spec.message}`;
+}

@@ -1,0 +1,175 @@
+import type { TrustedIssuers } from '../resources/issuers.ts';
+import { type ClaimShape, claimShape, comparable, projection } from './claim-shape.ts';
+import type { CompiledMapping } from './compiled-mapping.ts';
+import { carries, type IssuerPart } from './subject.ts';
+
+/** A mapping with the revision in which it was first seen; what is new has none. */
+export interface Aged {
+  readonly mapping: CompiledMapping;
+  readonly firstSeen: number | undefined;
+}
+
+export interface Tied {
+  readonly mapping: CompiledMapping;
+  /** Name of one that it ties with. */
+  readonly other: string;
+}
+
+/**
+ * Which mappings leave the index because they tie: of two that are equal in rank at a shared address and can match the
+ * same identity, the one first seen later; of two first seen in one revision, both (DESIGN section 5).
+ */
+export function tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): readonly Tied[] {
+  const reach = new IssuerReach(issuers);
+  const kept = new TieTable(reach);
+  const tied: Tied[] = [];
+  for (const generation of generations(aged)) {
+    const fresh: CompiledMapping[] = [];
+    for (const mapping of generation) {
+      const other = kept.conflict(mapping);
+      if (other === undefined) fresh.push(mapping);
+      else tied.push({ mapping, other: other.name });
+    }
+    const peers = new TieTable(reach);
+    for (const mapping of fresh) peers.add(mapping);
+    for (const mapping of fresh) {
+      const other = peers.conflict(mapping);
+      if (other === undefined) kept.add(mapping);
+      else tied.push({ mapping, other: other.name });
+    }
+  }
+  return tied;
+}
+
+function generations(aged: readonly Aged[]): readonly CompiledMapping[][] {
+  const byRevision = new Map<number, CompiledMapping[]>();
+  for (const { mapping, firstSeen = Number.POSITIVE_INFINITY } of aged) {
+    const generation = byRevision.get(firstSeen) ?? [];
+    generation.push(mapping);
+    byRevision.set(firstSeen, generation);
+  }
+  return [...byRevision].sort(([a], [b]) => a - b).map(([, generation]) => generation);
+}
+
+/** Which issuers a selector reaches, worked out once for each selector. */
+class IssuerReach {
+  readonly #issuers: TrustedIssuers;
+  readonly #names = new Map<string, ReadonlySet<string>>();
+
+  constructor(issuers: TrustedIssuers) {
+    this.#issuers = issuers;
+  }
+
+  overlap(a: IssuerPart, b: IssuerPart): boolean {
+    if (a.kind !== b.kind) return false;
+    if (a.kind === 'name') return b.kind === 'name' && a.name === b.name;
+    return b.kind === 'selector' && (a.text === b.text || !this.#of(a).isDisjointFrom(this.#of(b)));
+  }
+
+  #of(selector: Extract<IssuerPart, { kind: 'selector' }>): ReadonlySet<string> {
+    const known = this.#names.get(selector.text);
+    if (known !== undefined) return known;
+    const reached = [...this.#issuers.byName.values()].filter((issuer) => carries(issuer, selector.labels));
+    const names = new Set(reached.map(({ name }) => name));
+    this.#names.set(selector.text, names);
+    return names;
+  }
+}
+
+/** Mappings by what they must have in common to tie: address, kind of issuer part, values of the subject. */
+class TieTable {
+  readonly #reach: IssuerReach;
+  readonly #exact = new Map<string, CompiledMapping[]>();
+  readonly #claims = new Map<string, ClaimTable>();
+
+  constructor(reach: IssuerReach) {
+    this.#reach = reach;
+  }
+
+  add(mapping: CompiledMapping): void {
+    const { who } = mapping.subject;
+    for (const address of mapping.addresses) {
+      const place = placeOf(mapping, address);
+      if (who.kind !== 'claims') {
+        append(this.#exact, JSON.stringify([place, who]), mapping);
+        continue;
+      }
+      const table = this.#claims.get(place) ?? new ClaimTable();
+      table.add(mapping, who.claims);
+      this.#claims.set(place, table);
+    }
+  }
+
+  /** A mapping in the table, other than itself, that ties with this one. */
+  conflict(mapping: CompiledMapping): CompiledMapping | undefined {
+    for (const address of mapping.addresses) {
+      const found = this.#peers(mapping, placeOf(mapping, address)).find((peer) => this.#ties(peer, mapping));
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #peers(mapping: CompiledMapping, place: string): IteratorObject<CompiledMapping> {
+    const { who } = mapping.subject;
+    if (who.kind === 'claims') return this.#claims.get(place)?.peers(who.claims) ?? Iterator.from([]);
+    return (this.#exact.get(JSON.stringify([place, who])) ?? []).values();
+  }
+
+  #ties(peer: CompiledMapping, mapping: CompiledMapping): boolean {
+    return peer !== mapping && this.#reach.overlap(peer.subject.issuer, mapping.subject.issuer);
+  }
+}
+
+type Claims = Readonly<Record<string, string>>;
+
+interface ShapeEntry {
+  readonly shape: ClaimShape;
+  readonly members: { readonly mapping: CompiledMapping; readonly claims: Claims }[];
+  /** Members by their values for some of the names; made when first asked for, kept up to date from then on. */
+  readonly projections: Map<
+    string,
+    { readonly names: readonly string[]; readonly byValues: Map<string, CompiledMapping[]> }
+  >;
+}
+
+/** Claim mappings of one place, by the shape of their sets; sets that may tie are found by the values they share. */
+class ClaimTable {
+  readonly #shapes = new Map<string, ShapeEntry>();
+
+  add(mapping: CompiledMapping, claims: Claims): void {
+    const shape = claimShape(claims);
+    const entry: ShapeEntry = this.#shapes.get(shape.id) ?? { shape, members: [], projections: new Map() };
+    entry.members.push({ mapping, claims });
+    for (const { names, byValues } of entry.projections.values()) append(byValues, projection(claims, names), mapping);
+    this.#shapes.set(shape.id, entry);
+  }
+
+  *peers(claims: Claims): Generator<CompiledMapping> {
+    const own = claimShape(claims);
+    for (const entry of this.#shapes.values()) {
+      if (entry.shape.id !== own.id && comparable(entry.shape, own)) continue;
+      const shared = own.exact.filter((name) => entry.shape.exact.includes(name));
+      yield* project(entry, shared).get(projection(claims, shared)) ?? [];
+    }
+  }
+}
+
+function project(entry: ShapeEntry, names: readonly string[]): ReadonlyMap<string, readonly CompiledMapping[]> {
+  const id = JSON.stringify(names);
+  const known = entry.projections.get(id);
+  if (known !== undefined) return known.byValues;
+  const byValues = new Map<string, CompiledMapping[]>();
+  for (const { mapping, claims } of entry.members) append(byValues, projection(claims, names), mapping);
+  entry.projections.set(id, { names, byValues });
+  return byValues;
+}
+
+function placeOf({ subject }: CompiledMapping, address: string): string {
+  return JSON.stringify(subject.issuer.kind === 'name' ? [address, subject.issuer.name] : [address]);
+}
+
+function append(map: Map<string, CompiledMapping[]>, key: string, mapping: CompiledMapping): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [mapping]);
+  else list.push(mapping);
+}

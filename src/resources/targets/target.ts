@@ -1,0 +1,155 @@
+import { TokenType } from '../../core/token-types.ts';
+import { AWS_AUDIENCE, AWS_TTL, type AwsTarget } from './aws.ts';
+import { AZURE_AUDIENCES, type AzureTarget, azureClientNames } from './azure.ts';
+import { type GcpTarget, gcpAudiences } from './gcp.ts';
+import { type JwtSvidTarget, SVID_TTL } from './jwt-svid.ts';
+import type { OauthTarget } from './oauth.ts';
+import type { X509SvidTarget } from './x509-svid.ts';
+
+/** Specs of the target kinds: a mapping has exactly one. */
+interface TargetSpecs {
+  readonly aws: AwsTarget;
+  readonly gcp: GcpTarget;
+  readonly azure: AzureTarget;
+  readonly oauth: OauthTarget;
+  readonly jwtSvid: JwtSvidTarget;
+  readonly x509Svid: X509SvidTarget;
+}
+export type TargetKind = keyof TargetSpecs;
+/** One target with its kind. */
+export type TargetSpec = { [K in TargetKind]: { readonly kind: K; readonly spec: TargetSpecs[K] } }[TargetKind];
+
+export interface TtlLimits {
+  readonly minSeconds: number;
+  readonly maxSeconds: number;
+  /** Where a mapping names none. */
+  readonly defaultSeconds: number;
+  readonly defaultMaxSeconds: number;
+}
+
+/** The pure half of a target: all that policy knows of its kind. */
+interface TargetDescription<S> {
+  /** Credentials of a cloud: intents must be said, and pods are bound unless the mapping says otherwise. */
+  readonly cloud: boolean;
+  /** False: mappings with this target load and are inactive. */
+  readonly built: boolean;
+  readonly ttl: TtlLimits;
+  /** First the one that is issued when none is asked, then what is also accepted and echoed (DESIGN section 9). */
+  readonly tokenTypes: readonly [TokenType, ...TokenType[]];
+  /** Strings beside the mapping's own name and `addresses` by which a request may name it. */
+  readonly nativeAddresses: (spec: S) => readonly string[];
+  /** Whether the mapping's own name and `addresses` say enough to choose what is granted. */
+  readonly answersToName: (spec: S) => boolean;
+  /** Audiences that belong to this target, so that no SVID may carry them. */
+  readonly reservedAudiences: (spec: S) => readonly string[];
+}
+
+const always = (): boolean => true;
+const CLOUD_TTL: TtlLimits = { minSeconds: 1, maxSeconds: 43_200, defaultSeconds: 3600, defaultMaxSeconds: 3600 };
+
+export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpecs[K]> } = {
+  aws: {
+    cloud: true,
+    built: true,
+    ttl: AWS_TTL,
+    tokenTypes: [TokenType.awsCredentials],
+    nativeAddresses: ({ roleArn }) => [roleArn],
+    answersToName: always,
+    reservedAudiences: () => [AWS_AUDIENCE],
+  },
+  gcp: {
+    cloud: true,
+    built: false,
+    ttl: CLOUD_TTL,
+    tokenTypes: [TokenType.accessToken],
+    nativeAddresses: ({ provider }) => [provider],
+    answersToName: always,
+    reservedAudiences: gcpAudiences,
+  },
+  azure: {
+    cloud: true,
+    built: false,
+    ttl: CLOUD_TTL,
+    tokenTypes: [TokenType.accessToken],
+    nativeAddresses: azureClientNames,
+    answersToName: always,
+    reservedAudiences: azureClientNames,
+  },
+  oauth: {
+    cloud: true,
+    built: false,
+    ttl: CLOUD_TTL,
+    tokenTypes: [TokenType.accessToken],
+    nativeAddresses: ({ issuer }) => [issuer],
+    answersToName: always,
+    reservedAudiences: ({ issuer }) => [issuer],
+  },
+  jwtSvid: {
+    cloud: false,
+    built: true,
+    ttl: SVID_TTL,
+    tokenTypes: [TokenType.jwtSvid, TokenType.jwt],
+    nativeAddresses: ({ audiences }) => audiences,
+    answersToName: ({ audiences }) => audiences.length === 1,
+    reservedAudiences: () => [],
+  },
+  x509Svid: {
+    cloud: false,
+    built: false,
+    ttl: SVID_TTL,
+    tokenTypes: [TokenType.x509Svid],
+    nativeAddresses: () => [],
+    answersToName: always,
+    reservedAudiences: () => [],
+  },
+};
+
+/** What no SVID may ever carry as audience, whatever the resources say: the clouds' own. */
+export const CLOUD_AUDIENCES: readonly string[] = [AWS_AUDIENCE, 'sts.amazonaws.com.cn', ...AZURE_AUDIENCES];
+
+/** The one target of a mapping, or undefined where there is none or more than one. */
+export function targetOf(target: { readonly [K in TargetKind]?: TargetSpecs[K] | undefined }): TargetSpec | undefined {
+  const named: TargetSpec[] = [];
+  if (target.aws) named.push({ kind: 'aws', spec: target.aws });
+  if (target.gcp) named.push({ kind: 'gcp', spec: target.gcp });
+  if (target.azure) named.push({ kind: 'azure', spec: target.azure });
+  if (target.oauth) named.push({ kind: 'oauth', spec: target.oauth });
+  if (target.jwtSvid) named.push({ kind: 'jwtSvid', spec: target.jwtSvid });
+  if (target.x509Svid) named.push({ kind: 'x509Svid', spec: target.x509Svid });
+  return named.length === 1 ? named[0] : undefined;
+}
+
+/** All strings by which a request may ask for a mapping. */
+export function addressesOf(name: string, aliases: readonly string[], target: TargetSpec): readonly string[] {
+  const { native, byName } = described(target);
+  return [...new Set([...(byName ? [name, ...aliases] : []), ...native])];
+}
+
+/** Audiences that belong to a mapping's target. */
+export function reservedAudiencesOf(target: TargetSpec): readonly string[] {
+  return described(target).reserved;
+}
+
+function described(target: TargetSpec): { native: readonly string[]; byName: boolean; reserved: readonly string[] } {
+  const ask = <S>(description: TargetDescription<S>, spec: S) => ({
+    native: description.nativeAddresses(spec),
+    byName: description.answersToName(spec),
+    reserved: description.reservedAudiences(spec),
+  });
+  switch (target.kind) {
+    case 'aws':
+      return ask(TARGETS.aws, target.spec);
+    case 'gcp':
+      return ask(TARGETS.gcp, target.spec);
+    case 'azure':
+      return ask(TARGETS.azure, target.spec);
+    case 'oauth':
+      return ask(TARGETS.oauth, target.spec);
+    case 'jwtSvid':
+      return ask(TARGETS.jwtSvid, target.spec);
+    case 'x509Svid':
+      return ask(TARGETS.x509Svid, target.spec);
+    default:
+      return target satisfies never;
+  }
+}
