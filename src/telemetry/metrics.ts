@@ -19,6 +19,13 @@ export function createMetrics() {
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     }),
+    httpSeconds: new Histogram({
+      name: 'carnet_http_request_duration_seconds',
+      help: 'Time of HTTP requests by route pattern (none where nothing is at the path) and status.',
+      labelNames: ['route', 'status'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
     keyFetches: new Counter({
       name: 'carnet_issuer_key_fetches_total',
       help: 'Fetches of issuers\u2019 keys by TrustedIssuer and outcome (ok, failed).',

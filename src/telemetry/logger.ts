@@ -1,0 +1,104 @@
+import { type DestinationStream, pino } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import { Secret } from '../core/secret.ts';
+import { masked } from './masking.ts';
+
+/**
+ * Every field that a log line may have, beside `level`, `at` and `message`. What is not listed does not reach a log,
+ * and of what is listed only plain values do: an object that holds a token somewhere cannot be logged.
+ */
+export const LOG_FIELDS = {
+  traceId: 'the request; callers get it as trace_id',
+  door: 'public, workload, admin or all',
+  method: 'HTTP method',
+  route: 'the pattern of the route, never the URL',
+  status: 'HTTP status',
+  durationMs: 'milliseconds from the first header to the last byte',
+  error: 'row of docs/errors.md',
+  reason: 'what a caller learnt of policy',
+  detail: 'the precise fact, for operators',
+  cause: 'name and code of what was thrown underneath, never its message',
+  issuer: 'name of a TrustedIssuer',
+  mapping: 'name of a FederationMapping',
+  kind: 'kind of a resource',
+  name: 'name of a resource',
+  source: 'file or other source of a resource',
+  line: 'line in that source',
+  field: 'field of a resource or of the configuration',
+  hint: 'how to mend it',
+  revision: 'revision of the resources',
+  part: 'part of the service, as in /readyz',
+  state: 'state of that part',
+  purpose: 'what a key or an outgoing request is for',
+  stream: 'audit stream',
+  seq: 'sequence number in that stream',
+  count: 'how many',
+  address: 'host and port that is listened on',
+  development: 'true under development',
+  version: 'version of Carnet',
+} as const;
+export type LogFields = { readonly [Field in keyof typeof LOG_FIELDS]?: unknown };
+
+/** A log that cannot hold a secret (E18). Messages are fixed texts; what varies is a field. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+export interface LoggerOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly clock: Clock;
+  /** Where lines of JSON go; standard output when absent. */
+  readonly destination?: DestinationStream;
+}
+
+/** `TypeError ERR_INVALID_ARG < Error ECONNREFUSED`: what was thrown and underneath it, without any message. */
+function causes(error: Error): string {
+  const names: string[] = [];
+  for (let current: unknown = error; current instanceof Error && names.length < 4; current = current.cause) {
+    const code = 'code' in current && typeof current.code === 'string' ? ` ${current.code}` : '';
+    names.push(`${current.name}${code}`);
+  }
+  return masked(names.join(' < '));
+}
+
+function plain(value: unknown): string | number | boolean | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return masked(value);
+  if (typeof value === 'number' || typeof value === 'boolean') return value;
+  if (value instanceof Secret) return '[secret]';
+  return value instanceof Error ? causes(value) : '[object]';
+}
+
+function listed(fields: LogFields): Record<string, unknown> {
+  const line: Record<string, unknown> = {};
+  for (const field of Object.keys(LOG_FIELDS) as (keyof typeof LOG_FIELDS)[]) {
+    if (!Object.hasOwn(fields, field)) continue;
+    try {
+      line[field] = plain(fields[field]);
+    } catch {
+      // A value that throws when it is looked at must not take the request down with it.
+      line[field] = '[unreadable]';
+    }
+  }
+  return line;
+}
+
+/** The one log of the process: JSON lines by pino, of listed fields with masked plain values. */
+export function createLogger({ level, clock, destination }: LoggerOptions): Log {
+  const options = {
+    level,
+    base: null,
+    messageKey: 'message',
+    timestamp: () => `,"at":"${new Date(clock.now()).toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  const logger = destination === undefined ? pino(options) : pino(options, destination);
+  const at =
+    (name: LoggerOptions['level']) =>
+    (message: string, fields: LogFields = {}) =>
+      logger[name](listed(fields), masked(message));
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
