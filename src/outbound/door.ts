@@ -1,0 +1,200 @@
+import { type Dispatcher, Pool } from 'undici';
+import type { Clock } from '../core/clock.ts';
+import { Breaker } from './breaker.ts';
+import { checkedLookup, type Resolve } from './checked-lookup.ts';
+import type { Destination } from './destination.ts';
+import { type OutboundAnswer, OutboundError, type OutboundRequest } from './outbound.ts';
+
+const MAX_IN_FLIGHT = 64;
+const CONNECT_TIMEOUT_MS = 5_000;
+const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_MAX_BYTES = 512 * 1024;
+
+/** Headers that this room sets or forbids; whoever calls cannot. */
+const OWN_HEADERS = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'cookie',
+  'expect',
+  'host',
+  'proxy-authorization',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export interface DoorDeps {
+  readonly destination: Destination;
+  readonly ca: string | undefined;
+  readonly resolve: Resolve;
+  readonly clock: Clock;
+}
+
+/**
+ * Everything that belongs to one origin under one set of roots: sockets, bulkhead, breaker. A hanging or dead origin
+ * uses up its own door only.
+ */
+export class Door {
+  readonly #host: string;
+  readonly #pool: Pool;
+  readonly #breaker: Breaker;
+  readonly #pending = new Set<Promise<OutboundAnswer>>();
+  #inFlight = 0;
+
+  constructor({ destination, ca, resolve, clock }: DoorDeps) {
+    this.#host = destination.host;
+    this.#breaker = new Breaker(clock);
+    this.#pool = new Pool(destination.url.origin, {
+      connections: MAX_IN_FLIGHT,
+      pipelining: 1,
+      allowH2: false,
+      // The deadline of `send` is the only clock: it also ends a body that drips.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        lookup: checkedLookup(resolve, destination.host, destination.reach),
+        // Said outright, because the environment can change both defaults of Node.
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+        ...(ca === undefined ? {} : { ca }),
+      },
+    });
+  }
+
+  get idle(): boolean {
+    return this.#inFlight === 0;
+  }
+
+  /** Throws OutboundError. */
+  async send(url: URL, request: OutboundRequest): Promise<OutboundAnswer> {
+    if (this.#inFlight >= MAX_IN_FLIGHT) {
+      throw new OutboundError('overloaded', `${this.#host} has too many requests under way`);
+    }
+    if (!this.#breaker.admit()) {
+      throw new OutboundError('unreachable', `${this.#host} failed several times; waiting before the next try`);
+    }
+    try {
+      const answer = await this.#remember(
+        this.#withDeadline(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, (signal) => this.#exchange(url, request, signal)),
+      );
+      this.#breaker.succeeded();
+      return answer;
+    } catch (thrown) {
+      const error = this.#translate(thrown);
+      if (error.failure === 'timeout' || error.failure === 'unreachable') this.#breaker.failed();
+      else this.#breaker.succeeded();
+      throw error;
+    }
+  }
+
+  /** Waits for the callers' answers or deadlines, not for sockets that are still trying to connect. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+    await this.#pool.destroy();
+  }
+
+  async #remember(answer: Promise<OutboundAnswer>): Promise<OutboundAnswer> {
+    this.#pending.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#pending.delete(answer);
+    }
+  }
+
+  /** The slot is given back when the work really ends, which after a deadline may be a little later. */
+  #withDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const error = new OutboundError('timeout', `${this.#host} did not answer within ${timeoutMs} ms`);
+        controller.abort(error);
+        reject(error);
+      }, timeoutMs);
+      this.#inFlight += 1;
+      work(controller.signal)
+        .then(resolve, reject)
+        .finally(() => {
+          clearTimeout(timer);
+          this.#inFlight -= 1;
+        });
+    });
+  }
+
+  async #exchange(url: URL, request: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
+    const { statusCode, headers, body } = await this.#pool.request({
+      path: `${url.pathname}${url.search}`,
+      method: request.method ?? 'GET',
+      headers: requestHeaders(request.headers ?? {}),
+      body: request.body ?? null,
+      signal,
+    });
+    const refusal = this.#refusalOf(statusCode, headers['content-encoding']);
+    if (refusal !== undefined) {
+      discard(body);
+      throw refusal;
+    }
+    const maxBytes = request.maxBytes ?? DEFAULT_MAX_BYTES;
+    return { status: statusCode, headers: plainHeaders(headers), body: await this.#read(body, headers, maxBytes) };
+  }
+
+  #refusalOf(status: number, encoding: string | string[] | undefined): OutboundError | undefined {
+    // 304 answers a conditional request and leads nowhere.
+    if (status >= 300 && status < 400 && status !== 304) {
+      return new OutboundError('redirect', `${this.#host} answered with a redirect, which is not followed`);
+    }
+    // Nothing is ever decompressed, so a small body cannot become a large one.
+    if (encoding !== undefined && String(encoding).toLowerCase() !== 'identity') {
+      return new OutboundError('blocked', `${this.#host} sent a compressed body, which was not asked for`);
+    }
+    return undefined;
+  }
+
+  async #read(
+    body: Dispatcher.ResponseData['body'],
+    headers: Dispatcher.ResponseData['headers'],
+    maxBytes: number,
+  ): Promise<Buffer> {
+    const tooLarge = new OutboundError('too_large', `${this.#host} sent more than ${maxBytes} bytes`);
+    if (Number(headers['content-length'] ?? 0) > maxBytes) {
+      discard(body);
+      throw tooLarge;
+    }
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > maxBytes) throw tooLarge;
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, size);
+  }
+
+  /** Network errors keep their code only: their texts hold addresses, names from certificates and paths. */
+  #translate(thrown: unknown): OutboundError {
+    if (thrown instanceof OutboundError) return thrown;
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+    const reason = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : '';
+    return new OutboundError('unreachable', `${this.#host} cannot be reached${reason}`);
+  }
+}
+
+function requestHeaders(given: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(given)
+    .map(([name, value]) => [name.toLowerCase(), value] as const)
+    .filter(([name]) => !OWN_HEADERS.has(name));
+  return { 'user-agent': 'carnet', ...Object.fromEntries(kept), 'accept-encoding': 'identity' };
+}
+
+/** Cookies end here: none is kept, none is handed on. */
+function plainHeaders(headers: Dispatcher.ResponseData['headers']): Record<string, string> {
+  const kept = Object.entries(headers).filter(([name]) => name !== 'set-cookie' && name !== 'set-cookie2');
+  return Object.fromEntries(
+    kept.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  );
+}
+
+function discard(body: Dispatcher.ResponseData['body']): void {
+  body.on('error', () => undefined).destroy();
+}
