@@ -8,6 +8,9 @@ export const API_VERSION = 'carnet.dev/v1alpha1';
 export const KINDS = ['TrustedIssuer', 'FederationMapping', 'Guardrail', 'FederationGrant', 'AccessRequest'] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** Kinds without which policy would decide on less than it should: one that was never good stops a start. */
+export const CEILING_KINDS: readonly Kind[] = ['TrustedIssuer', 'Guardrail', 'FederationGrant'];
+
 interface Specs {
   TrustedIssuer: TrustedIssuerSpec;
   FederationMapping: FederationMappingSpec;

@@ -16,11 +16,17 @@ export type KeySource =
 
 /** What kind of tokens an issuer writes, and what is asked of them beyond signature, audience and time. */
 export type IssuerProfile =
-  | { readonly kind: 'kubernetes'; readonly cluster: string; readonly spiffePath: string }
+  | {
+      readonly kind: 'kubernetes';
+      readonly cluster: string;
+      /** Path template, `{cluster}` already filled; open are `{namespace}` and `{serviceAccount}`, whole segments. */
+      readonly spiffePath: string;
+    }
   | {
       readonly kind: 'oidc';
       /** Claim name to the exact value it must have. */
       readonly requireClaims: Readonly<Record<string, string>>;
+      /** Path template; its placeholders are whole segments `{claims.NAME}`. */
       readonly spiffePath?: string;
     };
 

@@ -5,6 +5,7 @@ import { isPathSegment } from '../core/spiffe-id.ts';
 export const DEFAULT_KUBERNETES_PATH = '/cluster/{cluster}/ns/{namespace}/sa/{serviceAccount}';
 
 const PLACEHOLDER = /^\{[A-Za-z0-9_.:/-]{1,128}\}$/;
+const CLAIM = /^\{claims\..+\}$/;
 const KUBERNETES_PLACEHOLDERS = ['{cluster}', '{namespace}', '{serviceAccount}'];
 
 /** Segments of a path template; each is literal text or one placeholder in braces. */
@@ -43,10 +44,15 @@ export const kubernetesPath = template
   .refine(isKubernetesTemplate, 'must hold {namespace} and {serviceAccount}, and beside them only {cluster}')
   .meta({ description: 'Path of SPIFFE IDs.', examples: ['/ns/{namespace}/sa/{serviceAccount}'] });
 
+function isClaimsTemplate(template: string): boolean {
+  const placeholders = templateSegments(template).filter(isPlaceholder);
+  return placeholders.length > 0 && placeholders.every((placeholder) => CLAIM.test(placeholder));
+}
+
 /** How the SPIFFE IDs of an OIDC issuer are made: each placeholder names a claim. */
 export const claimsPath = template
-  .refine((text) => templateSegments(text).some(isPlaceholder), 'must hold at least one {claim}')
-  .meta({ description: 'Path of SPIFFE IDs; each placeholder names a claim.', examples: ['/ci/{repository_id}'] });
+  .refine(isClaimsTemplate, 'must hold at least one {claims.NAME}, and no other placeholder')
+  .meta({ description: 'Path of SPIFFE IDs.', examples: ['/ci/{claims.repository_id}'] });
 
 /**
  * True when some two identities could get the same path from the two templates. A placeholder is taken to stand for any

@@ -1,0 +1,143 @@
+import { Composer, type CST, type Document, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml';
+import type { JsonValue } from '../core/json.ts';
+import { type FieldPath, MAX_NESTING, offsetOf, readNode } from './yaml-nodes.ts';
+
+/** 1 MiB: an order of magnitude above the largest file that people edit. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+/** Each level of nesting takes at most three entries of the parser's stack (collection, item, document). */
+const MAX_PARSER_STACK = 4 * MAX_NESTING;
+const MAX_FAULTS = 100;
+
+/** YAML 1.1 ends a line at these, YAML 1.2 does not: a comment in one would be content in the other. */
+const OTHER_LINE_ENDS = /[\u0085\u2028\u2029]/;
+/** What YAML does not allow unescaped (YAML 1.2 section 5.1); a carriage return alone ends a line for few readers only. */
+const UNPRINTABLE = /[\p{Cc}--[\t\n\r\u0085]]|\p{Cs}|[\uFEFF\uFFFE\uFFFF]|\r(?!\n)/v;
+const OPTIONS = {
+  schema: 'core',
+  version: '1.2',
+  merge: false,
+  uniqueKeys: false,
+  prettyErrors: false,
+  logLevel: 'silent',
+} as const;
+type Parsed = Document.Parsed<ParsedNode>;
+
+export interface YamlFault {
+  /** 1-based. */
+  readonly line: number;
+  /** Field of the document, empty where the text itself is meant. */
+  readonly path: FieldPath;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** One document of a text, empty ones left out. */
+export interface YamlDocument {
+  /** As far as it could be read; objects have no prototype. */
+  readonly value: JsonValue | undefined;
+  readonly faults: readonly YamlFault[];
+  /** The text cannot be trusted to end where this document seems to: what follows may be missing. */
+  readonly torn: boolean;
+  /** 1-based line of a field, or of the nearest ancestor that exists. */
+  readonly line: (path: FieldPath) => number;
+}
+
+export interface YamlText {
+  readonly documents: readonly YamlDocument[];
+  /** Faults of the whole text; when there is one, there are no documents. */
+  readonly faults: readonly YamlFault[];
+}
+
+/**
+ * Reads YAML 1.2 (core schema) without anchors, aliases, tags, merge keys, directives and duplicate keys, and without
+ * anything that YAML 1.1 would read differently. Never throws. Work is bounded by the size of the text, at most 1 MiB.
+ */
+export function yamlDocuments(input: string): YamlText {
+  const text = input.startsWith('\uFEFF') ? input.slice(1) : input;
+  const refused = textFault(text);
+  if (refused !== undefined) return { documents: [], faults: [refused] };
+  const tokens = parseTokens(text);
+  if (!Array.isArray(tokens)) return { documents: [], faults: [tokens] };
+  const lines = lineCounter(text);
+  const read = composeAll(tokens).map((document) => readDocument(document, text, lines));
+  return { documents: read.filter(({ value, faults }) => value !== null || faults.length > 0), faults: [] };
+}
+
+function composeAll(tokens: readonly CST.Token[]): readonly Parsed[] {
+  return [...new Composer<ParsedNode>(OPTIONS).compose(tokens)] as Parsed[];
+}
+
+function readDocument(document: Parsed, text: string, lines: LineCounter): YamlDocument {
+  const faults: YamlFault[] = [];
+  const report = (offset: number, path: FieldPath, message: string, hint?: string) => {
+    if (faults.length >= MAX_FAULTS) return;
+    faults.push({ line: lines.linePos(offset).line, path, message, ...(hint !== undefined && { hint }) });
+  };
+  for (const { pos, message } of document.errors) report(pos[0], [], message);
+  if (document.directives?.yaml.explicit || hasTagDirective(document)) {
+    report(document.range[0], [], 'directives are not allowed', 'leave the lines that begin with % out');
+  }
+  const value = readNode(document.contents, [], report);
+  return { value, faults, torn: document.errors.length > 0, line: lineFinder(document, text, lines) };
+}
+
+function hasTagDirective({ directives }: Parsed): boolean {
+  return Object.keys(directives?.tags ?? {}).some((handle) => handle !== '!!');
+}
+
+/**
+ * Lines are asked for when something is wrong. Until then only the text of the document is kept, an order of magnitude
+ * smaller than its nodes, and it is parsed again.
+ */
+function lineFinder({ contents }: Parsed, text: string, lines: LineCounter): YamlDocument['line'] {
+  const [contentStart, , contentEnd] = contents?.range ?? [0, 0, 0];
+  const start = text.lastIndexOf('\n', contentStart - 1) + 1;
+  const firstLine = lines.linePos(start).line;
+  const part = text.slice(start, contentEnd);
+  return (path) => {
+    const { contents: again } = parseDocument(part, OPTIONS);
+    const offset = offsetOf(again as ParsedNode | null, path);
+    return firstLine + part.slice(0, offset).split('\n').length - 1;
+  };
+}
+
+function textFault(text: string): YamlFault | undefined {
+  if (text.length > MAX_FILE_BYTES) return { line: 1, path: [], message: 'must not be larger than 1 MiB' };
+  const unprintable = UNPRINTABLE.exec(text);
+  if (unprintable !== null) {
+    return { line: lineAt(text, unprintable.index), path: [], message: 'holds a character that YAML does not allow' };
+  }
+  const lineEnd = OTHER_LINE_ENDS.exec(text);
+  if (lineEnd === null) return undefined;
+  return {
+    line: lineAt(text, lineEnd.index),
+    path: [],
+    message: 'holds a line separator that YAML 1.1 and 1.2 read differently',
+    hint: 'write it as an escape in double quotes: "\\u2028"',
+  };
+}
+
+function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+/** Stops as soon as the nesting is too deep: the parser's time grows with the square of it. */
+function parseTokens(text: string): CST.Token[] | YamlFault {
+  const parser = new Parser();
+  const tokens: CST.Token[] = [];
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    if (parser.stack.length > MAX_PARSER_STACK) {
+      return { line: lineAt(text, parser.offset), path: [], message: `must not nest deeper than ${MAX_NESTING}` };
+    }
+  }
+  tokens.push(...parser.end());
+  return tokens;
+}
+
+function lineCounter(text: string): LineCounter {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
+  return lines;
+}
