@@ -1,0 +1,197 @@
+import type { JsonObject, JsonValue } from '../core/json.ts';
+
+/** Input that is not the strict JSON asked for. `message` names the rule that was broken, never the input. */
+export class StrictJsonError extends Error {
+  override readonly name = 'StrictJsonError';
+}
+
+export interface StrictJsonLimits {
+  /** Nested containers; the outermost counts as 1. Default 16. */
+  readonly maxDepth?: number;
+  /** Object members in the whole text. Array elements are bounded by the bytes alone. Default 256. */
+  readonly maxMembers?: number;
+}
+
+const LITERALS: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
+  ['t', true],
+  ['f', false],
+  ['n', null],
+]);
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['"', '"'],
+  ['\\', '\\'],
+  ['/', '/'],
+  ['b', '\b'],
+  ['f', '\f'],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['t', '\t'],
+]);
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const HEX = /^[0-9a-fA-F]{4}$/;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/**
+ * One JSON text (RFC 8259) read without the freedoms that let two readers of it disagree (V7): fatal UTF-8, no byte
+ * order mark, no member twice at any depth (names compared after unescaping), nothing after the value, finite numbers
+ * only, no `__proto__` member. Strings with a lone surrogate are refused: they have no UTF-8 form, so whoever hashes or
+ * compares them downstream sees another text. Objects have no prototype.
+ *
+ * Throws StrictJsonError. Work is linear in the bytes; the caller bounds those.
+ */
+export function parseStrictJson(
+  bytes: Uint8Array,
+  { maxDepth = 16, maxMembers = 256 }: StrictJsonLimits = {},
+): JsonValue {
+  return new Reader(decodeUtf8(bytes), maxDepth, maxMembers).read();
+}
+
+/** As `parseStrictJson`, for texts that must be an object. */
+export function parseStrictJsonObject(bytes: Uint8Array, limits?: StrictJsonLimits): JsonObject {
+  const value = parseStrictJson(bytes, limits);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new StrictJsonError('not an object');
+  return value as JsonObject;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    throw new StrictJsonError('not UTF-8');
+  }
+}
+
+class Reader {
+  readonly #text: string;
+  readonly #maxDepth: number;
+  #membersLeft: number;
+  #at = 0;
+
+  constructor(text: string, maxDepth: number, maxMembers: number) {
+    this.#text = text;
+    this.#maxDepth = maxDepth;
+    this.#membersLeft = maxMembers;
+  }
+
+  read(): JsonValue {
+    const value = this.#value(1);
+    this.#space();
+    if (this.#at !== this.#text.length) throw new StrictJsonError('data after the value');
+    return value;
+  }
+
+  #value(depth: number): JsonValue {
+    this.#space();
+    const first = this.#text[this.#at];
+    if (first === '"') return this.#string();
+    if (first === '{' || first === '[') {
+      if (depth > this.#maxDepth) throw new StrictJsonError('nested too deeply');
+      this.#at += 1;
+      return first === '{' ? this.#object(depth) : this.#array(depth);
+    }
+    if (first === 't' || first === 'f' || first === 'n') return this.#literal(first);
+    return this.#number();
+  }
+
+  #object(depth: number): JsonObject {
+    const object: Record<string, JsonValue> = Object.create(null);
+    if (this.#take('}')) return object;
+    do {
+      this.#space();
+      const name = this.#string();
+      if (name === '__proto__') throw new StrictJsonError('a member named __proto__');
+      if (name in object) throw new StrictJsonError('a member twice');
+      this.#membersLeft -= 1;
+      if (this.#membersLeft < 0) throw new StrictJsonError('too many members');
+      this.#expect(':');
+      object[name] = this.#value(depth + 1);
+    } while (this.#take(','));
+    this.#expect('}');
+    return object;
+  }
+
+  #array(depth: number): readonly JsonValue[] {
+    const array: JsonValue[] = [];
+    if (this.#take(']')) return array;
+    do array.push(this.#value(depth + 1));
+    while (this.#take(','));
+    this.#expect(']');
+    return array;
+  }
+
+  #string(): string {
+    if (this.#text.charCodeAt(this.#at) !== QUOTE) throw new StrictJsonError('a string is missing');
+    this.#at += 1;
+    let result = '';
+    let from = this.#at;
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code === QUOTE) break;
+      // NaN, past the end of the text, fails this comparison too.
+      if (!(code >= 0x20)) throw new StrictJsonError('a string is not closed or holds a control character');
+      if (code !== BACKSLASH) {
+        this.#at += 1;
+        continue;
+      }
+      result += this.#text.slice(from, this.#at) + this.#escape();
+      from = this.#at;
+    }
+    result += this.#text.slice(from, this.#at);
+    this.#at += 1;
+    if (!result.isWellFormed()) throw new StrictJsonError('a string with a lone surrogate');
+    return result;
+  }
+
+  #escape(): string {
+    const letter = this.#text[this.#at + 1] ?? '';
+    if (letter === 'u') {
+      const digits = this.#text.slice(this.#at + 2, this.#at + 6);
+      if (!HEX.test(digits)) throw new StrictJsonError('a malformed escape');
+      this.#at += 6;
+      return String.fromCharCode(Number.parseInt(digits, 16));
+    }
+    const plain = ESCAPES.get(letter);
+    if (plain === undefined) throw new StrictJsonError('a malformed escape');
+    this.#at += 2;
+    return plain;
+  }
+
+  #literal(first: string): JsonValue {
+    const word = first === 't' ? 'true' : first === 'f' ? 'false' : 'null';
+    if (!this.#text.startsWith(word, this.#at)) throw new StrictJsonError('an unknown word');
+    this.#at += word.length;
+    return LITERALS.get(first) ?? null;
+  }
+
+  #number(): number {
+    NUMBER.lastIndex = this.#at;
+    const match = NUMBER.exec(this.#text);
+    if (match === null) throw new StrictJsonError('not a value');
+    this.#at = NUMBER.lastIndex;
+    const value = Number(match[0]);
+    if (!Number.isFinite(value)) throw new StrictJsonError('a number out of range');
+    return value;
+  }
+
+  #space(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.#at += 1;
+    }
+  }
+
+  #take(mark: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== mark) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #expect(mark: string): void {
+    if (!this.#take(mark)) throw new StrictJsonError('malformed');
+  }
+}
