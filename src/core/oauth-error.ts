@@ -40,6 +40,14 @@ interface Row {
 /** The closed table of everything a caller can be told. `docs/errors.md` lists it row by row. */
 export const ERRORS = {
   method_not_allowed: { code: 'invalid_request', status: 405, description: 'this endpoint answers POST only' },
+  method_not_served: {
+    code: 'invalid_request',
+    status: 405,
+    description: 'this path answers only the methods of its Allow header',
+  },
+  malformed_http: { code: 'invalid_request', description: 'the HTTP request is malformed' },
+  headers_too_large: { code: 'invalid_request', status: 431, description: 'the request headers are too large' },
+  request_timeout: { code: 'invalid_request', status: 408, description: 'the request did not arrive in time' },
   not_found: { code: 'invalid_request', status: 404, description: 'there is nothing at this path' },
   content_type: {
     code: 'invalid_request',
@@ -135,6 +143,8 @@ interface Detail {
   readonly retryAfterSeconds?: number;
   /** For log and audit only: what exactly was wrong. No token, key or cloud answer. */
   readonly detail?: string;
+  /** Name of the TrustedIssuer whose token is refused, where one is known: for the audit summary. */
+  readonly issuer?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -147,8 +157,9 @@ export class OAuthError extends Error {
   readonly reason: Reason | undefined;
   readonly retryAfterSeconds: number | undefined;
   readonly detail: string | undefined;
+  readonly issuer: string | undefined;
 
-  constructor(key: ErrorKey, { reason, retryAfterSeconds, detail, cause }: Detail = {}) {
+  constructor(key: ErrorKey, { reason, retryAfterSeconds, detail, issuer, cause }: Detail = {}) {
     const row: Row = ERRORS[key];
     super(row.description, { cause });
     this.key = key;
@@ -157,6 +168,7 @@ export class OAuthError extends Error {
     this.reason = reason;
     this.retryAfterSeconds = retryAfterSeconds ?? (this.status === 503 || this.status === 429 ? 5 : undefined);
     this.detail = detail;
+    this.issuer = issuer;
   }
 
   /** Anything thrown, as an OAuthError; what Carnet did not foresee is `server_error` and says nothing (E12). */
