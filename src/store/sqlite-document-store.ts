@@ -30,13 +30,14 @@ interface SqliteStoreOptions {
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<DocumentStore> {
   const fault = (cause: unknown) => sqliteFault(options.path, cause);
+  const { busyTimeoutMs = 5000 } = options;
   let database: DatabaseSync | undefined;
   try {
     createFile(options.path);
-    database = new DatabaseSync(options.path, { timeout: options.busyTimeoutMs ?? 5000 });
+    database = new DatabaseSync(options.path, { timeout: busyTimeoutMs });
     setDurability(database);
     const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database, fault) });
-    await migrate(database, db);
+    await migrate(database, db, busyTimeoutMs);
     return new SqliteDocumentStore(db, options);
   } catch (cause) {
     if (database?.isOpen) database.close();

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
-import { StoreFault } from './store-fault.ts';
+import { SQLITE_BUSY, StoreFault, sqliteCode } from './store-fault.ts';
 
 /**
  * Forward only: a migration that was released is never edited, and none has a way back. Rows of `changes` count the
@@ -34,12 +35,18 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   },
 };
 
+const RETRY_MS = 10;
+
 /**
- * Brings the schema up to date. One transaction that holds the write lock from the start: of two processes that start
- * together on one file, one migrates and the other finds it done; after a crash nothing is half done.
+ * Brings the schema up to date. One transaction that holds the write lock from the start: of stores that are opened
+ * together on one file, one migrates and the others find it done; after a crash nothing is half done.
  */
-export async function migrate<Tables>(database: DatabaseSync, db: Kysely<Tables>): Promise<void> {
-  database.exec('begin immediate');
+export async function migrate<Tables>(
+  database: DatabaseSync,
+  db: Kysely<Tables>,
+  busyTimeoutMs: number,
+): Promise<void> {
+  await begin(database, busyTimeoutMs);
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return database.exec('commit');
@@ -48,4 +55,19 @@ export async function migrate<Tables>(database: DatabaseSync, db: Kysely<Tables>
   throw new Error('its schema is not one that this version knows; run the Carnet that wrote it, or a later one', {
     cause: error,
   });
+}
+
+/** Waits for the lock without blocking: its holder may be another store of this very process. */
+async function begin(database: DatabaseSync, busyTimeoutMs: number): Promise<void> {
+  database.exec('pragma busy_timeout = 0');
+  for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    try {
+      database.exec('begin immediate');
+      break;
+    } catch (cause) {
+      if (waitedMs >= busyTimeoutMs || sqliteCode(cause) !== SQLITE_BUSY) throw cause;
+      await setTimeout(RETRY_MS);
+    }
+  }
+  database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
 }

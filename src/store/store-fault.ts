@@ -3,9 +3,11 @@ export class StoreFault extends Error {
   override readonly name = 'StoreFault';
 }
 
+export const SQLITE_BUSY = 5;
+
 /** By SQLite's primary result code (the low byte of its extended codes). */
 const MENDS: Readonly<Record<number, string>> = {
-  5: 'is locked by another process; stop the one that holds it',
+  [SQLITE_BUSY]: 'is locked by another process; stop the one that holds it',
   6: 'is locked by another process; stop the one that holds it',
   8: 'is read-only; give the user that runs Carnet the right to write to it and to its folder',
   10: 'cannot be read or written (input/output error); check the disk',
@@ -24,7 +26,8 @@ export function sqliteFault(path: string, cause: unknown): StoreFault {
   return new StoreFault(`store.sqlite.path: ${path} ${mend ?? `cannot be used: ${said}`}`, { cause });
 }
 
-function sqliteCode(cause: unknown): number | undefined {
+/** The primary result code of an error that SQLite gave. */
+export function sqliteCode(cause: unknown): number | undefined {
   if (!(cause instanceof Error) || !('errcode' in cause) || typeof cause.errcode !== 'number') return undefined;
   return cause.errcode & 0xff;
 }

@@ -183,6 +183,12 @@ export function documentStoreContract(name: string, subject: () => Promise<Subje
       expect((await store.get('values', 'v'))?.value).toEqual({ list: [1] });
     });
 
+    test('opens as often as wanted at once', async () => {
+      const many = await Promise.all(Array.from({ length: 10 }, open));
+      await many[0]?.put('mappings', 'deploy', 'a', 0);
+      for (const one of many) expect(await one.get('mappings', 'deploy')).toMatchObject({ value: 'a' });
+    });
+
     test('shows another store on the same data what was written', async () => {
       await store.put('mappings', 'deploy', 'a', 0);
       const other = await open();

@@ -83,6 +83,13 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
+  test('lets stores of one process that open a new file together all come up', async () => {
+    const stores = await Promise.all(Array.from({ length: 5 }, () => openSqliteStore({ path, clock })));
+    for (const [n, store] of stores.entries()) await store.put('started', String(n), n, 0);
+    expect(await stores[0]?.list('started')).toHaveLength(5);
+    for (const store of stores) await store.close();
+  });
+
   test('lets a process end while somebody still listens', async () => {
     const script = `
       const { openSqliteStore } = await import(${JSON.stringify(new URL('../../src/store/sqlite-document-store.ts', import.meta.url).href)});
