@@ -1,0 +1,77 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { parseSpiffeId } from '../core/spiffe-id.ts';
+import type { Purpose } from './authority.ts';
+
+const MAX_CLOUD_LIFETIME_SECONDS = 300;
+/** GCP's limit on `google.subject`, the tightest of the clouds (clouds.md rule 3). */
+const MAX_CLOUD_SUBJECT_BYTES = 127;
+/** A mapping's name, with the namespace of one that is namespaced before it. */
+const MAPPING_SUBJECT = /^mapping:[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+const SVID_CLAIMS: ReadonlySet<string> = new Set(['iss', 'sub', 'aud', 'iat', 'exp', 'jti']);
+
+/**
+ * Refuses claims that the purpose may not sign (DESIGN section 8; spiffe.md clauses 12 to 16): throws Error naming the
+ * rule and nothing of the claims. What one purpose may sign, the other may not: their subjects never overlap.
+ */
+export function checkClaims(purpose: Purpose, issuer: string, claims: JsonObject): void {
+  const { iss, sub, aud, iat, exp, jti } = claims;
+  demand(iss === issuer, 'iss is the issuer of the purpose');
+  demand(isText(sub), 'sub is a text');
+  demand(isText(aud), 'aud is one text');
+  demand(isText(jti), 'jti is a text');
+  demand(isTime(iat) && isTime(exp), 'iat and exp are whole seconds');
+  demand(Number(exp) > Number(iat), 'exp is after iat');
+  if (purpose === 'svid') checkSvid(String(sub), claims);
+  else checkAssertion(String(sub), claims);
+}
+
+function checkSvid(sub: string, claims: JsonObject): void {
+  demand(parseSpiffeId(sub) !== undefined, 'sub of an SVID is a SPIFFE ID');
+  demand(
+    Object.keys(claims).every((name) => SVID_CLAIMS.has(name)),
+    'an SVID has no further claims',
+  );
+}
+
+function checkAssertion(sub: string, { iat, nbf, exp }: JsonObject): void {
+  demand(MAPPING_SUBJECT.test(sub), 'sub of an assertion names a mapping');
+  demand(Buffer.byteLength(sub) <= MAX_CLOUD_SUBJECT_BYTES, 'sub of an assertion has at most 127 bytes');
+  demand(isTime(nbf) && Number(nbf) <= Number(iat), 'nbf of an assertion is a whole second, not after iat');
+  demand(Number(exp) - Number(iat) <= MAX_CLOUD_LIFETIME_SECONDS, 'an assertion lives at most 300 seconds');
+}
+
+interface Expected {
+  readonly alg: string;
+  readonly kid: string;
+  readonly payload: string;
+}
+
+/**
+ * Reads a signed token back as a verifier would: compact form, a header of exactly `alg kid typ` (spiffe.md clause 8)
+ * and, byte for byte, the payload that was checked. Throws Error.
+ */
+export function checkSigned(token: string, { alg, kid, payload }: Expected): void {
+  const [head = '', body = '', signature = '', ...more] = token.split('.');
+  demand(more.length === 0 && signature !== '', 'the token has three parts');
+  const header: unknown = JSON.parse(decode(head));
+  demand(isJsonObject(header) && Object.keys(header).toSorted().join() === 'alg,kid,typ', 'the header is alg kid typ');
+  const fits = isJsonObject(header) && header['alg'] === alg && header['kid'] === kid && header['typ'] === 'JWT';
+  demand(fits, 'the header names the key that signed');
+  demand(decode(body) === payload, 'the payload is what was checked');
+}
+
+function decode(part: string): string {
+  return Buffer.from(part, 'base64url').toString();
+}
+
+function isText(value: JsonValue | undefined): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function isTime(value: JsonValue | undefined): boolean {
+  return Number.isSafeInteger(value) && Number(value) > 0;
+}
+
+function demand(holds: boolean, rule: string): void {
+  if (!holds) throw new Error(`refused to sign: the rule "${rule}" does not hold`);
+}

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest';
+import { checkSigned } from '../../src/authority/token-profile.ts';
+
+const encode = (text: string) => Buffer.from(text).toString('base64url');
+const HEADER = { alg: 'ES256', kid: 'k', typ: 'JWT' };
+const PAYLOAD = '{"sub":"a"}';
+const expected = { alg: 'ES256', kid: 'k', payload: PAYLOAD };
+const token = (header: object, payload = PAYLOAD) => `${encode(JSON.stringify(header))}.${encode(payload)}.c2ln`;
+
+describe('checkSigned', () => {
+  test('accepts the header alg kid typ over the payload that was checked, in any order (spiffe.md clause 8)', () => {
+    checkSigned(token(HEADER), expected);
+    checkSigned(token({ typ: 'JWT', kid: 'k', alg: 'ES256' }), expected);
+  });
+
+  test.each([
+    ['a further header', token({ ...HEADER, crit: [] })],
+    ['jwk', token({ ...HEADER, jwk: {} })],
+    ['no kid', token({ alg: 'ES256', typ: 'JWT' })],
+    ['no typ', token({ alg: 'ES256', kid: 'k' })],
+    ['another kid', token({ ...HEADER, kid: 'l' })],
+    ['another alg', token({ ...HEADER, alg: 'RS256' })],
+    ['alg none', token({ ...HEADER, alg: 'none' })],
+    ['another typ', token({ ...HEADER, typ: 'at+jwt' })],
+    ['another payload', token(HEADER, '{"sub":"b"}')],
+    ['a payload that means the same', token(HEADER, '{"sub": "a"}')],
+    ['no signature', `${encode(JSON.stringify(HEADER))}.${encode(PAYLOAD)}.`],
+    ['two parts', `${encode(JSON.stringify(HEADER))}.${encode(PAYLOAD)}`],
+    ['four parts', `${token(HEADER)}.c2ln`],
+    ['a header that is a list', `${encode('["alg","kid","typ"]')}.${encode(PAYLOAD)}.c2ln`],
+    ['nothing', ''],
+  ])('refuses a token with %s', (_, wrong) => {
+    expect(() => checkSigned(wrong, expected)).toThrow();
+  });
+});
