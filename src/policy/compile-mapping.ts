@@ -1,0 +1,63 @@
+import type { DocumentOf } from '../resources/document.ts';
+import { durationSeconds } from '../resources/duration.ts';
+import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
+import { addressesOf, TARGETS, type TargetSpec } from '../resources/targets/target.ts';
+import type { BuiltTarget, CompiledMapping, Terms } from './compiled-mapping.ts';
+import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
+
+type SubjectSpec = FederationMappingSpec['subject'];
+
+/** The subject of a mapping, or undefined for a spec that says no whole one. */
+export function subjectOf(spec: SubjectSpec): Subject | undefined {
+  const issuer = issuerPartOf(spec);
+  const who = whoOf(spec);
+  return issuer === undefined || who === undefined ? undefined : { issuer, who };
+}
+
+/** A mapping as it stands in the index. */
+export function compileMapping(
+  { name, spec }: DocumentOf<'FederationMapping'>,
+  { subject, target, unbuilt }: { subject: Subject; target: TargetSpec; unbuilt: readonly string[] },
+): CompiledMapping {
+  const addresses = addressesOf(name, spec.addresses ?? [], target);
+  if (unbuilt.length > 0 || !isBuilt(target)) {
+    return { name, subject, addresses, state: { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` } };
+  }
+  return { name, subject, addresses, state: { kind: 'active', terms: termsOf(spec, target) } };
+}
+
+function isBuilt(target: TargetSpec): target is BuiltTarget {
+  return target.kind === 'aws' || target.kind === 'jwtSvid';
+}
+
+function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
+  const { cloud, ttl } = TARGETS[target.kind];
+  const maxSeconds = spec.ttl?.max === undefined ? ttl.defaultMaxSeconds : durationSeconds(spec.ttl.max);
+  const wished = spec.ttl?.default === undefined ? ttl.defaultSeconds : durationSeconds(spec.ttl.default);
+  return {
+    target,
+    deliver: spec.deliver,
+    binding: spec.subject.binding ?? (cloud ? 'pod' : 'any'),
+    ttl: {
+      defaultSeconds: Math.min(wished, maxSeconds),
+      maxSeconds,
+      ...(spec.ttl?.outliveSubject !== undefined && { outliveSubject: spec.ttl.outliveSubject }),
+    },
+    ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
+    unrestricted: spec.intents === 'unrestricted',
+  };
+}
+
+function issuerPartOf({ issuer, issuerSelector }: SubjectSpec): IssuerPart | undefined {
+  if (issuer !== undefined) return issuerSelector === undefined ? { kind: 'name', name: issuer } : undefined;
+  return issuerSelector === undefined
+    ? undefined
+    : { kind: 'selector', labels: issuerSelector, text: selectorText(issuerSelector) };
+}
+
+function whoOf({ namespace, serviceAccount, claims, spiffeId }: SubjectSpec): Who | undefined {
+  if (spiffeId !== undefined) return { kind: 'spiffeId', spiffeId };
+  if (claims !== undefined) return Object.keys(claims).length > 0 ? { kind: 'claims', claims } : undefined;
+  if (namespace === undefined || serviceAccount === undefined) return undefined;
+  return { kind: 'workload', namespace, serviceAccount };
+}

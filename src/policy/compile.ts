@@ -1,0 +1,97 @@
+import type { IssuerContext } from '../resources/compile-issuers.ts';
+import type { Document, Fault, Kind, ValidDocument } from '../resources/document.ts';
+import { warningAt } from './fault.ts';
+import { guardrailsInForce } from './guardrails-in-force.ts';
+import { type Chosen, choose } from './in-force.ts';
+import { issuersInForce } from './issuers-in-force.ts';
+import { MappingIndex } from './mapping-index.ts';
+import { mappingsInForce } from './mappings-in-force.ts';
+import { ReservedAudiences } from './reserved-audiences.ts';
+import { revisionOf } from './revision.ts';
+import type { Snapshot } from './snapshot.ts';
+import { type FirstSeen, LastGood, type Version, versionsOf } from './versions.ts';
+
+export interface CompileContext extends IssuerContext {
+  /** Whether mappings need a FederationGrant even when they come from the owner's files. */
+  readonly requireGrants: boolean;
+}
+
+export interface CompileInput {
+  readonly documents: readonly Document[];
+  readonly firstSeen: FirstSeen;
+  /** Last good version of each kind, name and source, as earlier compilations accepted them. */
+  readonly lastGood: readonly ValidDocument[];
+  readonly context: CompileContext;
+}
+
+export interface Compiled {
+  readonly snapshot: Snapshot;
+  /** What is wrong between documents, and what is not built; what is wrong inside one is listed by who parsed it. */
+  readonly faults: readonly Fault[];
+  /**
+   * Faulty TrustedIssuers, Guardrails and FederationGrants in whose place nothing is in force. They stop a start; at
+   * reload they alone are refused and the snapshot is good without them.
+   */
+  readonly refused: readonly Fault[];
+  /** Documents of this revision without fault: from now on the last good versions of their names. */
+  readonly accepted: readonly ValidDocument[];
+}
+
+/** All resources of one revision as one Snapshot. Pure; the order of documents does not matter. */
+export function compile({ documents, firstSeen, lastGood, context }: CompileInput): Compiled {
+  const versions = Map.groupBy(versionsOf(documents, firstSeen), ({ document }) => document.kind);
+  const of = (kind: Kind): readonly Version[] => versions.get(kind) ?? [];
+  const good = new LastGood(lastGood);
+  const issuers = issuersInForce(of('TrustedIssuer'), good, context);
+  const issuerNames = namesIn(of('TrustedIssuer'));
+  const mappingNames = namesIn(of('FederationMapping'));
+  const guardrails = guardrailsInForce(of('Guardrail'), good, { issuers: issuerNames, mappings: mappingNames });
+  const grants = withoutEffect(choose('FederationGrant', of('FederationGrant'), good));
+  const requests = withoutEffect(choose('AccessRequest', of('AccessRequest'), good));
+  const mappings = mappingsInForce(of('FederationMapping'), good, {
+    issuers: issuers.issuers,
+    issuerNames,
+    mappingNames,
+    reserved: reservedBy(context.ownIssuers, issuers, [
+      ...documents,
+      ...lastGood.filter(({ name }) => mappingNames.has(name)),
+    ]),
+    requireGrants: context.requireGrants,
+  });
+  const parts = [issuers, guardrails, grants, requests, mappings];
+  return {
+    snapshot: {
+      revision: revisionOf(documents, [...issuers.kept, ...guardrails.kept, ...mappings.kept]),
+      issuers: issuers.issuers,
+      mappings: new MappingIndex(mappings.mappings, issuers.issuers),
+      guardrails: guardrails.guardrails,
+    },
+    faults: parts.flatMap(({ faults }) => faults),
+    refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
+    accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
+  };
+}
+
+/** Also what a faulty mapping's last good version names stays reserved, as long as the mapping is there. */
+function reservedBy(
+  ownIssuers: readonly string[],
+  issuers: Chosen<'TrustedIssuer'>,
+  documents: readonly Document[],
+): ReservedAudiences {
+  const mappings = documents.flatMap((document) =>
+    document.valid && document.kind === 'FederationMapping' ? [document] : [],
+  );
+  return new ReservedAudiences(ownIssuers, issuers.inForce, mappings);
+}
+
+function namesIn(versions: readonly Version[]): ReadonlySet<string> {
+  return new Set(versions.map(({ document }) => document.name));
+}
+
+/** Grants and access requests load; nothing asks for them yet. */
+function withoutEffect<K extends 'FederationGrant' | 'AccessRequest'>(chosen: Chosen<K>): Chosen<K> {
+  const warnings = chosen.accepted.map((document: ValidDocument) =>
+    warningAt(document, ['kind'], { message: `${document.kind} is not built yet: it has no effect` }),
+  );
+  return { ...chosen, faults: [...chosen.faults, ...warnings] };
+}

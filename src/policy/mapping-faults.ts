@@ -1,0 +1,140 @@
+import type { DocumentOf, Fault } from '../resources/document.ts';
+import { durationSeconds } from '../resources/duration.ts';
+import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
+import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
+import { errorAt } from './fault.ts';
+import { nearest } from './nearest.ts';
+import type { ReservedAudiences } from './reserved-audiences.ts';
+import { carries, type Subject } from './subject.ts';
+
+type MappingDocument = DocumentOf<'FederationMapping'>;
+
+/** What a mapping is held against: everything else that this revision says. */
+export interface Surroundings {
+  readonly issuers: TrustedIssuers;
+  /** Names of all TrustedIssuers, faulty and inactive ones too. */
+  readonly issuerNames: ReadonlySet<string>;
+  /** Names of all mappings, likewise. */
+  readonly mappingNames: ReadonlySet<string>;
+  readonly reserved: ReservedAudiences;
+}
+
+interface Examined {
+  readonly document: MappingDocument;
+  readonly subject: Subject;
+  readonly target: TargetSpec;
+  readonly surroundings: Surroundings;
+}
+
+/** `sub` of assertions, at most 127 bytes (GCP's limit, the tightest of the clouds). */
+const MAX_SUB_BYTES = 127;
+
+/** What is wrong with a mapping that its schema accepts. */
+export function mappingFaults(examined: Examined): readonly Fault[] {
+  return [
+    ...issuerFaults(examined),
+    ...aliasFaults(examined),
+    ...audienceFaults(examined),
+    ...subFaults(examined),
+    ...ttlFaults(examined),
+  ];
+}
+
+function issuerFaults({ document, subject, target, surroundings }: Examined): readonly Fault[] {
+  const { issuers, issuerNames } = surroundings;
+  if (subject.issuer.kind === 'name' && !issuerNames.has(subject.issuer.name)) {
+    const near = nearest(subject.issuer.name, issuerNames);
+    const hint = near === undefined ? undefined : `did you mean ${near}?`;
+    return [
+      errorAt(document, ['spec', 'subject', 'issuer'], { message: 'there is no TrustedIssuer of this name', hint }),
+    ];
+  }
+  const meant = issuersOf(subject, issuers);
+  if (meant.length === 0) return [];
+  if (!meant.some((issuer) => canMatch(issuer, subject))) {
+    const message = `no identity of ${namesOf(meant)} can match this subject`;
+    return [
+      errorAt(document, ['spec', 'subject'], {
+        message,
+        hint: 'namespace and serviceAccount are for clusters, claims for oidc issuers, spiffeId for issuers with a spiffePath',
+      }),
+    ];
+  }
+  if (!isSvid(target) || meant.some(givesSpiffeId)) return [];
+  return [
+    errorAt(document, ['spec', 'subject'], {
+      message: `${namesOf(meant)} gives its identities no SPIFFE ID, so there is none for an SVID`,
+      hint: 'set spiffePath on the TrustedIssuer',
+    }),
+  ];
+}
+
+function aliasFaults({ document, surroundings: { mappingNames } }: Examined): readonly Fault[] {
+  return (document.spec.addresses ?? []).flatMap((alias, at) =>
+    isNameOfAnother(alias, document.name, mappingNames)
+      ? [errorAt(document, ['spec', 'addresses', at], { message: `${alias} is the name of another mapping` })]
+      : [],
+  );
+}
+
+function audienceFaults({ document, target, surroundings }: Examined): readonly Fault[] {
+  if (target.kind !== 'jwtSvid') return [];
+  const { mappingNames, reserved } = surroundings;
+  return target.spec.audiences.flatMap((audience, at) => {
+    const path = ['spec', 'target', 'jwtSvid', 'audiences', at];
+    if (reserved.has(audience)) {
+      const hint = 'a token with it would be taken for one of its own by a cloud, by an issuer or by Carnet';
+      return [errorAt(document, path, { message: `${audience} is a reserved audience`, hint })];
+    }
+    return isNameOfAnother(audience, document.name, mappingNames)
+      ? [errorAt(document, path, { message: `${audience} is the name of another mapping` })]
+      : [];
+  });
+}
+
+function subFaults({ document, target }: Examined): readonly Fault[] {
+  if (!TARGETS[target.kind].cloud || Buffer.byteLength(`mapping:${document.name}`) <= MAX_SUB_BYTES) return [];
+  const message = `mapping:${document.name} is longer than the ${MAX_SUB_BYTES} bytes that clouds take as sub`;
+  return [errorAt(document, ['metadata', 'name'], { message })];
+}
+
+function ttlFaults({ document, target }: Examined): readonly Fault[] {
+  const { ttl } = document.spec;
+  const { minSeconds, defaultMaxSeconds } = TARGETS[target.kind].ttl;
+  const maxSeconds = ttl?.max === undefined ? defaultMaxSeconds : durationSeconds(ttl.max);
+  if (ttl?.default !== undefined && durationSeconds(ttl.default) > maxSeconds) {
+    return [errorAt(document, ['spec', 'ttl', 'default'], { message: `is above max, ${maxSeconds} s` })];
+  }
+  if (maxSeconds >= minSeconds) return [];
+  const message = `is below the ${minSeconds} s that ${target.kind} gives at least`;
+  return [errorAt(document, ['spec', 'ttl', 'max'], { message })];
+}
+
+/** True for the name of some other mapping: an alias must not stand in its way. */
+export function isNameOfAnother(address: string, own: string, mappingNames: ReadonlySet<string>): boolean {
+  return address !== own && mappingNames.has(address);
+}
+
+function issuersOf(subject: Subject, { byName }: TrustedIssuers): readonly TrustedIssuer[] {
+  const part = subject.issuer;
+  if (part.kind === 'selector') return [...byName.values()].filter((issuer) => carries(issuer, part.labels));
+  const named = byName.get(part.name);
+  return named === undefined ? [] : [named];
+}
+
+function canMatch(issuer: TrustedIssuer, { who }: Subject): boolean {
+  if (who.kind === 'spiffeId') return givesSpiffeId(issuer);
+  return issuer.profile.kind === (who.kind === 'workload' ? 'kubernetes' : 'oidc');
+}
+
+function givesSpiffeId({ profile }: TrustedIssuer): boolean {
+  return profile.spiffePath !== undefined;
+}
+
+function isSvid({ kind }: TargetSpec): boolean {
+  return kind === 'jwtSvid' || kind === 'x509Svid';
+}
+
+function namesOf(issuers: readonly TrustedIssuer[]): string {
+  return issuers.map(({ name }) => name).join(', ');
+}

@@ -1,0 +1,102 @@
+import type { DocumentOf, Fault, ValidDocument } from '../resources/document.ts';
+import { targetOf } from '../resources/targets/target.ts';
+import { compileMapping, subjectOf } from './compile-mapping.ts';
+import type { CompiledMapping } from './compiled-mapping.ts';
+import { errorAt, warningAt } from './fault.ts';
+import { duplicateFault } from './in-force.ts';
+import { mappingFaults, type Surroundings } from './mapping-faults.ts';
+import { quarantined } from './quarantine.ts';
+import { type Aged, tiedMappings } from './ties.ts';
+import { unbuiltFeatures } from './unbuilt-features.ts';
+import type { LastGood, Version } from './versions.ts';
+
+interface Context extends Surroundings {
+  readonly requireGrants: boolean;
+}
+
+export interface MappingsInForce {
+  /** Those that take part in decisions, active and inactive. */
+  readonly mappings: readonly CompiledMapping[];
+  readonly accepted: readonly DocumentOf<'FederationMapping'>[];
+  /** Last good versions that give faulty mappings their place. */
+  readonly kept: readonly ValidDocument[];
+  readonly faults: readonly Fault[];
+}
+
+/** One mapping document with what becomes of it. */
+interface Outcome {
+  readonly version: Version;
+  readonly mapping: CompiledMapping | undefined;
+  readonly faults: readonly Fault[];
+  /** Set when the document is without fault. */
+  readonly good?: DocumentOf<'FederationMapping'>;
+  /** Set when a last good version gives a faulty document its place. */
+  readonly kept?: ValidDocument | undefined;
+}
+
+/** Compiles mappings; a faulty one is quarantined, one that ties leaves, and neither touches the others. */
+export function mappingsInForce(versions: readonly Version[], lastGood: LastGood, context: Context): MappingsInForce {
+  const holders = new Map(versions.filter(({ holdsName }) => holdsName).map((one) => [one.document.name, one]));
+  const outcomes = versions.map((version) => {
+    if (version.holdsName) return outcomeOf(version, lastGood, context);
+    const duplicate = duplicateFault(version.document, holders.get(version.document.name)?.document);
+    return faulty(version, [duplicate], { lastGood: lastGood.ofThisSource(version.document), context });
+  });
+  const aged = outcomes.flatMap(({ version, mapping }) =>
+    mapping === undefined ? [] : [{ mapping, firstSeen: version.firstSeen } satisfies Aged],
+  );
+  const tied = new Map(tiedMappings(aged, context.issuers).map(({ mapping, other }) => [mapping, other]));
+  const left = outcomes.map((outcome) => withTie(outcome, tied));
+  return {
+    mappings: left.flatMap(({ mapping }) => (mapping === undefined ? [] : [mapping])),
+    accepted: left.flatMap(({ good }) => (good === undefined ? [] : [good])),
+    kept: left.flatMap(({ kept }) => (kept === undefined ? [] : [kept])),
+    faults: left.flatMap(({ faults }) => faults),
+  };
+}
+
+function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outcome {
+  const { document } = version;
+  const keep = { lastGood: lastGood.of(document), context };
+  if (!document.valid || document.kind !== 'FederationMapping') return faulty(version, [], keep);
+  const subject = subjectOf(document.spec.subject);
+  const target = targetOf(document.spec.target);
+  if (subject === undefined || target === undefined) {
+    const message = 'must have one subject and one target';
+    return faulty(version, [errorAt(document, ['spec'], { message })], keep);
+  }
+  const faults = mappingFaults({ document, subject, target, surroundings: context });
+  if (faults.length > 0) return faulty(version, faults, keep);
+  if (document.spec.mode === 'shadow') {
+    const warning = warningAt(document, ['spec', 'mode'], { message: 'shadow is not built yet: it takes no part' });
+    return { version, mapping: undefined, faults: [warning], good: document };
+  }
+  const unbuilt = unbuiltFeatures(document.spec, target, context);
+  return {
+    version,
+    mapping: compileMapping(document, { subject, target, unbuilt }),
+    faults: unbuilt.map((feature) =>
+      warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
+    ),
+    good: document,
+  };
+}
+
+function faulty(
+  version: Version,
+  faults: readonly Fault[],
+  { lastGood, context }: { lastGood: ValidDocument | undefined; context: Context },
+): Outcome {
+  return { version, mapping: quarantined(version.document, lastGood, context.mappingNames), faults, kept: lastGood };
+}
+
+function withTie(outcome: Outcome, tied: ReadonlyMap<CompiledMapping, string>): Outcome {
+  const { version, mapping, faults } = outcome;
+  const other = mapping === undefined ? undefined : tied.get(mapping);
+  if (other === undefined) return outcome;
+  const fault = errorAt(version.document, ['spec', 'subject'], {
+    message: `ties with mapping ${other}: at an address of both, neither is more specific for the same identity`,
+    hint: 'make one subject more specific, or give them different addresses',
+  });
+  return { version, mapping: undefined, faults: [...faults, fault], kept: outcome.kept };
+}

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import type { Document } from '../resources/document.ts';
+
+/**
+ * `r-` and 16 hex digits of SHA-256 over the content of all documents and of the last good versions kept in the place of
+ * faulty ones: equal wherever the same resources are in force, whatever the order and the files they stand in.
+ */
+export function revisionOf(documents: readonly Document[], kept: readonly Document[]): string {
+  const hash = createHash('sha256');
+  for (const part of [documents, kept]) {
+    const texts = part.map(contentOf).sort();
+    hash.update(`${texts.length}\n`);
+    for (const text of texts) hash.update(`${text}\n`);
+  }
+  return `r-${hash.digest('hex').slice(0, 16)}`;
+}
+
+function contentOf(document: Document): string {
+  const { kind, name, labels } = document;
+  return canonical([kind, name, labels, document.valid, document.valid ? document.spec : document.raw]);
+}
+
+/** JSON with members sorted; what JSON cannot say counts as null, absent members do not count. */
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`);
+  return `{${members.join(',')}}`;
+}

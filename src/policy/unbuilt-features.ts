@@ -1,0 +1,24 @@
+import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
+import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
+
+/**
+ * Features that a mapping uses and that are not built: what it asks for cannot be kept, so it is inactive and refuses
+ * whoever it selects. Mode `shadow` is not among them: it takes no part at all.
+ */
+export function unbuiltFeatures(
+  spec: FederationMappingSpec,
+  target: TargetSpec,
+  { requireGrants }: { readonly requireGrants: boolean },
+): readonly string[] {
+  const used: readonly (readonly [string, boolean])[] = [
+    [`target.${target.kind}`, !TARGETS[target.kind].built],
+    ['when', spec.when !== undefined],
+    ['intents', Array.isArray(spec.intents)],
+    ['mode: report', spec.mode === 'report'],
+    ['access.justInTime', spec.access !== 'standing'],
+    ['replay: once', spec.replay !== undefined],
+    ['target.aws.policyArns', target.kind === 'aws' && target.spec.policyArns !== undefined],
+    ['grants (requireGrants)', requireGrants],
+  ];
+  return used.filter(([, isUsed]) => isUsed).map(([feature]) => feature);
+}
