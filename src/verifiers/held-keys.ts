@@ -1,0 +1,188 @@
+import type { Clock } from '../core/clock.ts';
+import type { FetchedKeys } from './key-fetch.ts';
+import type { KeySet, VerificationKey } from './key-set.ts';
+
+/** Where a holder's keys come from and how often it may ask. */
+export interface KeyOrigin {
+  /** One attempt; `unchanged` when the source is the same as at the last success. */
+  fetch(): Promise<FetchedKeys | 'unchanged'>;
+  /** Bounds on what the source itself says; `missing` where it says nothing. */
+  readonly ttlSeconds: { readonly min: number; readonly missing: number; readonly max: number };
+  /** Longest pause between attempts while they fail. */
+  readonly maxBackoffSeconds: number;
+  /** Whether a `kid` nobody has seen is a reason to ask again before the set is stale. */
+  readonly asksForUnknownKid: boolean;
+}
+
+export type KeyLookup =
+  | { readonly found: 'key'; readonly key: VerificationKey }
+  /** The source has been asked and does not have it. */
+  | { readonly found: 'absent' }
+  /** Nobody can say: the keys are not there, or they are old and the source does not answer. */
+  | { readonly found: 'unavailable'; readonly reason: string; readonly retryAfterSeconds: number };
+
+/** `held`: only what is in memory, kept fresh. `seek`: also the first fetch, and one for an unknown `kid`. */
+export type Effort = 'held' | 'seek';
+
+export interface HeldKeysState {
+  readonly ok: boolean;
+  readonly reason?: string;
+  /** Milliseconds; absent before the first success. */
+  readonly fetchedAt?: number;
+  readonly usableKeys: number;
+  readonly skippedKeys: number;
+}
+
+interface HeldKeysDeps {
+  readonly clock: Clock;
+  /** 0 up to 1; for jitter alone. */
+  readonly random: () => number;
+  readonly onFetched: (keys: KeySet, fetchedAt: number) => void;
+  readonly onFailed: (reason: string) => void;
+}
+
+const UNKNOWN_KID_PAUSE_MS = 30_000;
+const ABSENT_KID_MS = 120_000;
+const MAX_ABSENT_KIDS = 256;
+const MAX_STALE_MS = 24 * 3_600_000;
+const NOT_ASKED = 'the keys have not been fetched yet';
+
+/**
+ * The keys of one issuer in memory (V13, K14 to K17). One attempt at a time, whoever waits; asked again when the set
+ * is stale, ahead of that in the background; old keys serve for at most 24 h beyond their time while the source fails,
+ * and a key that a successful answer leaves out is gone at once. Work for unknown `kid`s is one attempt per 30 s.
+ */
+export class HeldKeys {
+  readonly #origin: KeyOrigin;
+  readonly #deps: HeldKeysDeps;
+  #set: KeySet | undefined;
+  #fetchedAt: number | undefined;
+  #freshUntil = 0;
+  /** From here on a lookup starts the next attempt without waiting for it. */
+  #refreshAfter = 0;
+  #attemptedAt = Number.NEGATIVE_INFINITY;
+  #nextAttemptAt = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #reason = NOT_ASKED;
+  #flight: Promise<void> | undefined;
+  #dropped = false;
+  /** `kid` -> until when it is not asked about again. Holds what the source has denied. */
+  readonly #absent = new Map<string, number>();
+
+  constructor(origin: KeyOrigin, deps: HeldKeysDeps) {
+    this.#origin = origin;
+    this.#deps = deps;
+  }
+
+  async find(kid: string, effort: Effort): Promise<KeyLookup> {
+    await this.#freshen(effort);
+    if (!this.#holds(kid) && effort === 'seek' && this.#mayAskFor(kid)) await this.#askFor(kid);
+    const key = this.#current()?.byKid.get(kid);
+    if (key !== undefined) return { found: 'key', key };
+    if (this.#current() !== undefined && this.#failures === 0) return { found: 'absent' };
+    const waitMs = Math.max(this.#nextAttemptAt - this.#deps.clock.now(), 1000);
+    return { found: 'unavailable', reason: this.#reason, retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  }
+
+  /** One attempt, or the one that is under way. Never rejects. */
+  refresh(): Promise<void> {
+    this.#flight ??= this.#attempt().finally(() => {
+      this.#flight = undefined;
+    });
+    return this.#flight;
+  }
+
+  /** Nothing that is still under way has an effect after this. */
+  drop(): void {
+    this.#dropped = true;
+  }
+
+  state(): HeldKeysState {
+    const current = this.#current();
+    const ok = current !== undefined && this.#failures === 0;
+    return {
+      ok,
+      ...(ok ? {} : { reason: this.#reason }),
+      ...(this.#fetchedAt === undefined ? {} : { fetchedAt: this.#fetchedAt }),
+      usableKeys: current?.byKid.size ?? 0,
+      skippedKeys: current?.skipped ?? 0,
+    };
+  }
+
+  #current(): KeySet | undefined {
+    return this.#deps.clock.now() < this.#freshUntil + MAX_STALE_MS ? this.#set : undefined;
+  }
+
+  #holds(kid: string): boolean {
+    return this.#current()?.byKid.has(kid) === true;
+  }
+
+  async #freshen(effort: Effort): Promise<void> {
+    const now = this.#deps.clock.now();
+    if (this.#current() === undefined) {
+      if (effort === 'seek' && this.#mayAttempt(now)) await this.refresh();
+    } else if (now >= this.#freshUntil && this.#failures === 0) {
+      await this.refresh();
+    } else if (now >= this.#refreshAfter && this.#mayAttempt(now)) {
+      // Old keys serve meanwhile: a source that does not answer slows nobody down.
+      void this.refresh();
+    }
+  }
+
+  #mayAttempt(now: number): boolean {
+    return this.#flight !== undefined || now >= this.#nextAttemptAt;
+  }
+
+  #mayAskFor(kid: string): boolean {
+    if (!this.#origin.asksForUnknownKid || this.#current() === undefined) return false;
+    if (this.#flight !== undefined) return true;
+    const now = this.#deps.clock.now();
+    const quiet = now >= this.#attemptedAt + UNKNOWN_KID_PAUSE_MS && now >= this.#nextAttemptAt;
+    return quiet && now >= (this.#absent.get(kid) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** Only a `kid` that the source has been asked about and has denied is remembered as absent. */
+  async #askFor(kid: string): Promise<void> {
+    await this.refresh();
+    this.#absent.delete(kid);
+    if (this.#failures > 0 || this.#holds(kid)) return;
+    this.#absent.set(kid, this.#deps.clock.now() + ABSENT_KID_MS);
+    const [oldest] = this.#absent.keys();
+    if (this.#absent.size > MAX_ABSENT_KIDS && oldest !== undefined) this.#absent.delete(oldest);
+  }
+
+  async #attempt(): Promise<void> {
+    const startedAt = this.#deps.clock.now();
+    this.#attemptedAt = startedAt;
+    try {
+      const answer = await this.#origin.fetch();
+      if (!this.#dropped) this.#succeeded(answer, startedAt);
+    } catch (error) {
+      if (!this.#dropped) this.#failed(error instanceof Error ? error.message : 'unforeseen failure');
+    }
+  }
+
+  #succeeded(answer: FetchedKeys | 'unchanged', startedAt: number): void {
+    const { min, missing, max } = this.#origin.ttlSeconds;
+    const said = answer === 'unchanged' ? undefined : answer.maxAgeSeconds;
+    const ttlMs = 1000 * Math.min(Math.max(said ?? missing, min), max);
+    this.#failures = 0;
+    this.#nextAttemptAt = Number.NEGATIVE_INFINITY;
+    this.#fetchedAt = startedAt;
+    this.#freshUntil = startedAt + ttlMs;
+    this.#refreshAfter = startedAt + ttlMs * (0.75 + 0.15 * this.#deps.random());
+    if (answer === 'unchanged') return;
+    this.#set = answer.keys;
+    this.#deps.onFetched(answer.keys, startedAt);
+  }
+
+  #failed(reason: string): void {
+    this.#failures += 1;
+    this.#reason = reason;
+    const now = this.#deps.clock.now();
+    const capSeconds = Math.min(2 ** Math.min(this.#failures, 16), this.#origin.maxBackoffSeconds);
+    this.#nextAttemptAt = now + 1000 * capSeconds * (0.5 + 0.5 * this.#deps.random());
+    this.#refreshAfter = this.#nextAttemptAt;
+    this.#deps.onFailed(reason);
+  }
+}

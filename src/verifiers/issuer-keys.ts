@@ -1,0 +1,166 @@
+import type { Clock } from '../core/clock.ts';
+import type { Outbound } from '../outbound/outbound.ts';
+import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { type Effort, HeldKeys, type HeldKeysState, type KeyLookup, type KeyOrigin } from './held-keys.ts';
+import { fetchKeys, staticVersion } from './key-fetch.ts';
+import type { KeyOwnership } from './key-ownership.ts';
+
+export interface IssuerKeysState extends HeldKeysState {
+  /** Name of the TrustedIssuer. */
+  readonly issuer: string;
+}
+
+/** The keys of all trusted issuers. */
+export interface IssuerKeys {
+  /** The key of an issuer by `kid`, if it counts for that issuer. Never rejects. */
+  find(issuer: TrustedIssuer, kid: string, effort: Effort): Promise<KeyLookup>;
+  /**
+   * Makes these the configured issuers: what left or has another key source is dropped at once, static keys are read.
+   * To be called with a snapshot's issuers before that snapshot becomes current.
+   */
+  follow(issuers: TrustedIssuers): void;
+  /** Asks for all keys that are not there yet, a few at a time. Resolves when each has been tried. Never rejects. */
+  warm(): Promise<void>;
+  /** One entry per followed issuer, by name. */
+  state(): readonly IssuerKeysState[];
+}
+
+export interface IssuerKeysDeps {
+  readonly outbound: Outbound;
+  readonly clock: Clock;
+  readonly metrics: Pick<Metrics, 'keyFetches' | 'keyAgeSeconds'>;
+  readonly ownership: KeyOwnership;
+  /** 0 up to 1, for jitter; `Math.random` unless told. */
+  readonly random?: () => number;
+  /** Told of each failed attempt; the reason holds no path, header or body. */
+  readonly onFailure?: (issuer: string, reason: string) => void;
+}
+
+interface Held {
+  /** What the state belongs to: another name, `iss` or source is another state. */
+  readonly source: string;
+  readonly keys: HeldKeys;
+}
+
+const WARM_AT_ONCE = 8;
+const NOT_CONFIGURED: KeyLookup = {
+  found: 'unavailable',
+  reason: 'the issuer is no longer configured like this',
+  retryAfterSeconds: 1,
+};
+
+export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
+  const held = new Map<string, Held>();
+  let followed: TrustedIssuers | undefined;
+
+  function heldKeys(issuer: TrustedIssuer): HeldKeys | undefined {
+    const present = held.get(issuer.name);
+    const source = sourceOf(issuer);
+    if (present?.source === source) return present.keys;
+    const configured = followed?.byName.get(issuer.name);
+    // A request that still runs on an older snapshot must not bring back what has been dropped.
+    if (followed !== undefined && (configured === undefined || sourceOf(configured) !== source)) return undefined;
+    present?.keys.drop();
+    const keys = holdKeys(issuer, deps);
+    held.set(issuer.name, { source, keys });
+    return keys;
+  }
+
+  function forget(name: string, keys: HeldKeys): void {
+    keys.drop();
+    held.delete(name);
+    deps.metrics.keyAgeSeconds.remove({ issuer: name });
+  }
+
+  return {
+    async find(issuer, kid, effort) {
+      const lookup = (await heldKeys(issuer)?.find(kid, effort)) ?? NOT_CONFIGURED;
+      if (lookup.found !== 'key') return lookup;
+      const { thumbprint } = lookup.key;
+      if (deps.ownership.owner(thumbprint) === undefined) show(issuer, [thumbprint], deps.ownership);
+      return deps.ownership.owner(thumbprint) === issuer.name ? lookup : { found: 'absent' };
+    },
+    follow(issuers) {
+      followed = issuers;
+      for (const [name, { keys, source }] of held) {
+        const configured = issuers.byName.get(name);
+        if (configured === undefined || sourceOf(configured) !== source) forget(name, keys);
+        if (configured === undefined) deps.ownership.release(name);
+      }
+      for (const issuer of issuers.byName.values()) {
+        const fresh = !held.has(issuer.name);
+        const keys = heldKeys(issuer);
+        // Static holders come before those who fetch: they are asked before anybody can fetch.
+        if (fresh && issuer.keys.kind === 'static') void keys?.refresh();
+      }
+    },
+    async warm() {
+      const waiting = [...held.values()].filter(({ keys }) => keys.state().fetchedAt === undefined);
+      const work = async () => {
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next.keys.refresh();
+      };
+      await Promise.all(Array.from({ length: WARM_AT_ONCE }, work));
+    },
+    state: () =>
+      [...held]
+        .map(([issuer, { keys }]) => ({ issuer, ...keys.state() }))
+        .sort((one, other) => (one.issuer < other.issuer ? -1 : 1)),
+  };
+}
+
+function sourceOf({ name, issuer, keys }: TrustedIssuer): string {
+  return JSON.stringify([name, issuer, keys]);
+}
+
+function show(issuer: TrustedIssuer, thumbprints: Iterable<string>, ownership: KeyOwnership): void {
+  ownership.show(issuer.name, thumbprints, issuer.keys.kind === 'static' ? 'static' : 'fetched');
+}
+
+function holdKeys(issuer: TrustedIssuer, deps: IssuerKeysDeps): HeldKeys {
+  const { clock, metrics, ownership, outbound, random = Math.random, onFailure } = deps;
+  return new HeldKeys(originOf(issuer, outbound), {
+    clock,
+    random,
+    onFetched(keys, fetchedAt) {
+      metrics.keyFetches.inc({ issuer: issuer.name, outcome: 'ok' });
+      metrics.keyAgeSeconds.set({ issuer: issuer.name }, fetchedAt / 1000);
+      show(
+        issuer,
+        [...keys.byKid.values()].map(({ thumbprint }) => thumbprint),
+        ownership,
+      );
+    },
+    onFailed(reason) {
+      metrics.keyFetches.inc({ issuer: issuer.name, outcome: 'failed' });
+      onFailure?.(issuer.name, reason);
+    },
+  });
+}
+
+function originOf(issuer: TrustedIssuer, outbound: Outbound): KeyOrigin {
+  if (issuer.keys.kind !== 'static') {
+    return {
+      fetch: () => fetchKeys(issuer, outbound),
+      ttlSeconds: { min: 60, missing: 300, max: 24 * 3600 },
+      maxBackoffSeconds: 60,
+      asksForUnknownKid: true,
+    };
+  }
+  let seen: string | undefined;
+  const inline = issuer.keys.jwksFile === undefined;
+  // A file is looked at once a second, so a change counts within that.
+  const ttl = inline ? Number.POSITIVE_INFINITY : 1;
+  return {
+    async fetch() {
+      const version = await staticVersion(issuer.keys);
+      if (version === seen) return 'unchanged';
+      const fetched = await fetchKeys(issuer, outbound);
+      seen = version;
+      return fetched;
+    },
+    ttlSeconds: { min: ttl, missing: ttl, max: ttl },
+    maxBackoffSeconds: 1,
+    asksForUnknownKid: false,
+  };
+}

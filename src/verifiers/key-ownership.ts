@@ -1,0 +1,78 @@
+/** How an issuer came by a key: `static` holders go before those that fetched it. */
+export type Holding = 'static' | 'fetched';
+
+/** One key that two issuers show: with it alone nobody could tell them apart (K3). */
+export interface SharedKey {
+  readonly thumbprint: string;
+  readonly owner: string;
+  /** The issuer for which the key does not count. */
+  readonly other: string;
+}
+
+/** Which issuer each public key counts for, by RFC 7638 thumbprint. */
+export interface KeyOwnership {
+  /** Notes that an issuer's current set holds these keys; raises the alarm once for each that belongs to another. */
+  show(issuer: string, thumbprints: Iterable<string>, holding: Holding): void;
+  /** Name of the TrustedIssuer a key counts for; undefined when nobody has shown it. */
+  owner(thumbprint: string): string | undefined;
+  /** Gives up the keys of an issuer that is no longer configured. */
+  release(issuer: string): void;
+}
+
+interface Entry {
+  readonly owner: string;
+  readonly holding: Holding;
+  /** Who else has shown the key, so that each is alarmed about once. */
+  readonly others: Set<string>;
+}
+
+/** Keys remembered for one issuer. Beyond this the oldest goes: a hostile issuer that rotates for ever fills no memory. */
+const MAX_KEYS_PER_ISSUER = 4096;
+
+/**
+ * A public key counts for one issuer only: a static holder, else whoever showed it first (DESIGN section 5). Ownership
+ * outlives the key's withdrawal; it ends when the issuer leaves the configuration or a static holder appears.
+ */
+export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): KeyOwnership {
+  const entries = new Map<string, Entry>();
+  const byOwner = new Map<string, Set<string>>();
+
+  function own(issuer: string, thumbprint: string, holding: Holding): void {
+    const former = entries.get(thumbprint);
+    if (former !== undefined) byOwner.get(former.owner)?.delete(thumbprint);
+    entries.set(thumbprint, { owner: issuer, holding, others: new Set() });
+    const owned = byOwner.get(issuer) ?? new Set();
+    byOwner.set(issuer, owned.add(thumbprint));
+    const [oldest] = owned.size > MAX_KEYS_PER_ISSUER ? owned : [];
+    if (oldest === undefined) return;
+    owned.delete(oldest);
+    entries.delete(oldest);
+  }
+
+  function alarm(entry: Entry, thumbprint: string, other: string): void {
+    if (entry.others.has(other)) return;
+    entry.others.add(other);
+    onSharedKey({ thumbprint, owner: entry.owner, other });
+  }
+
+  function showOne(issuer: string, thumbprint: string, holding: Holding): void {
+    const entry = entries.get(thumbprint);
+    const takesOver = entry === undefined || (holding === 'static' && entry.holding === 'fetched');
+    if (takesOver) own(issuer, thumbprint, holding);
+    const current = entries.get(thumbprint);
+    if (current === undefined || entry === undefined) return;
+    const loser = current.owner === issuer ? entry.owner : issuer;
+    if (loser !== current.owner) alarm(current, thumbprint, loser);
+  }
+
+  return {
+    show(issuer, thumbprints, holding) {
+      for (const thumbprint of thumbprints) showOne(issuer, thumbprint, holding);
+    },
+    owner: (thumbprint) => entries.get(thumbprint)?.owner,
+    release(issuer) {
+      for (const thumbprint of byOwner.get(issuer) ?? []) entries.delete(thumbprint);
+      byOwner.delete(issuer);
+    },
+  };
+}
