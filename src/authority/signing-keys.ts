@@ -7,7 +7,7 @@ import type { PublicJwk, Purpose } from './authority.ts';
  * RS256 with 2048 bits is the one algorithm that every cloud takes (clouds.md rule 1); ES256 is the default of SPIFFE's
  * consumers. `members` are those of the public JWK beside `kid`, `use` and `alg`.
  */
-export const ALGORITHMS = {
+const ALGORITHMS = {
   cloud: { alg: 'RS256', kty: 'RSA', members: ['n', 'e'] },
   svid: { alg: 'ES256', kty: 'EC', members: ['crv', 'x', 'y'] },
 } as const satisfies Record<Purpose, { alg: string; kty: string; members: readonly string[] }>;

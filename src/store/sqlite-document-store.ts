@@ -1,12 +1,11 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { type DocumentStore, type StoredDocument, VersionConflict } from './document-store.ts';
 import { nodeSqliteDialect } from './sqlite-dialect.ts';
+import { openSqliteFile } from './sqlite-file.ts';
 import { migrate } from './sqlite-migrations.ts';
 import { sqliteFault } from './store-fault.ts';
 
@@ -33,9 +32,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Docu
   const { busyTimeoutMs = 5000 } = options;
   let database: DatabaseSync | undefined;
   try {
-    createFile(options.path);
-    database = new DatabaseSync(options.path, { timeout: busyTimeoutMs });
-    setDurability(database);
+    database = openSqliteFile(options.path, busyTimeoutMs);
     const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database, fault) });
     await migrate(database, db, busyTimeoutMs);
     return new SqliteDocumentStore(db, options);
@@ -43,19 +40,6 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Docu
     if (database?.isOpen) database.close();
     throw fault(cause);
   }
-}
-
-/** SQLite would create the file readable by everybody; its -wal and -shm files take over this one's mode. */
-function createFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-}
-
-function setDurability(database: DatabaseSync): void {
-  const mode = database.prepare('pragma journal_mode = wal').get()?.['journal_mode'];
-  if (mode !== 'wal') throw new Error('its file system has no shared memory for the write-ahead log; use a local disk');
-  // FULL: a write is on disk before `put` resolves; WAL's default would lose the last ones in a power cut.
-  database.exec('pragma synchronous = full');
 }
 
 class SqliteDocumentStore implements DocumentStore {

@@ -121,7 +121,7 @@ describe('loadEncryptionKey', () => {
 
   test('refuses a folder and a pipe at once', async () => {
     const pipe = join(folder, 'pipe');
-    execFileSync('mkfifo', ['-m', '600', pipe]);
+    execFileSync('sh', ['-c', 'mkfifo -m 600 "$1"', 'sh', pipe]);
     for (const wrong of [folder, pipe]) {
       path = wrong;
       await expect(production()).rejects.toThrow(/^signing\.encryptionKeyFile: .* is not a file/);

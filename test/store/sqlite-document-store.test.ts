@@ -48,7 +48,7 @@ describe('openSqliteStore', () => {
     await second.close();
   });
 
-  test('writes through the log with full synchronisation and the time of its clock', async () => {
+  test('writes through a write-ahead log, with the time of its clock', async () => {
     const store = await openSqliteStore({ path, clock });
     await store.put('c', 'n', 1, 0);
     const reader = new DatabaseSync(path, { readOnly: true });
