@@ -1,0 +1,67 @@
+import type { RecordBody, RecordType } from './record.ts';
+
+/** Something that waits for its place in the chain. */
+export interface Entry {
+  readonly body: RecordBody;
+  /** Milliseconds: when it was handed to the log. */
+  readonly at: number;
+  /** Who waits for it to be durable; absent for a note. Called once. */
+  readonly settle?: (error?: Error) => void;
+}
+
+// What has happened cannot be unsaid: these stay queued through a failure, even when nobody waits any more.
+const HAPPENED: ReadonlySet<RecordType> = new Set(['issued', 'failed']);
+
+export function outlivesFailure({ body, settle }: Entry): boolean {
+  return settle === undefined || HAPPENED.has(body.type);
+}
+
+const MAIN_BATCH = 512;
+const REFUSED_BATCH = 128;
+
+/**
+ * First in, first out in two lines. Refusals of verified identities stand in their own, bounded one, of which each
+ * batch takes a bounded share after the others, so that no flood of them delays an issuance.
+ */
+export class EntryQueue {
+  readonly #maxRefused: number;
+  #main: Entry[] = [];
+  #refused: Entry[] = [];
+
+  constructor(maxRefused: number) {
+    this.#maxRefused = maxRefused;
+  }
+
+  get length(): number {
+    return this.#main.length + this.#refused.length;
+  }
+
+  get mainLength(): number {
+    return this.#main.length;
+  }
+
+  push(entry: Entry): void {
+    this.#main.push(entry);
+  }
+
+  /** False when the line for refusals is full; nothing is queued then. */
+  pushRefused(entry: Entry): boolean {
+    if (this.#refused.length >= this.#maxRefused) return false;
+    this.#refused.push(entry);
+    return true;
+  }
+
+  takeBatch(): readonly Entry[] {
+    return [...this.#main.splice(0, MAIN_BATCH), ...this.#refused.splice(0, REFUSED_BATCH)];
+  }
+
+  /** Puts entries before all others. */
+  putBack(entries: readonly Entry[]): void {
+    this.#main = [...entries, ...this.#main];
+  }
+
+  /** Takes out all but the refusals, for which nobody waits. */
+  takeMain(): readonly Entry[] {
+    return this.#main.splice(0);
+  }
+}

@@ -1,0 +1,158 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { type Entry, type EntryQueue, outlivesFailure } from './entry-queue.ts';
+import { type Head, toLine } from './line.ts';
+import { ForeignWrite, type SegmentWriter } from './segment-writer.ts';
+
+export interface CommitDeps {
+  readonly stream: string;
+  readonly queue: EntryQueue;
+  readonly writer: SegmentWriter;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: AuditDiagnostics;
+}
+
+/** Where the log tells its own troubles; a pino logger fits. */
+export interface AuditDiagnostics {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface Failure {
+  readonly reason: string;
+  /** Nothing mends it but a restart after somebody has looked. */
+  readonly final: boolean;
+}
+
+interface Batch {
+  readonly entries: readonly Entry[];
+  readonly bytes: Buffer;
+  readonly head: Head;
+}
+
+/**
+ * Commits whatever is queued in groups: one write and one fsync each, and everything queued meanwhile goes into the
+ * next. The chain moves on only when a group is on disk.
+ */
+export class GroupCommit {
+  readonly #deps: CommitDeps;
+  #head: Head;
+  #failure: Failure | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(deps: CommitDeps, head: Head) {
+    this.#deps = deps;
+    this.#head = head;
+  }
+
+  /** The last record that is on disk. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** To be called after queueing. While the log is broken only `retry` writes. */
+  wake(): void {
+    if (this.#failure === undefined) this.retry();
+  }
+
+  /** Tries again to write what is queued; of use while the log is broken. */
+  retry(): void {
+    if (this.#failure?.final !== true && this.#deps.queue.length > 0) this.#running ??= this.#run();
+  }
+
+  /** Resolves when nothing is being written: all is on disk, or the log is broken. */
+  async settled(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  /** Breaks the log for good: nothing more is written. */
+  stopForGood(reason: string): void {
+    this.#failure = { reason, final: true };
+    this.#rejectWaiting();
+  }
+
+  async #run(): Promise<void> {
+    // One turn of the event loop is one group.
+    await setImmediate();
+    let failures = 0;
+    while (this.#deps.queue.length > 0 && failures < 2 && this.#failure?.final !== true) {
+      failures = (await this.#commit(this.#build(this.#deps.queue.takeBatch()))) ? 0 : failures + 1;
+    }
+    if (this.#failure !== undefined) this.#rejectWaiting();
+    this.#running = undefined;
+  }
+
+  #build(taken: readonly Entry[]): Batch {
+    const { stream, log } = this.#deps;
+    let head = this.#head;
+    const lines: string[] = [];
+    const entries: Entry[] = [];
+    for (const entry of taken) {
+      try {
+        const next = toLine({ stream, after: head, at: entry.at, body: entry.body });
+        lines.push(next.line);
+        entries.push(entry);
+        head = next.head;
+      } catch (error) {
+        log.error({ type: entry.body.type, error }, 'an audit record cannot be written as JSON');
+        entry.settle?.(new OAuthError('audit_unavailable', { detail: 'record is not JSON', cause: error }));
+      }
+    }
+    return { entries, bytes: Buffer.from(lines.join('')), head };
+  }
+
+  async #commit({ entries, bytes, head }: Batch): Promise<boolean> {
+    if (entries.length === 0) return true;
+    const { writer, metrics, log } = this.#deps;
+    const stopTimer = metrics.auditCommitSeconds.startTimer();
+    try {
+      await writer.append(bytes, this.#head.seq + 1);
+    } catch (error) {
+      this.#fail(entries, error);
+      return false;
+    }
+    stopTimer();
+    this.#head = head;
+    if (this.#failure?.final === false) {
+      this.#failure = undefined;
+      log.info({ seq: head.seq }, 'the audit log is written again');
+    }
+    for (const { body, settle } of entries) {
+      metrics.auditRecords.inc({ type: body.type });
+      settle?.();
+    }
+    return true;
+  }
+
+  #fail(entries: readonly Entry[], error: unknown): void {
+    const { queue, clock, log } = this.#deps;
+    const reason = error instanceof Error ? error.message : 'unknown';
+    const kept = this.#release(entries, reason);
+    const first = this.#failure === undefined;
+    if (this.#failure?.final !== true) this.#failure = { reason, final: error instanceof ForeignWrite };
+    if (first) {
+      log.error({ reason }, 'the audit log cannot be written: nothing is issued until it can');
+      kept.unshift({ body: { type: 'lifecycle', outcome: 'interrupted', detail: reason }, at: clock.now() });
+    }
+    queue.putBack(kept);
+  }
+
+  #rejectWaiting(): void {
+    const { queue } = this.#deps;
+    queue.putBack(this.#release(queue.takeMain(), this.#failure?.reason ?? 'stopped'));
+  }
+
+  /** Tells everybody who waits that it failed, and gives back the entries that must still be written. */
+  #release(entries: readonly Entry[], reason: string): Entry[] {
+    for (const { settle } of entries) settle?.(new OAuthError('audit_unavailable', { detail: reason }));
+    return entries.filter(outlivesFailure).map(({ body, at }) => ({ body, at }));
+  }
+}

@@ -1,0 +1,98 @@
+import type { ErrorKey, Reason } from '../core/oauth-error.ts';
+import type { IdentityAttributes } from './identity-attributes.ts';
+
+/** The version that is written. Fields may be added within it; readers accept every older one. */
+export const RECORD_VERSION = 1;
+
+export const RECORD_TYPES = [
+  'allowed',
+  'refused',
+  'issued',
+  'failed',
+  'reused',
+  'summary',
+  'lifecycle',
+  'changed',
+] as const;
+export type RecordType = (typeof RECORD_TYPES)[number];
+
+export interface RecordedRequest {
+  readonly addresses: readonly string[];
+  /** `requested_token_type`. */
+  readonly type?: string | undefined;
+  readonly scope?: string | undefined;
+  /** `requested_expires_in`, seconds. */
+  readonly ttl?: number | undefined;
+}
+
+export interface RecordedGrant {
+  /** The target's own name for what is granted: a role ARN, an SVID audience. */
+  readonly target: string;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly enforcedBy: readonly string[];
+  readonly kind: string;
+  readonly deliver: string;
+  /** What the cloud's own log calls the session, for reconciling. */
+  readonly session?: string | undefined;
+}
+
+/** Refusals that have no record of their own, counted from `from` to `until` (RFC 3339). */
+export interface RecordedSummary {
+  readonly from: string;
+  readonly until: string;
+  readonly count: number;
+  /** False: refused before an identity was verified. True: records left out because their share was full. */
+  readonly verified: boolean;
+}
+
+/** What the start found of the process before it. */
+export interface RecordedRecovery {
+  /** The process before did not close the log. */
+  readonly unclean: boolean;
+  /** A torn last line: where it was and how many bytes were taken off. */
+  readonly torn?: { readonly file: string; readonly droppedBytes: number } | undefined;
+}
+
+/** All that a record says, without its place in the chain. Absent members do not apply to its type; undefined is absent. */
+export interface RecordBody {
+  readonly type: RecordType;
+  readonly traceId?: string | undefined;
+  readonly revision?: string | undefined;
+  /** The version of the policy code. */
+  readonly decider?: string | undefined;
+  /** Name of the TrustedIssuer. */
+  readonly issuer?: string | undefined;
+  readonly identity?: IdentityAttributes | undefined;
+  readonly jtiSha256?: string | undefined;
+  readonly request?: RecordedRequest | undefined;
+  readonly mapping?: string | undefined;
+  readonly outcome: string;
+  /** What the caller learnt of policy, or for a summary what was counted. */
+  readonly reason?: Reason | string | undefined;
+  readonly grant?: RecordedGrant | undefined;
+  /** `id` is a jti, serial or access key id; `expiresAt` in seconds since the epoch. */
+  readonly credential?: { readonly id: string; readonly expiresAt: number } | undefined;
+  readonly upstream?: { readonly requestId: string } | undefined;
+  /** The row of the error table that the caller was answered with. */
+  readonly error?: ErrorKey | undefined;
+  /** The truth behind the reason, never shown to callers. */
+  readonly detail?: string | undefined;
+  readonly summary?: RecordedSummary | undefined;
+  readonly recovery?: RecordedRecovery | undefined;
+  /** Present when the line had to be cut to its limit, with what was cut. */
+  readonly truncated?: readonly string[] | undefined;
+}
+
+/** A record as it is read back. Members unknown to this version are kept and ignored. */
+export interface AuditRecord extends RecordBody {
+  readonly v: number;
+  readonly stream: string;
+  /** From 1, without a gap. */
+  readonly seq: number;
+  /** RFC 3339 UTC with milliseconds: when it was handed to the log. */
+  readonly at: string;
+  /** Hash of the record before, also across segments; 64 zeros for the first. */
+  readonly prev: string;
+  readonly hash: string;
+}

@@ -1,0 +1,391 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { StreamInUse } from '../../src/audit/audit-log.ts';
+import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
+import { verifyAuditLog } from '../../src/audit/verify-log.ts';
+import { OAuthError } from '../../src/core/oauth-error.ts';
+import { type Bench, bench, diskError, edit, event, oidcIdentity, recordsOf, STREAM } from './audit-fixture.ts';
+
+async function expectSound({ directory, store }: Bench): Promise<void> {
+  const report = await verifyAuditLog({ directory, heads: await readHeads(store) });
+  expect(report.streams.flatMap(({ faults }) => faults)).toEqual([]);
+  expect(report.ok).toBe(true);
+}
+
+/** Waits for what the last tick began: the head in the store is its last act. */
+async function untilStored(world: Bench, seq: number): Promise<void> {
+  await expect.poll(async () => (await readHeads(world.store)).get(STREAM)?.seq).toBe(seq);
+}
+
+/** Waits until the last tick has tried the disk again. */
+async function untilMeasured(world: Bench): Promise<void> {
+  const before = world.disk.truncates;
+  await expect.poll(() => world.disk.truncates).toBeGreaterThan(before);
+}
+
+describe('record', () => {
+  test('resolves only after the fsync that covers it', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const gate = Promise.withResolvers<void>();
+    world.disk.onSync = () => gate.promise;
+    let durable = false;
+    const recorded = log.record(event('allowed', 'a')).then(() => {
+      durable = true;
+    });
+    const [file = ''] = await world.files();
+    await expect.poll(() => readFile(file, 'utf8')).toContain('"traceId":"a"');
+    expect(durable).toBe(false);
+    expect(log.head().seq).toBe(1);
+    gate.resolve();
+    await recorded;
+    expect(log.head().seq).toBe(2);
+  });
+
+  test('commits 1,000 concurrent records with a handful of fsyncs, in the order of the calls', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const before = world.disk.syncs;
+    await Promise.all(Array.from({ length: 1_000 }, (_, n) => log.record(event('allowed', `t-${n}`))));
+    expect(world.disk.syncs - before).toBeLessThanOrEqual(4);
+    const traces = (await recordsOf(world.directory)).flatMap(({ traceId }) => traceId ?? []);
+    expect(traces).toEqual(Array.from({ length: 1_000 }, (_, n) => `t-${n}`));
+    expect(await world.metrics.auditRecords.get()).toMatchObject({
+      values: expect.arrayContaining([expect.objectContaining({ labels: { type: 'allowed' }, value: 1_000 })]),
+    });
+    await log.close();
+    await expectSound(world);
+  });
+
+  test('puts everything queued during a commit into the next one', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const gate = Promise.withResolvers<void>();
+    const syncing = Promise.withResolvers<void>();
+    world.disk.onSync = () => {
+      syncing.resolve();
+      return gate.promise;
+    };
+    const first = log.record(event('allowed', 'first'));
+    await syncing.promise;
+    const before = world.disk.syncs;
+    const later = Array.from({ length: 50 }, (_, n) => log.record(event('allowed', `later-${n}`)));
+    gate.resolve();
+    await Promise.all([first, ...later]);
+    expect(world.disk.syncs - before).toBe(1);
+  });
+
+  test('rejects one record that is not JSON and still commits those beside it', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const circular: Record<string, never> = {};
+    Object.assign(circular, { self: circular });
+    const good = log.record(event('allowed', 'good'));
+    const bad = log.record(event('allowed', 'bad', oidcIdentity(circular)));
+    await expect(bad).rejects.toMatchObject({ key: 'audit_unavailable' });
+    await good;
+    await log.close();
+    await expectSound(world);
+  });
+});
+
+describe('a disk that fails', () => {
+  const faults: readonly (readonly [string, (world: Bench) => void])[] = [
+    ['ENOSPC before a byte', ({ disk }) => (disk.onWrite = () => diskError('ENOSPC'))],
+    ['ENOSPC within a line', ({ disk }) => (disk.onWrite = () => 40)],
+    ['ENOSPC after a whole line', ({ disk }) => (disk.onWrite = (bytes) => bytes - 10)],
+    ['EIO on fsync', ({ disk }) => (disk.onSync = () => diskError('EIO'))],
+  ];
+
+  test.each(faults)(
+    '%s: rejects with audit_unavailable, chains onto nothing half-written, recovers',
+    async (_, fail) => {
+      const world = await bench();
+      const log = await world.open();
+      await log.record(event('allowed', 'before'));
+      fail(world);
+      const attempts = await Promise.allSettled([1, 2, 3].map((n) => log.record(event('allowed', `lost-${n}`))));
+      for (const attempt of attempts) {
+        expect(attempt).toMatchObject({ status: 'rejected', reason: { key: 'audit_unavailable', status: 503 } });
+      }
+      expect(log.state()).toMatchObject({ ok: false });
+      await expect(log.record(event('allowed', 'still'))).rejects.toThrow(OAuthError);
+      Object.assign(world.disk, { onWrite: undefined, onSync: undefined });
+      world.timer.tick();
+      await expect.poll(() => log.state()).toEqual({ ok: true });
+      await log.record(event('allowed', 'after'));
+      const records = await recordsOf(world.directory);
+      expect(records.flatMap(({ traceId }) => traceId ?? [])).toEqual(['before', 'after']);
+      expect(records.filter(({ outcome }) => outcome === 'interrupted')).toHaveLength(1);
+      await log.close();
+      await expectSound(world);
+    },
+  );
+
+  test('one failed fsync is mended at once, without waiting for the next second', async () => {
+    const world = await bench();
+    const log = await world.open();
+    let failures = 1;
+    world.disk.onSync = () => (failures-- > 0 ? diskError('EIO') : undefined);
+    await expect(log.record(event('allowed', 'lost'))).rejects.toMatchObject({
+      detail: expect.stringContaining('EIO'),
+    });
+    await expect.poll(() => log.state()).toEqual({ ok: true });
+    await log.record(event('allowed', 'next'));
+    await log.close();
+    await expectSound(world);
+  });
+
+  test('writes nothing while the leftovers of a failed write cannot be taken off', async () => {
+    const world = await bench();
+    const log = await world.open();
+    world.disk.onWrite = () => 40;
+    world.disk.onTruncate = () => diskError('EIO');
+    await expect(log.record(event('allowed', 'lost'))).rejects.toThrow(OAuthError);
+    let writes = 0;
+    world.disk.onWrite = () => {
+      writes += 1;
+      return undefined;
+    };
+    world.timer.tick();
+    await untilMeasured(world);
+    await expect(log.record(event('allowed', 'lost'))).rejects.toThrow(OAuthError);
+    expect(writes).toBe(0);
+    Object.assign(world.disk, { onWrite: undefined, onTruncate: undefined });
+    await log.close();
+    await expectSound(world);
+  });
+
+  test('completes short writes', async () => {
+    const world = await bench();
+    const log = await world.open();
+    world.disk.shortWrite = 7;
+    await log.record(event('allowed', 'piecemeal'));
+    await log.close();
+    await expectSound(world);
+  });
+
+  test('keeps notes and what has happened through the failure, in order, but not an "allowed" it had refused', async () => {
+    const world = await bench();
+    const log = await world.open();
+    world.disk.onWrite = () => diskError('ENOSPC');
+    const lost = log.record(event('allowed', 'lost'));
+    log.note(event('issued', 'svid'));
+    const upstream = log.record(event('issued', 'cloud'));
+    await expect(lost).rejects.toThrow(OAuthError);
+    await expect(upstream).rejects.toThrow(OAuthError);
+    await expect(log.record(event('issued', 'late'))).rejects.toThrow(OAuthError);
+    world.disk.onWrite = undefined;
+    await log.close();
+    const records = await recordsOf(world.directory);
+    expect(records.flatMap(({ traceId }) => traceId ?? [])).toEqual(['svid', 'cloud', 'late']);
+    await expectSound(world);
+  });
+
+  test('opens on a full disk, says so, and works when there is room', async () => {
+    const world = await bench();
+    world.disk.onOpen = (path) => (path.endsWith('.jsonl') ? diskError('ENOSPC') : undefined);
+    const log = await world.open();
+    expect(log.state()).toMatchObject({ ok: false });
+    await expect(log.record(event('allowed', 'a'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    world.disk.onOpen = undefined;
+    world.timer.tick();
+    await expect.poll(() => log.state()).toEqual({ ok: true });
+    await log.close();
+    await expectSound(world);
+  });
+
+  test('does not call a record durable before the name of its new segment is', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { maxSegmentBytes: 1 } });
+    world.disk.onSyncDirectory = () => diskError('EIO');
+    await expect(log.record(event('allowed', 'lost'))).rejects.toThrow(OAuthError);
+    const before = world.disk.directorySyncs;
+    world.disk.onSyncDirectory = undefined;
+    await log.close();
+    expect(world.disk.directorySyncs).toBeGreaterThan(before);
+    await expectSound(world);
+  });
+
+  test('stops "allowed" and "reused" below the reserve of free space, and lets what follows an "allowed" through', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { minFreeBytes: 1_000 } });
+    world.disk.free = 1_000;
+    world.timer.tick();
+    await log.record(event('allowed', 'a'));
+    world.disk.free = 999;
+    world.timer.tick();
+    await expect.poll(() => log.state()).toMatchObject({ ok: false, reason: expect.stringContaining('nearly full') });
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    await expect(log.record(event('reused', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    await log.record(event('issued', 'a'));
+    await log.record({ type: 'changed', outcome: 'resources', revision: 'r-1' });
+  });
+
+  test.each([
+    ['grows', (bytes: Buffer) => Buffer.concat([bytes, Buffer.from('x')])],
+    ['shrinks', (bytes: Buffer) => bytes.subarray(0, -1)],
+  ])('a segment that %s by another hand ends writing for good: nothing is chained onto it', async (_, change) => {
+    const world = await bench();
+    const log = await world.open();
+    const [file = ''] = await world.files();
+    await edit(file, change);
+    const tampered = await readFile(file);
+    await expect(log.record(event('allowed', 'a'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    world.timer.tick();
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    await log.close();
+    expect(await readFile(file)).toEqual(tampered);
+  });
+});
+
+describe('refusals', () => {
+  test('of unverified callers are counted and summarised per minute, issuer and reason', async () => {
+    const world = await bench();
+    const log = await world.open();
+    for (let n = 0; n < 5; n += 1) log.countRefused('eu-1', 'token_signature');
+    for (let n = 0; n < 3; n += 1) log.countRefused(undefined, 'token_issuer');
+    world.clock.advance(59_999);
+    world.timer.tick();
+    await untilStored(world, 1);
+    expect((await recordsOf(world.directory)).filter(({ type }) => type === 'summary')).toEqual([]);
+    world.clock.advance(1);
+    world.timer.tick();
+    await expect.poll(() => log.head().seq).toBe(3);
+    const span = { from: '2026-11-22T09:00:00.000Z', until: '2026-11-22T09:01:00.000Z', verified: false };
+    expect((await recordsOf(world.directory)).filter(({ type }) => type === 'summary')).toEqual([
+      expect.objectContaining({ issuer: 'eu-1', reason: 'token_signature', summary: { ...span, count: 5 } }),
+      expect.not.objectContaining({ issuer: expect.anything() }),
+    ]);
+  });
+
+  test('are summarised under a bounded number of keys, none uncounted', async () => {
+    const world = await bench();
+    const log = await world.open();
+    for (let n = 0; n < 5_000; n += 1) log.countRefused('eu-1', `made-up-${n}`);
+    await log.close();
+    const summaries = (await recordsOf(world.directory)).filter(({ type }) => type === 'summary');
+    expect(summaries.length).toBeLessThanOrEqual(1_001);
+    expect(summaries.reduce((sum, { summary }) => sum + (summary?.count ?? 0), 0)).toBe(5_000);
+  });
+
+  test('in a flood neither delay nor drop an issuance, and those left out are counted', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { maxRefusedQueued: 300, refusedBurst: 10_000 } });
+    for (let n = 0; n < 5_000; n += 1) log.note(event('refused', `r-${n}`));
+    const allowed = log.record(event('allowed', 'a'));
+    log.note(event('issued', 'a'));
+    await allowed;
+    const firstBatch = await recordsOf(world.directory);
+    expect(firstBatch.slice(1, 3).map(({ type }) => type)).toEqual(['allowed', 'issued']);
+    await log.close();
+    const records = await recordsOf(world.directory);
+    const refused = records.filter(({ type }) => type === 'refused').length;
+    const left = records.find(({ summary }) => summary?.verified === true);
+    expect(refused).toBe(300);
+    expect(left).toMatchObject({ issuer: 'eu-1', reason: 'target_denied', summary: { count: 4_700 } });
+    expect((await world.metrics.auditDropped.get()).values[0]?.value).toBe(4_700);
+    await expectSound(world);
+  });
+
+  test('get so many records a second and no more', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { refusedPerSecond: 10, refusedBurst: 20 } });
+    for (let n = 0; n < 100; n += 1) log.note(event('refused', `first-${n}`));
+    world.clock.advance(1_000);
+    for (let n = 0; n < 100; n += 1) log.note(event('refused', `second-${n}`));
+    await log.close();
+    const refused = (await recordsOf(world.directory)).filter(({ type }) => type === 'refused');
+    expect(refused).toHaveLength(30);
+  });
+
+  test('give way at twice the reserve of free space, before an issuance has to', async () => {
+    const world = await bench();
+    world.disk.free = 1_999;
+    const log = await world.open({ limits: { minFreeBytes: 1_000 } });
+    log.note(event('refused', 'r'));
+    await log.record(event('allowed', 'a'));
+    await log.close();
+    expect((await recordsOf(world.directory)).map(({ type }) => type)).toEqual([
+      'lifecycle',
+      'allowed',
+      'summary',
+      'lifecycle',
+    ]);
+  });
+});
+
+describe('one stream', () => {
+  test('has one writer: a second is refused, and let in after the first has closed', async () => {
+    const world = await bench();
+    const log = await world.open();
+    await expect(world.open()).rejects.toThrow(StreamInUse);
+    await log.record(event('allowed', 'a'));
+    await log.close();
+    await (await world.open()).close();
+    await expectSound(world);
+  });
+
+  test('stops for good when another writer moves its head in the store', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const version = (await world.store.get(HEADS_COLLECTION, STREAM))?.version ?? 0;
+    await world.store.put(HEADS_COLLECTION, STREAM, { seq: 99, hash: 'f'.repeat(64) }, version);
+    await log.record(event('allowed', 'a'));
+    world.timer.tick();
+    await expect.poll(() => log.state()).toMatchObject({ ok: false });
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+  });
+
+  test('goes on while the store is down, and its head follows', async () => {
+    const world = await bench();
+    const log = await world.open();
+    world.store.failure = new Error('down');
+    await log.record(event('allowed', 'a'));
+    world.timer.tick();
+    await log.record(event('issued', 'a'));
+    expect(log.state()).toEqual({ ok: true });
+    world.store.failure = undefined;
+    world.timer.tick();
+    await untilStored(world, 3);
+    expect((await readHeads(world.store)).get(STREAM)).toEqual(log.head());
+  });
+
+  test('continues over segments of the given size, each named by its first seq', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { maxSegmentBytes: 4_000 } });
+    for (let n = 0; n < 20; n += 1) await log.record(event('allowed', `t-${n}`));
+    await log.close();
+    const files = await world.files();
+    expect(files.length).toBeGreaterThan(3);
+    for (const file of files) {
+      const text = await readFile(file, 'utf8');
+      expect(text.length).toBeLessThanOrEqual(4_000);
+      expect(Number(file.slice(-'0000000000000001.jsonl'.length, -'.jsonl'.length))).toBe(
+        JSON.parse(text.slice(0, text.indexOf('\n'))).seq,
+      );
+    }
+    await expectSound(world);
+  });
+
+  test('begins and ends with lifecycle records, stores its head, and takes nothing after close', async () => {
+    const world = await bench();
+    const log = await world.open();
+    await log.close();
+    await log.close();
+    await expect(log.record(event('allowed', 'late'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    log.note(event('issued', 'late'));
+    expect(log.state()).toMatchObject({ ok: false });
+    const again = await world.open();
+    await again.close();
+    const records = await recordsOf(world.directory);
+    expect(records.map(({ outcome }) => outcome)).toEqual(['started', 'stopped', 'started', 'stopped']);
+    expect(records[2]?.recovery).toEqual({ unclean: false });
+    expect((await readHeads(world.store)).get(STREAM)).toEqual(again.head());
+  });
+
+  test.each(['', '..', 'a/b', 'A', '-a', 'a'.repeat(64), 'a\u0000'])('cannot be named %j', async (stream) => {
+    const world = await bench();
+    await expect(world.open({ stream })).rejects.toThrow('cannot name');
+  });
+});
