@@ -4,99 +4,11 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type AuditLog, type AuditLogDeps, openAuditLog } from '../../src/audit/audit-log.ts';
 import { type Disk, type DiskFile, nodeDisk } from '../../src/audit/disk.ts';
-import type { ExchangeEvent } from '../../src/audit/events.ts';
 import { readAuditLog } from '../../src/audit/read-log.ts';
 import type { AuditRecord } from '../../src/audit/record.ts';
-import type { JwtSvidGrant } from '../../src/core/decision.ts';
-import type { KubernetesIdentity, OidcIdentity, VerifiedIdentity } from '../../src/core/identity.ts';
-import type { JsonObject, JsonValue } from '../../src/core/json.ts';
-import { TokenType } from '../../src/core/token-types.ts';
-import { type DocumentStore, type StoredDocument, VersionConflict } from '../../src/store/document-store.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-
-export const STREAM = 'replica-0';
-
-export const podIdentity: KubernetesIdentity = {
-  kind: 'kubernetes',
-  issuer: 'eu-1',
-  subject: 'system:serviceaccount:payments:reports',
-  spiffeId: 'spiffe://example.org/cluster/eu-1/ns/payments/sa/reports',
-  issuedAt: 1_795_000_000,
-  expiresAt: 1_795_003_607,
-  jtiSha256: 'ab'.repeat(32),
-  cluster: 'eu-1',
-  namespace: 'payments',
-  serviceAccount: 'reports',
-  serviceAccountUid: '5b2a6b1e-0000-4000-8000-000000000001',
-  pod: { name: 'reports-7d9', uid: '5b2a6b1e-0000-4000-8000-000000000002' },
-  node: { name: 'node-1' },
-  binding: 'pod',
-};
-
-export function oidcIdentity(claims: JsonObject): OidcIdentity {
-  const { issuedAt, expiresAt, jtiSha256 } = podIdentity;
-  return { kind: 'oidc', issuer: 'ci', subject: 'repo:acme/app', issuedAt, expiresAt, jtiSha256, claims };
-}
-
-export const svidGrant: JwtSvidGrant = {
-  kind: 'jwtSvid',
-  mapping: 'mesh',
-  targetId: 'billing.internal',
-  ttlSeconds: 300,
-  issuedTokenType: TokenType.jwtSvid,
-  enforcedBy: [],
-  deliver: 'credentials',
-  audience: 'billing.internal',
-  spiffeId: 'spiffe://example.org/cluster/eu-1/ns/payments/sa/reports',
-};
-
-export function event(
-  type: ExchangeEvent['type'],
-  traceId: string,
-  identity: VerifiedIdentity = podIdentity,
-): ExchangeEvent {
-  const refused = type === 'refused';
-  return {
-    type,
-    traceId,
-    revision: 'r-0123456789abcdef',
-    decider: '1',
-    identity,
-    request: { addresses: ['mesh'] },
-    mapping: 'mesh',
-    ...(refused ? { error: 'target_denied', reason: 'guardrail', detail: 'two-hours-at-most' } : { grant: svidGrant }),
-  };
-}
-
-/** A DocumentStore with true compare-and-swap that can be told to fail. */
-export class MemoryStore implements DocumentStore {
-  readonly documents = new Map<string, StoredDocument>();
-  failure: Error | undefined;
-
-  async get(collection: string, name: string): Promise<StoredDocument | undefined> {
-    if (this.failure !== undefined) throw this.failure;
-    return this.documents.get(`${collection}/${name}`);
-  }
-
-  async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
-    if (this.failure !== undefined) throw this.failure;
-    const present = this.documents.get(`${collection}/${name}`)?.version ?? 0;
-    if (present !== ifVersion) throw new VersionConflict(`${name} has version ${present}`);
-    this.documents.set(`${collection}/${name}`, { collection, name, version: present + 1, value });
-    return present + 1;
-  }
-
-  async list(collection: string): Promise<readonly StoredDocument[]> {
-    return [...this.documents.values()].filter((document) => document.collection === collection);
-  }
-
-  watch(): () => void {
-    return () => undefined;
-  }
-
-  async close(): Promise<void> {}
-}
+import { MemoryStore, STREAM } from './audit-records.ts';
 
 /** The real disk, counted, with faults that a test sets. */
 export class FaultyDisk implements Disk {

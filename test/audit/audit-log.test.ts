@@ -4,7 +4,8 @@ import { StreamInUse } from '../../src/audit/audit-log.ts';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
-import { type Bench, bench, diskError, edit, event, oidcIdentity, recordsOf, STREAM } from './audit-fixture.ts';
+import { type Bench, bench, diskError, edit, recordsOf } from './audit-fixture.ts';
+import { event, oidcIdentity, STREAM } from './audit-records.ts';
 
 async function expectSound({ directory, store }: Bench): Promise<void> {
   const report = await verifyAuditLog({ directory, heads: await readHeads(store) });

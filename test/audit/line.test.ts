@@ -6,7 +6,7 @@ import { GENESIS, parseLine, TAIL_BYTES, toLine } from '../../src/audit/line.ts'
 import { MAX_LINE_BYTES } from '../../src/audit/line-limit.ts';
 import type { AwsGrant } from '../../src/core/decision.ts';
 import { TokenType } from '../../src/core/token-types.ts';
-import { event, oidcIdentity, podIdentity, STREAM } from './audit-fixture.ts';
+import { event, oidcIdentity, podIdentity, STREAM } from './audit-records.ts';
 
 const AT = Date.parse('2026-11-22T09:00:00.123Z');
 

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
 import { AuditLogCorrupt } from '../../src/audit/recovery.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
-import { type Bench, bench, edit, event, recordsOf, STREAM } from './audit-fixture.ts';
+import { type Bench, bench, edit, recordsOf } from './audit-fixture.ts';
+import { event, STREAM } from './audit-records.ts';
 
 /** A closed log of lifecycle, `records` allowed, lifecycle. */
 async function written(records: number, maxSegmentBytes = 1_000_000): Promise<Bench> {

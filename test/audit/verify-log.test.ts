@@ -8,7 +8,8 @@ import type { Head } from '../../src/audit/line.ts';
 import { readAuditLog } from '../../src/audit/read-log.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
 import type { StreamReport } from '../../src/audit/verify-report.ts';
-import { type Bench, bench, edit, event, recordsOf, STREAM, temporaryDirectory } from './audit-fixture.ts';
+import { type Bench, bench, edit, recordsOf, temporaryDirectory } from './audit-fixture.ts';
+import { event, STREAM } from './audit-records.ts';
 
 async function written(records = 6, maxSegmentBytes = 2_500): Promise<Bench & { heads: ReadonlyMap<string, Head> }> {
   const world = await bench();
