@@ -1,0 +1,39 @@
+import type { Purpose } from '../authority/authority.ts';
+import type { Clock } from '../core/clock.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Exchange } from '../exchange/exchange-request.ts';
+import type { Log } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** What Carnet publishes about itself, as it stands at the moment of the call. */
+export interface PublishedDocuments {
+  openidConfiguration(purpose: Purpose): JsonObject;
+  authorizationServer(purpose: Purpose): JsonObject;
+  jwks(purpose: Purpose): JsonObject;
+  spiffeBundle(): JsonObject;
+}
+
+/** One part of the service, as `/readyz` names it. `degraded` still serves, `failed` does not. */
+export interface Part {
+  /** `audit`, `keys`, `resources`, `issuer edge-7` */
+  readonly name: string;
+  readonly state: 'ok' | 'degraded' | 'failed';
+  /** For operators, on the admin door only. */
+  readonly detail?: string;
+}
+
+/** Everything that routes live on. */
+export interface DoorDeps {
+  readonly exchange: Exchange;
+  readonly documents: PublishedDocuments;
+  /** Every part, in a stable order. Must not wait for anything. */
+  readonly parts: () => readonly Part[];
+  /** The `iss` of a purpose: where its documents are served follows from its path, never from a Host header (M1). */
+  readonly issuer: (purpose: Purpose) => string;
+  /** Base of the token endpoint, no trailing slash. */
+  readonly workloadUrl: string;
+  readonly development: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}

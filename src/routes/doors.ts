@@ -1,0 +1,96 @@
+import { type FastifyInstance, fastify } from 'fastify';
+import { OAuthError } from '../core/oauth-error.ts';
+import { bundleRoute, discoveryRoutes } from './discovery.ts';
+import type { DoorDeps } from './door-deps.ts';
+import { errorHandler } from './error-handler.ts';
+import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
+import { knowAllMethods } from './methods.ts';
+import { healthRoutes, metricsRoute } from './operations.ts';
+import { sdkAwsRoute } from './sdk-aws.ts';
+import { MAX_BODY_BYTES, tokenRoute } from './token.ts';
+
+/** A listener by what it serves; `all` is every door on one address. */
+export type DoorName = 'public' | 'workload' | 'admin' | 'all';
+
+/** The longest role ARN, percent-encoded three characters for one. */
+const MAX_PARAM_LENGTH = 6144;
+
+/** Path of a base URL, without a slash at its end. */
+function pathOf(url: string): string {
+  return new URL(url).pathname.replace(/\/$/, '');
+}
+
+/** Every route of a listener. */
+export function registerRoutes(server: FastifyInstance, name: DoorName, deps: DoorDeps): void {
+  const serves = (door: DoorName) => name === door || name === 'all';
+  healthRoutes(server, deps, { details: serves('admin') });
+  if (serves('public') || serves('workload')) discoveryRoutes(server, deps);
+  if (serves('public')) bundleRoute(server, deps, pathOf(deps.issuer('cloud')));
+  if (serves('workload')) {
+    tokenRoute(server, deps, pathOf(deps.workloadUrl));
+    sdkAwsRoute(server, deps, pathOf(deps.workloadUrl));
+  }
+  if (serves('admin')) metricsRoute(server, deps);
+}
+
+/** Reading bodies is the routes' own business: everything comes as bytes, nothing is parsed by content type. */
+function takeBodiesAsBytes(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // Schemas describe the routes (openapi.yaml); parsers and renderers here are stricter than a validator could be.
+  server.setValidatorCompiler(() => () => true);
+  server.setSerializerCompiler(() => (value) => JSON.stringify(value));
+}
+
+function refuseWhileClosing(server: FastifyInstance): void {
+  let closing = false;
+  server.addHook('preClose', async () => {
+    closing = true;
+  });
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.is404) throw new OAuthError('not_found');
+    if (!closing) return;
+    reply.header('connection', 'close');
+    throw new OAuthError('overloaded', { detail: 'shutting down' });
+  });
+}
+
+function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics }: DoorDeps): void {
+  server.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    const status = reply.statusCode;
+    metrics.httpSeconds.observe({ route, status }, reply.elapsedTime / 1000);
+    const durationMs = Math.round(reply.elapsedTime * 10) / 10;
+    log.info('request', { traceId: request.id, door: name, method: request.method, route, status, durationMs });
+  });
+}
+
+/**
+ * One listener's HTTP server, not yet listening. Closing it answers new requests with 503, lets running ones end and
+ * then resolves. Nothing in a Host or X-Forwarded header is believed.
+ */
+export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyInstance {
+  const server = fastify({
+    serverFactory: (handler) => httpServer(handler, tls),
+    logger: false,
+    genReqId: newTraceId,
+    requestIdHeader: false,
+    trustProxy: false,
+    bodyLimit: MAX_BODY_BYTES,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    clientErrorHandler: answerBrokenHttp(deps.log),
+    frameworkErrors: errorHandler({ log: deps.log }),
+  });
+  knowAllMethods(server);
+  takeBodiesAsBytes(server);
+  refuseWhileClosing(server);
+  recordRequests(server, name, deps);
+  server.setErrorHandler(errorHandler({ log: deps.log }));
+  server.setNotFoundHandler(() => {
+    throw new OAuthError('not_found');
+  });
+  registerRoutes(server, name, deps);
+  return server;
+}

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Log } from '../telemetry/logger.ts';
+import { logRefusal, oauthErrorBody } from './error-handler.ts';
+import { NOT_STORED } from './json-reply.ts';
+
+/** Certificate chain and key of a listener, PEM. */
+export interface Tls {
+  readonly cert: string;
+  readonly key: Secret;
+}
+
+/** How long a client may take, and how much it may send before the body. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+  // A 16 KiB token in an Authorization header, and as much again for everything else.
+  maxHeaderSize: 32 * 1024,
+} as const;
+
+/** A server whose clients cannot hold it by being slow or large. */
+export function httpServer(listener: RequestListener, tls: Tls | undefined): Server {
+  if (tls === undefined) return createServer(LIMITS, listener);
+  return createTlsServer({ ...LIMITS, cert: tls.cert, key: tls.key.reveal(), minVersion: 'TLSv1.2' }, listener);
+}
+
+/** 128 random bits, lower-case hex; never taken from a client, who could make two requests look like one. */
+export function newTraceId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+const BROKEN: Readonly<Record<string, ErrorKey>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+};
+
+/** Answers what is not HTTP in the one shape of errors and closes the connection. */
+export function answerBrokenHttp(log: Log) {
+  return (problem: Error & { code?: string }, socket: Socket): void => {
+    if (problem.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    // Only the code goes on: the problem itself holds the bytes that came.
+    const error = new OAuthError(BROKEN[problem.code ?? ''] ?? 'malformed_http', { detail: problem.code ?? 'unknown' });
+    const traceId = newTraceId();
+    logRefusal(log, error, traceId);
+    const body = JSON.stringify(oauthErrorBody(error, traceId));
+    const headers = {
+      ...NOT_STORED,
+      'content-type': 'application/json',
+      'content-length': body.length,
+      connection: 'close',
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`);
+  };
+}

@@ -1,0 +1,95 @@
+import swagger from '@fastify/swagger';
+import { fastify } from 'fastify';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import type { DoorDeps } from './door-deps.ts';
+import { registerRoutes } from './doors.ts';
+import { knowAllMethods } from './methods.ts';
+
+const DOCUMENT = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Carnet',
+    version: '0.1.0',
+    description:
+      'A security token service: the token that a platform gave to a workload in, one narrow short-lived credential out. ' +
+      'With three listeners each path is served on the listener that its tag names; discovery is served on the workload ' +
+      'listener as well. Paths that belong to an issuer with a path stand under that path.',
+    license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+  },
+  servers: [{ url: 'https://sts.internal.example.org' }],
+  tags: [
+    { name: 'workload', description: 'For workloads: credentials.' },
+    { name: 'public', description: 'For whoever trusts Carnet: discovery and keys.' },
+    { name: 'admin', description: 'For operators.' },
+    { name: 'all doors', description: 'For whoever runs it.' },
+  ],
+  components: {
+    securitySchemes: {
+      platformToken: {
+        type: 'http' as const,
+        scheme: 'bearer',
+        description: 'The projected token of the workload; the word Bearer may be left out.',
+      },
+    },
+  },
+};
+
+/** Routes are described without being called, so what they live on is never asked for. */
+function undisturbed(): DoorDeps {
+  const unused = () => {
+    throw new OAuthError('internal');
+  };
+  const log = { debug: unused, info: unused, warn: unused, error: unused };
+  const documents = { openidConfiguration: unused, authorizationServer: unused, jwks: unused, spiffeBundle: unused };
+  return {
+    exchange: unused,
+    documents,
+    parts: unused,
+    issuer: (purpose) => (purpose === 'cloud' ? 'https://issuer.example.org' : 'https://issuer.example.org/svid'),
+    workloadUrl: 'https://sts.internal.example.org',
+    development: false,
+    clock: { now: unused },
+    log,
+    metrics: createMetrics(),
+  };
+}
+
+/** Named schemas (`x-schemas`) move to the components, so that each shape stands in the document once. */
+function hoisted(value: JsonValue, schemas: Record<string, JsonValue>): JsonValue {
+  if (Array.isArray(value)) return value.map((item: JsonValue) => hoisted(item, schemas));
+  if (typeof value === 'string') return value.replace(/^#\/\$defs\//, '#/components/schemas/');
+  if (!isJsonObject(value)) return value;
+  const { 'x-schemas': named, ...rest } = value;
+  for (const [name, definition] of Object.entries(isJsonObject(named) ? named : {})) {
+    const { id: _, ...schema } = isJsonObject(definition) ? definition : {};
+    schemas[name] = hoisted(schema, schemas);
+  }
+  return Object.fromEntries(Object.entries(rest).map(([key, member]) => [key, hoisted(member, schemas)]));
+}
+
+/** A copy without shared parts, which YAML would write as anchors. */
+function finished(document: object): JsonObject {
+  const schemas: Record<string, JsonValue> = {};
+  const plain = hoisted(JSON.parse(JSON.stringify(document)) as JsonObject, schemas) as JsonObject;
+  const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { ...plain, components: { ...DOCUMENT.components, schemas: sorted } };
+}
+
+/** openapi.yaml: the HTTP contract, generated from the schemas of the routes; the same text on every run. */
+export async function openApiYaml(): Promise<string> {
+  const server = fastify({ exposeHeadRoutes: false });
+  server.setValidatorCompiler(() => () => true);
+  server.setSerializerCompiler(() => () => '');
+  await server.register(swagger, {
+    openapi: DOCUMENT,
+    transformObject: (described) => ('openapiObject' in described ? finished(described.openapiObject) : {}),
+  });
+  knowAllMethods(server);
+  registerRoutes(server, 'all', undisturbed());
+  await server.ready();
+  const text = server.swagger({ yaml: true });
+  await server.close();
+  return text;
+}
