@@ -1,0 +1,78 @@
+import type { AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
+import type { AwsGrant } from '../../core/decision.ts';
+import { AWS_AUDIENCE, awsSubject } from './assertion.ts';
+import { readRoleArn } from './role-arn.ts';
+import { unusableAnswer } from './sts-error.ts';
+
+/** How far AWS's clock may be ahead of ours; the tolerance that AWS itself gives. */
+const SKEW_MS = 5 * 60 * 1000;
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
+/** A role session as AWS answered it, checked. */
+export interface Session {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  /** Whole seconds; AWS's own end of the session, or the end of the grant when that is earlier. */
+  readonly expiresAt: number;
+  readonly account: string;
+  readonly requestId: string | undefined;
+}
+
+/**
+ * Reads AWS's answer as hostile input: it must be a session of the granted role, under the granted name, that has not
+ * ended and does not outlive the grant. Throws OAuthError `target_unavailable`.
+ */
+export function readSession(output: AssumeRoleWithWebIdentityCommandOutput, grant: AwsGrant, now: number): Session {
+  assertGranted(output, grant);
+  const { Credentials: credentials } = output;
+  const endsAt = credentials?.Expiration?.getTime() ?? Number.NaN;
+  const grantEndsAt = now + grant.ttlSeconds * 1000;
+  if (!(endsAt > now)) throw unusableAnswer('the session has no end or has ended');
+  if (endsAt > grantEndsAt + SKEW_MS) throw unusableAnswer('the session is longer than granted');
+  return {
+    accessKeyId: printable(credentials?.AccessKeyId, 'AccessKeyId'),
+    secretAccessKey: printable(credentials?.SecretAccessKey, 'SecretAccessKey'),
+    sessionToken: printable(credentials?.SessionToken, 'SessionToken'),
+    expiresAt: Math.floor(Math.min(endsAt, grantEndsAt) / 1000),
+    account: readRoleArn(grant.roleArn).account,
+    requestId: requestIdOf(output.$metadata.requestId),
+  };
+}
+
+/** The document that AWS SDKs read from a `credential_process` (clouds.md 3.3). `Expiration` without a fraction. */
+export function credentialProcessDocument(session: Session): string {
+  return JSON.stringify({
+    Version: 1,
+    AccessKeyId: session.accessKeyId,
+    SecretAccessKey: session.secretAccessKey,
+    SessionToken: session.sessionToken,
+    Expiration: new Date(session.expiresAt * 1000).toISOString().replace(/\.\d{3}Z$/, 'Z'),
+    AccountId: session.account,
+  });
+}
+
+function assertGranted(output: AssumeRoleWithWebIdentityCommandOutput, grant: AwsGrant): void {
+  const { partition, account, roleName } = readRoleArn(grant.roleArn);
+  const session = `arn:${partition}:sts::${account}:assumed-role/${roleName}/${grant.sessionName}`;
+  if (output.AssumedRoleUser?.Arn !== session) throw unusableAnswer('it names another role or session');
+  const echoes: readonly (readonly [string | undefined, string])[] = [
+    [output.SubjectFromWebIdentityToken, awsSubject(grant)],
+    [output.Audience, AWS_AUDIENCE],
+    [output.SourceIdentity, grant.sessionName],
+  ];
+  // AWS may leave these out; what it does say must be what was asked.
+  if (echoes.some(([said, asked]) => said !== undefined && said !== asked)) {
+    throw unusableAnswer('it speaks of another assertion');
+  }
+}
+
+function printable(value: string | undefined, name: string): string {
+  if (value === undefined || !PRINTABLE.test(value)) throw unusableAnswer(`${name} is missing or not printable`);
+  return value;
+}
+
+/** For the audit record, so bounded; an id of another shape is left out rather than refused. */
+function requestIdOf(id: string | undefined): string | undefined {
+  return id !== undefined && /^[\w-]{1,128}$/.test(id) ? id : undefined;
+}

@@ -1,0 +1,74 @@
+import { OAuthError } from '../../core/oauth-error.ts';
+import { OutboundError } from '../../outbound/outbound.ts';
+
+/** AWS refuses this workload or this role: only whoever runs the account can mend it. */
+const TRUST = ['AccessDenied', 'InvalidIdentityToken', 'IDPRejectedClaim', 'RegionDisabled', 'ValidationError'];
+/** What Carnet built does not fit AWS: no caller and no waiting mends it. */
+const OUR_FAULT = ['MalformedPolicyDocument', 'PackedPolicyTooLarge', 'MissingParameter', 'InvalidAction'];
+/** Come back later; `ExpiredToken` because a fresh assertion expires only where clocks disagree. */
+const BUSY = [
+  'Throttling',
+  'Throttled',
+  'RequestLimitExceeded',
+  'RequestThrottled',
+  'TooManyRequests',
+  'SlowDown',
+  'PriorRequestNotComplete',
+  'BandwidthLimitExceeded',
+  'ServiceUnavailable',
+  'InternalFailure',
+  'InternalError',
+  'RequestTimeout',
+  'IDPCommunicationError',
+  'ExpiredToken',
+];
+const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, ...BUSY]);
+const RETRY_AFTER_SECONDS = 5;
+const RETRY_AFTER_THROTTLE_SECONDS = 10;
+
+/** The wire code without the `Exception` that AWS adds for some services and drops for others; undefined when unknown. */
+export function wireCode(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  const code = thrown.name.replace(/Exception$/, '');
+  return KNOWN.has(code) ? code : undefined;
+}
+
+/**
+ * What a failed call of STS means to the caller. Only a code that says "refused" is a refusal: whatever cannot be read,
+ * a 5xx or a silence is a 503 (DESIGN section 1, promise 5). No text of AWS gets in, only its code.
+ */
+export function fromStsError(thrown: unknown): OAuthError {
+  if (thrown instanceof OAuthError) return thrown;
+  if (thrown instanceof OutboundError) return unavailable(`STS: ${thrown.failure}`);
+  const status = httpStatus(thrown);
+  const code = wireCode(thrown);
+  if (code === undefined || status >= 500 || status === 429) {
+    return unavailable(`STS: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, retryAfter(code, status));
+  }
+  const detail = `STS: ${code}, HTTP ${status}`;
+  if (TRUST.includes(code)) return new OAuthError('target_denied', { reason: 'cloud_trust_missing', detail });
+  if (OUR_FAULT.includes(code)) return new OAuthError('internal', { detail });
+  return unavailable(detail, retryAfter(code, status));
+}
+
+/** An answer of AWS that cannot be used; `rule` is Carnet's own words. */
+export function unusableAnswer(rule: string): OAuthError {
+  return unavailable(`STS: unusable answer: ${rule}`);
+}
+
+function unavailable(detail: string, retryAfterSeconds = RETRY_AFTER_SECONDS): OAuthError {
+  return new OAuthError('target_unavailable', { detail, retryAfterSeconds });
+}
+
+function retryAfter(code: string | undefined, status: number): number {
+  const throttled = status === 429 || /^(Throttl|RequestLimit|RequestThrottled|TooMany|SlowDown)/.test(code ?? '');
+  return throttled ? RETRY_AFTER_THROTTLE_SECONDS : RETRY_AFTER_SECONDS;
+}
+
+/** 0 when there was no answer that could be read. */
+function httpStatus(thrown: unknown): number {
+  if (typeof thrown !== 'object' || thrown === null || !('$metadata' in thrown)) return 0;
+  const metadata = thrown.$metadata;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return 0;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : 0;
+}
