@@ -1,0 +1,178 @@
+import { compactVerify } from 'jose';
+import type { Clock } from '../core/clock.ts';
+import type { VerifiedIdentity } from '../core/identity.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import type { Secret } from '../core/secret.ts';
+import { TokenType } from '../core/token-types.ts';
+import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
+import { type CompactJws, readCompactJws } from './compact-jws.ts';
+import type { Effort, KeyLookup } from './held-keys.ts';
+import type { IssuerKeys } from './issuer-keys.ts';
+import type { VerificationKey } from './key-set.ts';
+import { kubernetesIdentity, LEGACY_ISSUER } from './kubernetes.ts';
+import { oidcIdentity } from './oidc.ts';
+import type { SignedToken } from './profile.ts';
+
+/** A subject token, the type the caller says it has, and the issuers of the request's snapshot. */
+export type Verify = (token: Secret, tokenType: TokenType, issuers: TrustedIssuers) => Promise<VerifiedIdentity>;
+
+export interface VerifierDeps {
+  readonly keys: Pick<IssuerKeys, 'find'>;
+  readonly clock: Clock;
+}
+
+/** Issuers that share an `iss` and a `kid`: more are refused, so that one token costs at most this many verifications. */
+const MAX_HOLDERS = 4;
+
+/**
+ * Verifies a subject token in the order that spends least on forgeries: form, issuer by exact `iss`, token type and
+ * algorithm by configuration, key by `kid`, one signature check, claims (V1 to V11, K19 to K26). Where issuers share an
+ * `iss`, exactly one key must verify (K3).
+ *
+ * Throws OAuthError `token_malformed`, `token_issuer`, `token_type_for_issuer`, `token_signature`, `token_audience`,
+ * `token_expired`, `token_not_yet_valid`, `token_lifetime`, `token_claims` or `keys_unavailable`; `issuer` is set where
+ * the error concerns one. Nothing of the token is in the error.
+ */
+export function createVerifier({ keys, clock }: VerifierDeps): Verify {
+  return async (token, tokenType, issuers) => {
+    const now = clock.now();
+    const jws = readCompactJws(token);
+    const candidates = selectIssuers(jws, tokenType, issuers, now);
+    const issuer = await signer({ jws, token, candidates, keys });
+    return identityOf({
+      issuer,
+      claims: jws.unverifiedClaims,
+      signingInput: jws.signingInput,
+      trustDomain: issuers.trustDomain,
+      now,
+    });
+  };
+}
+
+/** The issuers that may have written the token, by configuration alone; never empty. */
+function selectIssuers(
+  { alg, unverifiedClaims: { iss } }: CompactJws,
+  tokenType: TokenType,
+  issuers: TrustedIssuers,
+  now: number,
+): readonly TrustedIssuer[] {
+  if (typeof iss !== 'string') throw new OAuthError('token_issuer', { detail: 'iss is missing or not a string' });
+  const named = issuers.byIss.get(iss) ?? [];
+  if (named.length === 0) throw new OAuthError('token_issuer', { detail: unknownIssuer(iss) });
+  const current = named.filter((one) => accepts(one, iss, now));
+  if (current.length === 0) {
+    throw new OAuthError('token_issuer', { detail: 'a previous issuer after its notAfter', ...aboutOne(named) });
+  }
+  const typed = current.filter(({ profile }) => acceptsType(profile.kind, tokenType));
+  if (typed.length === 0) {
+    throw new OAuthError('token_type_for_issuer', {
+      detail: 'only an OIDC issuer writes ID tokens',
+      ...aboutOne(current),
+    });
+  }
+  const able = typed.filter(({ algorithms }) => algorithms.includes(alg));
+  if (able.length === 0) {
+    throw new OAuthError('token_signature', { detail: `${alg} is not accepted from this issuer`, ...aboutOne(typed) });
+  }
+  return able;
+}
+
+function unknownIssuer(iss: string): string {
+  return iss === LEGACY_ISSUER
+    ? 'a legacy ServiceAccount token from a Secret; mount a projected one'
+    : 'no issuer of this name is configured';
+}
+
+function accepts({ issuer, previousIssuers }: TrustedIssuer, iss: string, now: number): boolean {
+  return issuer === iss || previousIssuers.some((previous) => previous.issuer === iss && now < previous.notAfter);
+}
+
+function acceptsType(kind: TrustedIssuer['profile']['kind'], tokenType: TokenType): boolean {
+  return tokenType === TokenType.jwt || (tokenType === TokenType.idToken && kind === 'oidc');
+}
+
+function aboutOne(issuers: readonly TrustedIssuer[]): { issuer?: string } {
+  const [only, ...others] = issuers;
+  return only !== undefined && others.length === 0 ? { issuer: only.name } : {};
+}
+
+interface Search {
+  readonly jws: CompactJws;
+  readonly token: Secret;
+  readonly candidates: readonly TrustedIssuer[];
+  readonly keys: Pick<IssuerKeys, 'find'>;
+}
+
+interface Found {
+  readonly issuer: TrustedIssuer;
+  readonly lookup: KeyLookup;
+}
+
+/**
+ * The one issuer whose key verifies the token. Issuers that share an `iss` are looked through in memory first, so that
+ * a token of one costs its twins no fetch, and a twin that is down holds up nobody whose key is known. Only when none of
+ * those keys verifies are the others asked: a `kid` is free text, so two clusters may use the same one.
+ */
+async function signer(search: Search): Promise<TrustedIssuer> {
+  const { candidates } = search;
+  const first = await lookUp(search, candidates, candidates.length > 1 ? 'held' : 'seek');
+  const signedBy = await verifyAll(search, first);
+  if (signedBy !== undefined) return signedBy;
+  if (candidates.length === 1) throw notSigned(candidates, first);
+  const holders = first.filter(({ lookup }) => lookup.found === 'key');
+  const missing = first.filter(({ lookup }) => lookup.found !== 'key').map(({ issuer }) => issuer);
+  const second = await lookUp(search, missing, 'seek');
+  if (holders.length + second.filter(({ lookup }) => lookup.found === 'key').length > MAX_HOLDERS) throw tooMany();
+  const signedLater = await verifyAll(search, second);
+  if (signedLater !== undefined) return signedLater;
+  throw notSigned(candidates, [...holders, ...second]);
+}
+
+function lookUp({ keys, jws }: Search, issuers: readonly TrustedIssuer[], effort: Effort): Promise<readonly Found[]> {
+  return Promise.all(issuers.map(async (issuer) => ({ issuer, lookup: await keys.find(issuer, jws.kid, effort) })));
+}
+
+async function verifyAll({ jws, token }: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
+  const holders = found.flatMap(({ issuer, lookup }) => (lookup.found === 'key' ? [{ issuer, key: lookup.key }] : []));
+  if (holders.length > MAX_HOLDERS) throw tooMany();
+  const signers: TrustedIssuer[] = [];
+  for (const { issuer, key } of holders) if (await verifies(token, jws, key)) signers.push(issuer);
+  if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
+  return signers[0];
+}
+
+async function verifies(token: Secret, { alg }: CompactJws, key: VerificationKey): Promise<boolean> {
+  if (key.alg !== alg) return false;
+  try {
+    await compactVerify(token.reveal(), key.key, { algorithms: [alg] });
+    return true;
+  } catch {
+    // Whatever a library throws over a forged token, the token is not signed (V16, E2).
+    return false;
+  }
+}
+
+function tooMany(): OAuthError {
+  return new OAuthError('token_signature', { detail: `more than ${MAX_HOLDERS} issuers hold this kid` });
+}
+
+function notSigned(candidates: readonly TrustedIssuer[], found: readonly Found[]): OAuthError {
+  for (const { issuer, lookup } of found) {
+    if (lookup.found !== 'unavailable') continue;
+    const { reason, retryAfterSeconds } = lookup;
+    return new OAuthError('keys_unavailable', { detail: reason, issuer: issuer.name, retryAfterSeconds });
+  }
+  const held = found.some(({ lookup }) => lookup.found === 'key');
+  const detail = held ? 'the signature does not verify' : 'the issuer has no key with this kid';
+  return new OAuthError('token_signature', { detail, ...aboutOne(candidates) });
+}
+
+function identityOf(token: SignedToken): VerifiedIdentity {
+  const { profile } = token.issuer;
+  switch (profile.kind) {
+    case 'kubernetes':
+      return kubernetesIdentity(token, profile.cluster, profile.spiffePath);
+    case 'oidc':
+      return oidcIdentity(token, profile);
+  }
+}
