@@ -45,6 +45,8 @@ export interface AuditLimits {
   readonly minFreeBytes: number;
   /** Records that may wait for their commit before "allowed" is refused. */
   readonly maxQueued: number;
+  /** A commit that takes longer than this counts as a broken disk until it ends. */
+  readonly maxCommitMilliseconds: number;
   readonly maxRefusedQueued: number;
   readonly refusedPerSecond: number;
   readonly refusedBurst: number;
@@ -54,6 +56,7 @@ const DEFAULT_LIMITS: AuditLimits = {
   maxSegmentBytes: 64 * 1024 * 1024,
   minFreeBytes: 64 * 1024 * 1024,
   maxQueued: 20_000,
+  maxCommitMilliseconds: 10_000,
   maxRefusedQueued: 1_000,
   refusedPerSecond: 100,
   refusedBurst: 1_000,
@@ -110,8 +113,8 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const queue = new EntryQueue(limits.maxRefusedQueued);
   const commit = new GroupCommit({ stream, queue, writer, clock, metrics, log }, head);
   const parts = { folder, limits, disk, clock, metrics, log, heads, writer, queue, commit, lock };
-  const auditLog = new CommittingLog(parts, everySecond);
-  await auditLog.start({ type: 'lifecycle', outcome: 'started', recovery });
+  const auditLog = new CommittingLog(parts);
+  await auditLog.start({ type: 'lifecycle', outcome: 'started', recovery }, everySecond);
   return auditLog;
 }
 
@@ -133,24 +136,24 @@ class CommittingLog implements AuditLog {
   readonly #parts: Parts;
   readonly #counts = new RefusalCounts();
   readonly #share: RefusalShare;
-  readonly #stopSeconds: () => void;
+  #stopSeconds: () => void = () => undefined;
   #freeBytes = Number.POSITIVE_INFINITY;
   #ticking: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(parts: Parts, everySecond: (run: () => void) => () => void) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     const { refusedPerSecond, refusedBurst } = parts.limits;
     this.#share = new RefusalShare(refusedPerSecond, refusedBurst, parts.clock.now());
-    this.#stopSeconds = everySecond(() => this.#tick());
   }
 
-  async start(body: RecordBody): Promise<void> {
+  async start(body: RecordBody, everySecond: (run: () => void) => () => void): Promise<void> {
     await this.#measureSpace();
     this.#enqueue({ body, at: this.#parts.clock.now() });
     await this.#parts.commit.settled();
     await this.#saveHead();
+    this.#stopSeconds = everySecond(() => this.#tick());
   }
 
   record(event: AuditEvent): Promise<void> {
@@ -204,7 +207,11 @@ class CommittingLog implements AuditLog {
   }
 
   #brokenBecause(): string | undefined {
-    return this.#parts.commit.failure?.reason ?? (this.#closing === undefined ? undefined : 'the audit log is closed');
+    const { commit, clock, limits } = this.#parts;
+    if (commit.failure !== undefined) return commit.failure.reason;
+    if (this.#closing !== undefined) return 'the audit log is closed';
+    const stalled = clock.now() - (commit.writingSince ?? clock.now()) > limits.maxCommitMilliseconds;
+    return stalled ? 'the disk of the audit log does not answer' : undefined;
   }
 
   /** Whether less than so many times the reserve is free. */

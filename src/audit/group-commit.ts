@@ -43,6 +43,7 @@ export class GroupCommit {
   #head: Head;
   #failure: Failure | undefined;
   #running: Promise<void> | undefined;
+  #writingSince: number | undefined;
 
   constructor(deps: CommitDeps, head: Head) {
     this.#deps = deps;
@@ -56,6 +57,11 @@ export class GroupCommit {
 
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** When the commit under way began, milliseconds; undefined between commits. */
+  get writingSince(): number | undefined {
+    return this.#writingSince;
   }
 
   /** To be called after queueing. While the log is broken only `retry` writes. */
@@ -111,13 +117,16 @@ export class GroupCommit {
 
   async #commit({ entries, bytes, head }: Batch): Promise<boolean> {
     if (entries.length === 0) return true;
-    const { writer, metrics, log } = this.#deps;
+    const { writer, clock, metrics, log } = this.#deps;
     const stopTimer = metrics.auditCommitSeconds.startTimer();
+    this.#writingSince = clock.now();
     try {
       await writer.append(bytes, this.#head.seq + 1);
     } catch (error) {
       this.#fail(entries, error);
       return false;
+    } finally {
+      this.#writingSince = undefined;
     }
     stopTimer();
     this.#head = head;

@@ -18,7 +18,8 @@ export class HeadKeeper {
   readonly #stream: string;
   #version = 0;
   #stored: Head | undefined;
-  #tried: Head | undefined;
+  /** Given to the store, which has not said what became of it. */
+  #unanswered: Head | undefined;
 
   constructor(store: DocumentStore, stream: string) {
     this.#store = store;
@@ -35,29 +36,31 @@ export class HeadKeeper {
 
   /** Throws ForeignWrite when another writer moved the head, or what the store threw. */
   async save({ seq, hash }: Head): Promise<void> {
+    if (this.#unanswered !== undefined) await this.#learnWhatBecameOf(this.#unanswered);
     if (this.#stored?.seq === seq) return;
+    const head = { seq, hash };
+    this.#unanswered = head;
     try {
-      await this.#put({ seq, hash });
+      this.#version = await this.#store.put(HEADS_COLLECTION, this.#stream, head, this.#version);
     } catch (error) {
-      if (!(error instanceof VersionConflict)) throw error;
-      await this.#adoptOwnWrite();
-      if (this.#stored?.seq !== seq) await this.#put({ seq, hash });
+      if (error instanceof VersionConflict) throw this.#foreign();
+      throw error;
     }
-  }
-
-  async #put(head: Head): Promise<void> {
-    this.#tried = head;
-    this.#version = await this.#store.put(HEADS_COLLECTION, this.#stream, { ...head }, this.#version);
+    this.#unanswered = undefined;
     this.#stored = head;
   }
 
-  // A put may have reached the store although its answer did not reach us.
-  async #adoptOwnWrite(): Promise<void> {
+  // A put may have reached the store although its answer did not reach us: that is no other writer.
+  async #learnWhatBecameOf(unanswered: Head): Promise<void> {
     const before = this.#stored;
-    const tried = this.#tried;
     const now = await this.load();
-    const own = [before, tried].some((head) => head?.seq === now?.seq && head?.hash === now?.hash);
-    if (!own) throw new ForeignWrite(`another writer keeps the head of stream ${this.#stream} in the store`);
+    const own = [before, unanswered].some((head) => head?.seq === now?.seq && head?.hash === now?.hash);
+    if (!own) throw this.#foreign();
+    this.#unanswered = undefined;
+  }
+
+  #foreign(): ForeignWrite {
+    return new ForeignWrite(`another writer keeps the head of stream ${this.#stream} in the store`);
   }
 }
 

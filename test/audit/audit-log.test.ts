@@ -157,6 +157,35 @@ describe('a disk that fails', () => {
     await expectSound(world);
   });
 
+  test('that does not answer stops "allowed" until it does', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { maxCommitMilliseconds: 10_000 } });
+    const gate = Promise.withResolvers<void>();
+    const syncing = Promise.withResolvers<void>();
+    world.disk.onSync = () => {
+      syncing.resolve();
+      return gate.promise;
+    };
+    const first = log.record(event('allowed', 'first'));
+    await syncing.promise;
+    world.clock.advance(10_000);
+    expect(log.state()).toEqual({ ok: true });
+    world.clock.advance(1);
+    expect(log.state()).toMatchObject({ ok: false });
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    gate.resolve();
+    await first;
+    expect(log.state()).toEqual({ ok: true });
+  });
+
+  test('refuses "allowed" when too many records wait, and still takes what follows an earlier one', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { maxQueued: 2 } });
+    const waiting = [log.record(event('allowed', 'a')), log.record(event('allowed', 'b'))];
+    await expect(log.record(event('allowed', 'c'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    await Promise.all([...waiting, log.record(event('issued', 'd'))]);
+  });
+
   test('completes short writes', async () => {
     const world = await bench();
     const log = await world.open();
@@ -336,6 +365,20 @@ describe('one stream', () => {
     world.timer.tick();
     await expect.poll(() => log.state()).toMatchObject({ ok: false });
     await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+  });
+
+  test('knows its own head again when the answer of the store was lost', async () => {
+    const world = await bench();
+    const log = await world.open();
+    await log.record(event('allowed', 'a'));
+    world.store.losesAnswers = true;
+    world.timer.tick();
+    await untilStored(world, 2);
+    world.store.losesAnswers = false;
+    await log.record(event('issued', 'a'));
+    world.timer.tick();
+    await untilStored(world, 3);
+    expect(log.state()).toEqual({ ok: true });
   });
 
   test('goes on while the store is down, and its head follows', async () => {

@@ -63,6 +63,8 @@ export function event(
 export class MemoryStore implements DocumentStore {
   readonly documents = new Map<string, StoredDocument>();
   failure: Error | undefined;
+  /** Writes, and then says that it failed. */
+  losesAnswers = false;
 
   async get(collection: string, name: string): Promise<StoredDocument | undefined> {
     if (this.failure !== undefined) throw this.failure;
@@ -74,6 +76,7 @@ export class MemoryStore implements DocumentStore {
     const present = this.documents.get(`${collection}/${name}`)?.version ?? 0;
     if (present !== ifVersion) throw new VersionConflict(`${name} has version ${present}`);
     this.documents.set(`${collection}/${name}`, { collection, name, version: present + 1, value });
+    if (this.losesAnswers) throw new Error('connection lost');
     return present + 1;
   }
 
