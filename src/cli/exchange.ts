@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { REASONS } from '../core/oauth-error.ts';
+import { Secret } from '../core/secret.ts';
+import { TokenType } from '../core/token-types.ts';
+import { readAwsCredentials } from './aws-credentials.ts';
+import { runChild } from './child-command.ts';
+import { CommandError, ExitCode } from './exit-code.ts';
+import { MENDS } from './mends.ts';
+import { printable, styleOf } from './style.ts';
+import type { Surroundings } from './surroundings.ts';
+import { askForCredential, type EndpointAnswer, parseEndpoint } from './token-endpoint.ts';
+
+const MAX_TOKEN_BYTES = 16 * 1024;
+
+export interface ExchangeOptions {
+  readonly endpoint?: string;
+  readonly tokenFile?: string;
+  readonly audience: string;
+  readonly requestedTokenType?: string;
+  readonly expiresIn?: number;
+  readonly output: 'text' | 'json' | 'credential-process';
+}
+
+/** `carnet exchange`: a token in, a credential out, or a command that runs with it. Resolves to the exit code. */
+export async function exchange(
+  options: ExchangeOptions,
+  command: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
+  const endpoint = options.endpoint ?? surroundings.env['CARNET_ENDPOINT'];
+  if (!endpoint) throw new CommandError(ExitCode.usage, 'name the server: --endpoint URL or CARNET_ENDPOINT');
+  const answer = await askForCredential({
+    endpoint: parseEndpoint(endpoint),
+    subjectToken: await readToken(options.tokenFile, surroundings),
+    audience: options.audience,
+    ...(options.requestedTokenType !== undefined && { requestedTokenType: options.requestedTokenType }),
+    ...(options.expiresIn !== undefined && { expiresInSeconds: options.expiresIn }),
+  });
+  if (answer.status !== 200) return reportRefusal(answer, options, surroundings);
+
+  const credential = credentialOf(answer);
+  const [file, ...args] = command;
+  if (file !== undefined) return runChild([file, ...args], environmentFor(credential, surroundings), surroundings);
+  surroundings.out.write(`${rendered(credential, answer, options)}\n`);
+  return ExitCode.ok;
+}
+
+async function readToken(option: string | undefined, { env, workingDirectory }: Surroundings): Promise<Secret> {
+  const file = option ?? env['CARNET_TOKEN_FILE'];
+  if (!file) throw new CommandError(ExitCode.usage, 'name the token: --token-file FILE or CARNET_TOKEN_FILE');
+  const text = await readFile(resolve(workingDirectory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError(ExitCode.configuration, `cannot read the token file ${file} (${error.code})`);
+  });
+  const token = text.trim();
+  if (token === '' || token.length > MAX_TOKEN_BYTES) {
+    throw new CommandError(ExitCode.configuration, `the token file ${file} is empty or larger than 16 KiB`);
+  }
+  return new Secret(token);
+}
+
+interface Issued {
+  readonly accessToken: Secret;
+  readonly type: string;
+}
+
+function credentialOf({ body }: EndpointAnswer): Issued {
+  const { access_token: accessToken, issued_token_type: type } = body;
+  if (typeof accessToken !== 'string' || typeof type !== 'string') {
+    throw new CommandError(ExitCode.unavailable, 'the answer has no access_token and issued_token_type');
+  }
+  return { accessToken: new Secret(accessToken), type };
+}
+
+function rendered({ accessToken, type }: Issued, answer: EndpointAnswer, { output }: ExchangeOptions): string {
+  if (output === 'json') return JSON.stringify(answer.body, null, 2);
+  if (output === 'text') return accessToken.reveal();
+  if (type !== TokenType.awsCredentials || readAwsCredentials(accessToken) === undefined) {
+    throw new CommandError(
+      ExitCode.refused,
+      `a credential-process document is for AWS, this target gives ${printable(type)}`,
+    );
+  }
+  return accessToken.reveal();
+}
+
+/** The environment of the command: AWS's names for AWS credentials, CARNET_TOKEN for everything else. */
+function environmentFor({ accessToken, type }: Issued, { env }: Surroundings): Record<string, string | undefined> {
+  if (type !== TokenType.awsCredentials) return { ...env, CARNET_TOKEN: accessToken.reveal() };
+  const credentials = readAwsCredentials(accessToken);
+  if (credentials === undefined) throw new CommandError(ExitCode.unavailable, 'the answer holds no AWS credentials');
+  return {
+    ...env,
+    // A profile would win over the keys in some of AWS's own tools.
+    AWS_PROFILE: undefined,
+    AWS_DEFAULT_PROFILE: undefined,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_SESSION_TOKEN: credentials.sessionToken,
+    AWS_CREDENTIAL_EXPIRATION: credentials.expiration,
+  };
+}
+
+function reportRefusal(answer: EndpointAnswer, options: ExchangeOptions, { err, env }: Surroundings): ExitCode {
+  const { status, body, retryAfter } = answer;
+  const comesBack = status === 429 || status >= 500;
+  const exitCode = comesBack ? ExitCode.unavailable : ExitCode.refused;
+  if (options.output === 'json') {
+    err.write(`${JSON.stringify({ status, ...body, ...(retryAfter !== undefined && { retry_after: retryAfter }) })}\n`);
+    return exitCode;
+  }
+  const style = styleOf(err, env);
+  const text = (member: string) => (typeof body[member] === 'string' ? printable(body[member]) : undefined);
+  const reason = REASONS.find((known) => known === body['reason']);
+  const facts = {
+    reason: text('reason'),
+    mend: reason && MENDS[reason],
+    'trace id': text('trace_id'),
+    'try again': comesBack && retryAfter !== undefined ? `in ${printable(retryAfter)} s` : undefined,
+  };
+  const headline = `${text('error') ?? `status ${status}`}: ${text('error_description') ?? 'no description'}`;
+  err.write(`${style('red', comesBack ? 'carnet: not now:' : 'carnet: refused:')} ${headline}\n`);
+  for (const [name, value] of Object.entries(facts)) {
+    if (value !== undefined) err.write(`  ${style('dim', name.padEnd(9))}  ${value}\n`);
+  }
+  return exitCode;
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ExchangeOptions } from './exchange.ts';
+import { CommandError, ExitCode } from './exit-code.ts';
+import { printable, styleOf } from './style.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Runs the `carnet` command. `args` are those after the program's name. Resolves to the exit code; never throws. */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  let exitCode: number = ExitCode.ok;
+  const program = commands(surroundings, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return explain(error, surroundings);
+  }
+}
+
+function commands(surroundings: Surroundings, finish: (code: number) => void): Command {
+  const program = new Command('carnet')
+    .description('A security token service: a workload token in, one narrow short-lived credential out.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('--help', 'print help')
+    .configureOutput({
+      writeOut: (text) => surroundings.out.write(text),
+      writeErr: (text) => surroundings.err.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'carnet: ')),
+      getOutHasColors: () => surroundings.out.isTTY === true,
+      getErrHasColors: () => surroundings.err.isTTY === true,
+    })
+    .enablePositionalOptions()
+    .exitOverride();
+  // Modules load when their command is chosen: `exchange` in a pod needs none of the server.
+  program
+    .command('serve')
+    .description('run the service')
+    .addOption(configOption())
+    .action(async (options: { config: string }) => {
+      const [{ serve }, { createApp }] = await Promise.all([import('./serve.ts'), import('../app.ts')]);
+      finish(await serve(options, surroundings, createApp));
+    });
+  program
+    .command('check')
+    .description('find faults in resource documents, or in all that the configuration names')
+    .argument('[file...]', 'files or folders instead of those in the configuration')
+    .option('--config <file>', 'the configuration (default: carnet.yaml where there is one)')
+    .addOption(outputOption('text', 'json'))
+    .action(async (files: string[], options: { config?: string; output: 'text' | 'json' }) => {
+      const { check } = await import('./check.ts');
+      finish(await check(files, options, surroundings));
+    });
+  program
+    .command('schema')
+    .description('print the JSON Schema of resource documents, for editors')
+    .action(async () => {
+      const { schema } = await import('./schema.ts');
+      finish(schema(surroundings));
+    });
+  program
+    .command('exchange')
+    .description('exchange a token for a credential; print it, or run a command with it')
+    .argument('[command...]', 'after --: a command that gets the credential in its environment')
+    .option('--endpoint <url>', 'the service (default: CARNET_ENDPOINT)')
+    .option('--token-file <file>', 'file with the workload token (default: CARNET_TOKEN_FILE)')
+    .requiredOption('--audience <address>', 'what the credential is for')
+    .option('--requested-token-type <urn>', 'the type that the answer must have')
+    .option('--expires-in <seconds>', 'a shorter life than the default', seconds)
+    .addOption(outputOption('text', 'json', 'credential-process'))
+    .passThroughOptions()
+    .action(async (command: string[], options: ExchangeOptions) => {
+      const { exchange } = await import('./exchange.ts');
+      finish(await exchange(options, command, surroundings));
+    });
+  program
+    .command('audit')
+    .description('work with the audit log')
+    .command('verify')
+    .description('check that no record was changed, left out or cut off')
+    .addOption(configOption())
+    .addOption(outputOption('text', 'json'))
+    .action(async (options: { config: string; output: 'text' | 'json' }) => {
+      const { auditVerify } = await import('./audit-verify.ts');
+      finish(await auditVerify(options, surroundings));
+    });
+  return program;
+}
+
+function configOption(): Option {
+  return new Option('--config <file>', 'the configuration').default('carnet.yaml');
+}
+
+function outputOption(first: string, ...others: readonly string[]): Option {
+  return new Option('-o, --output <format>', 'how to print').choices([first, ...others]).default(first);
+}
+
+function seconds(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('give whole seconds above zero.');
+  return Number(text);
+}
+
+function version(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}
+
+/** Commander has already said what was wrong with the arguments; help and version end well. */
+function explain(error: unknown, { err, env }: Surroundings): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  const style = styleOf(err, env);
+  const known = error instanceof CommandError;
+  const message = error instanceof Error ? error.message : String(error);
+  const text = known ? message : `unexpected: ${printable(message)}`;
+  err.write(`${style('red', 'carnet:')} ${text}\n`);
+  return known ? error.exitCode : ExitCode.internal;
+}

@@ -1,0 +1,114 @@
+import { KeyFault } from '../authority/key-fault.ts';
+import { UnsteadyFiles } from '../catalog/file-source.ts';
+import { StartRefused } from '../catalog/start-refused.ts';
+import type { Config } from '../config/config.ts';
+import { faultLine } from '../config/config-faults.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Fault } from '../resources/document.ts';
+import { StoreFault } from '../store/store-fault.ts';
+import { loadConfiguration } from './configuration.ts';
+import { CommandError, ExitCode } from './exit-code.ts';
+import { faultTable } from './fault-table.ts';
+import { styleOf } from './style.ts';
+import type { Signal, Surroundings } from './surroundings.ts';
+
+/** The service as this command sees it. */
+export interface Service {
+  /** Listens, and resolves to where. */
+  start(): Promise<readonly { readonly door: string; readonly url: string }[]>;
+  /** Ends what is under way, then everything else. */
+  close(): Promise<void>;
+  /** What is in force after the start. */
+  summary(): { readonly mappings: number; readonly faults: readonly Fault[] };
+}
+
+export type CreateService = (
+  config: Config,
+  deps: { readonly clock: Clock; readonly destination: { write(line: string): unknown } },
+) => Promise<Service>;
+
+/** `carnet serve`: runs until SIGTERM or SIGINT and drains then; a second signal ends it at once. */
+export async function serve(
+  { config: file }: { config: string },
+  surroundings: Surroundings,
+  createService: CreateService,
+): Promise<number> {
+  const { clock, out, err } = surroundings;
+  const config = loadConfiguration(file, surroundings);
+  const signalled = firstSignal(surroundings);
+  const service = await started(() => createService(config, { clock, destination: out }), surroundings);
+  const doors = await started(() => listening(service), surroundings);
+  err.write(banner({ config, doors, summary: service.summary() }, surroundings));
+  await signalled;
+  await service.close();
+  return ExitCode.ok;
+}
+
+async function listening(service: Service): ReturnType<Service['start']> {
+  try {
+    return await service.start();
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
+}
+
+function firstSignal(surroundings: Surroundings): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let draining = false;
+  surroundings.onSignal(['SIGTERM', 'SIGINT'], (signal: Signal) => {
+    if (draining) surroundings.exitNow(signal === 'SIGINT' ? 130 : 143);
+    draining = true;
+    surroundings.err.write('carnet: ending what is under way; a second signal ends at once\n');
+    resolve();
+  });
+  return promise;
+}
+
+async function started<T>(step: () => Promise<T>, surroundings: Surroundings): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    throw startFault(error, surroundings) ?? error;
+  }
+}
+
+/** What whoever runs Carnet can mend, in words; anything else is a defect and stays as it is. */
+function startFault(error: unknown, { env, err, workingDirectory }: Surroundings): CommandError | undefined {
+  const fault = (text: string) => new CommandError(ExitCode.configuration, text, { cause: error });
+  if (error instanceof StartRefused) {
+    const faults = faultTable(error.faults, { style: styleOf(err, env), workingDirectory });
+    return fault(`${error.message}\n${faults.trimEnd()}`);
+  }
+  if (error instanceof StoreFault || error instanceof KeyFault || error instanceof UnsteadyFiles) {
+    return fault(error.message);
+  }
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  const isListening = error.syscall === 'listen';
+  return isListening
+    ? new CommandError(ExitCode.unavailable, `cannot listen: ${error.message}`, { cause: error })
+    : undefined;
+}
+
+interface Started {
+  readonly config: Config;
+  readonly doors: readonly { readonly door: string; readonly url: string }[];
+  readonly summary: ReturnType<Service['summary']>;
+}
+
+function banner({ config, doors, summary }: Started, { env, err, workingDirectory }: Surroundings): string {
+  const style = styleOf(err, env);
+  const row = (name: string, value: string) => `  ${style('dim', name.padEnd(10))} ${value}\n`;
+  const { mappings, faults } = summary;
+  const lines = [
+    `${style('bold', 'Carnet')} is running\n`,
+    row('issuer', config.issuer),
+    row('discovery', `${config.issuer}/.well-known/openid-configuration`),
+    ...doors.map(({ door, url }) => row(door === 'all' ? 'all doors' : door, url)),
+    row('mappings', mappings === 0 ? style('yellow', 'no mappings: every exchange is refused') : String(mappings)),
+  ];
+  if (config.development) lines.push(row('mode', style('yellow', 'development: not for production')));
+  for (const warning of config.warnings) lines.push(row('warning', style('yellow', faultLine(warning))));
+  if (faults.length > 0) lines.push(faultTable(faults, { style, workingDirectory }));
+  return lines.join('');
+}

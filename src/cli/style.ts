@@ -1,0 +1,16 @@
+import { styleText } from 'node:util';
+import type { Output, Surroundings } from './surroundings.ts';
+
+type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+export type Style = (format: Format, text: string) => string;
+
+/** Colours for a terminal, plain text for everything else, and wherever NO_COLOR is set (no-color.org). */
+export function styleOf(output: Output, env: Surroundings['env']): Style {
+  const colours = output.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  return (format, text) => (colours ? styleText(format, text, { validateStream: false }) : text);
+}
+
+/** Text from elsewhere, made safe for a terminal: control and invisible direction characters become `?`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}
