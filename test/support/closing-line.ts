@@ -3,7 +3,7 @@ import type { Reporter, TestModule } from 'vitest/node';
 
 /**
  * Says `N passed, N failed, N skipped` at the very end, so that a script can read the outcome of a run: on standard
- * output, or in the file that CARNET_CLOSING_LINE names, where scripts/test.sh adds its gates to it.
+ * output, or in the file that CLOSING_LINE_FILE names, where scripts/test.sh adds its gates to it.
  */
 export class ClosingLine implements Reporter {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandled: readonly unknown[]): void {
@@ -20,7 +20,7 @@ export class ClosingLine implements Reporter {
       }
     }
     const line = `${passed} passed, ${failed} failed, ${skipped} skipped\n`;
-    const file = process.env['CARNET_CLOSING_LINE'];
+    const file = process.env['CLOSING_LINE_FILE'];
     if (file) appendFileSync(file, line);
     else process.on('exit', () => process.stdout.write(line));
   }
