@@ -1,8 +1,8 @@
 import type { DocumentOf, Fault } from '../resources/document.ts';
+import { nearestName } from '../resources/nearest-name.ts';
 import { warningAt } from './fault.ts';
 import { type CompiledGuardrail, compileGuardrail, hasUnbuiltCondition } from './guardrails.ts';
 import { type Chosen, choose } from './in-force.ts';
-import { nearest } from './nearest.ts';
 import { compareText, type LastGood, type Version } from './versions.ts';
 
 /** Names that guardrails may speak of. */
@@ -53,7 +53,7 @@ function unknown(
 ): readonly Fault[] {
   return (names ?? []).flatMap((name, at) => {
     if (known.has(name)) return [];
-    const near = nearest(name, known);
+    const near = nearestName(name, [...known]);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
     return [
       warningAt(document, ['spec', 'match', field, at], { message: `there is no ${name}: it matches nobody`, hint }),

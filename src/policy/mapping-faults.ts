@@ -1,9 +1,9 @@
 import type { DocumentOf, Fault } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
+import { nearestName } from '../resources/nearest-name.ts';
 import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
 import { errorAt } from './fault.ts';
-import { nearest } from './nearest.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
 import { carries, type Subject } from './subject.ts';
 
@@ -43,7 +43,7 @@ export function mappingFaults(examined: Examined): readonly Fault[] {
 function issuerFaults({ document, subject, target, surroundings }: Examined): readonly Fault[] {
   const { issuers, issuerNames } = surroundings;
   if (subject.issuer.kind === 'name' && !issuerNames.has(subject.issuer.name)) {
-    const near = nearest(subject.issuer.name, issuerNames);
+    const near = nearestName(subject.issuer.name, [...issuerNames]);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
     return [
       errorAt(document, ['spec', 'subject', 'issuer'], { message: 'there is no TrustedIssuer of this name', hint }),

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { decide } from '../../src/policy/decide.ts';
+import type { Document } from '../../src/resources/document.ts';
+import {
+  answer,
+  ask,
+  awsMapping,
+  ci,
+  ciJob,
+  cluster,
+  guardrail,
+  NOW,
+  ROLE,
+  snapshotOf,
+  svidMapping,
+  unboundWorkload,
+  workload,
+} from '../support/policy-builders.ts';
+
+const BASE: readonly Document[] = [
+  cluster('prod-eu', { env: 'prod', tier: 'one' }),
+  ci('github', { spiffePath: '/ci/{claims.repo}' }),
+  awsMapping('role'),
+  svidMapping('mesh'),
+  awsMapping('deploy', { subject: { issuer: 'github', claims: { repo: '1' } }, ttl: { outliveSubject: true } }),
+];
+const DENIED = 'target_denied guardrail';
+
+function withRail(spec: object) {
+  return snapshotOf(...BASE, guardrail('rail', spec));
+}
+
+describe('match: what it certainly does not concern passes, the rest is denied', () => {
+  test.each<[string, object, string, string, string]>([
+    ['nothing', {}, DENIED, DENIED, DENIED],
+    ['its issuer', { issuers: ['prod-eu'] }, DENIED, DENIED, 'allowed deploy'],
+    ['another issuer', { issuers: ['prod-us'] }, 'allowed role', 'allowed mesh', 'allowed deploy'],
+    ['a label', { issuerLabels: { env: 'prod' } }, DENIED, DENIED, 'allowed deploy'],
+    ['two labels', { issuerLabels: { env: 'prod', tier: 'two' } }, 'allowed role', 'allowed mesh', 'allowed deploy'],
+    ['not a label', { notIssuerLabels: { env: 'prod' } }, 'allowed role', 'allowed mesh', DENIED],
+    ['not both labels', { notIssuerLabels: { env: 'prod', tier: 'two' } }, DENIED, DENIED, DENIED],
+    ['an inherited label', { issuerLabels: { constructor: 'x' } }, 'allowed role', 'allowed mesh', 'allowed deploy'],
+    ['a namespace', { namespace: 'payments' }, DENIED, DENIED, DENIED],
+    ['another namespace', { namespace: 'sensors' }, 'allowed role', 'allowed mesh', DENIED],
+    ['every namespace', { namespace: '*' }, DENIED, DENIED, DENIED],
+    ['another account', { serviceAccount: 'uploader' }, 'allowed role', 'allowed mesh', DENIED],
+    ['a namespace of one issuer', { issuers: ['prod-eu'], namespace: 'payments' }, DENIED, DENIED, 'allowed deploy'],
+    ['a target', { targets: ['jwtSvid'] }, 'allowed role', DENIED, 'allowed deploy'],
+    ['a mapping', { mappings: ['role'] }, DENIED, 'allowed mesh', 'allowed deploy'],
+  ])('of %s', (_, match, role, mesh, deploy) => {
+    const snapshot = withRail({ match, deny: 'true' });
+    expect(answer(snapshot, workload(), ask('role'))).toBe(role);
+    expect(answer(snapshot, workload(), ask('mesh'))).toBe(mesh);
+    expect(answer(snapshot, ciJob({ repo: '1' }), ask('deploy'))).toBe(deploy);
+  });
+});
+
+describe('deny', () => {
+  test.each(['true', 'false', ' true', 'TRUE', 'request.time.getHours("UTC") >= 22'])(
+    'of %j denies, for a condition that cannot be asked denies too',
+    (deny) => {
+      expect(answer(withRail({ deny }), workload(), ask('role'))).toBe(DENIED);
+    },
+  );
+
+  test('tells its message to the record alone', () => {
+    const decision = decide(withRail({ deny: 'true', message: 'INC-42' }), workload(), ask('role'), NOW);
+    expect(decision).toMatchObject({ reason: 'guardrail', detail: 'rail: deny: INC-42' });
+  });
+});
+
+describe('maxTtl', () => {
+  test('caps, and the lowest of several counts', () => {
+    const snapshot = snapshotOf(...BASE, guardrail('a', { maxTtl: '40m' }), guardrail('b', { maxTtl: '30m' }));
+    const decision = decide(snapshot, workload(), ask('role'), NOW);
+    expect(decision).toMatchObject({ grant: { ttlSeconds: 1800 } });
+  });
+
+  test('never raises what was asked', () => {
+    expect(decide(withRail({ maxTtl: '2h' }), workload(), ask('mesh', { ttlSeconds: 60 }), NOW)).toMatchObject({
+      grant: { ttlSeconds: 60 },
+    });
+  });
+
+  test.each([
+    ['15m', 'allowed role'],
+    ['899s', DENIED],
+  ])('of %s on AWS: %s, for a cap that the target cannot honour denies', (maxTtl, expected) => {
+    expect(answer(withRail({ maxTtl }), workload(), ask('role'))).toBe(expected);
+    expect(answer(withRail({ maxTtl }), workload(), ask('mesh'))).toBe('allowed mesh');
+  });
+
+  test('denies an assertion whatever its height, for the workload chooses the length of its session', () => {
+    const assertion = awsMapping('assertion', {
+      target: { aws: { roleArn: `${ROLE}2`, region: 'eu-west-1' } },
+      deliver: 'assertion',
+      residual: { accept: ['ttl'], reason: 'the role allows fifteen minutes' },
+    });
+    const snapshot = snapshotOf(...BASE, assertion, guardrail('rail', { maxTtl: '12h' }));
+    expect(answer(snapshot, workload(), ask('assertion'))).toBe(DENIED);
+    expect(answer(snapshot, workload(), ask('role'))).toBe('allowed role');
+  });
+});
+
+describe('requirePodBound', () => {
+  const snapshot = withRail({ requirePodBound: true });
+
+  test('denies what is not bound to a pod, also where the mapping does not ask for it', () => {
+    expect(answer(snapshot, workload(), ask('mesh'))).toBe('allowed mesh');
+    expect(answer(snapshot, unboundWorkload(), ask('mesh'))).toBe(DENIED);
+  });
+
+  test('denies what cannot be bound to a pod', () => {
+    expect(answer(snapshot, ciJob({ repo: '1' }), ask('deploy'))).toBe(DENIED);
+  });
+
+  test('asks nothing when it is false', () => {
+    const lax = snapshotOf(...BASE, guardrail('rail', { requirePodBound: false, maxTtl: '1h' }));
+    expect(answer(lax, unboundWorkload(), ask('mesh'))).toBe('allowed mesh');
+  });
+});
+
+describe('requireIntents and modes', () => {
+  test('requireIntents denies what no intent narrows', () => {
+    expect(answer(withRail({ requireIntents: true }), workload(), ask('role'))).toBe(DENIED);
+    expect(answer(withRail({ requireIntents: false }), workload(), ask('role'))).toBe('allowed role');
+  });
+
+  test('modes denies a mapping whose mode is not among them', () => {
+    expect(answer(withRail({ modes: ['enforce'] }), workload(), ask('role'))).toBe('allowed role');
+    expect(answer(withRail({ modes: ['report', 'shadow'] }), workload(), ask('role'))).toBe(DENIED);
+  });
+});
