@@ -6,7 +6,7 @@
  * point may hold `_` and not further points: so do its implementations, and `10.7.0.1` stays text.
  */
 interface Reading {
-  readonly type: 'null' | 'boolean' | 'number' | 'timestamp' | 'text' | 'special';
+  readonly type: 'null' | 'boolean' | 'number' | 'timestamp' | 'text' | 'special key' | 'text or a number';
   readonly value?: number | boolean;
 }
 
@@ -19,6 +19,8 @@ const NOT_A_NUMBER = /^\.(nan|NaN|NAN)$/;
 const BINARY_11 = /^([-+]?)0b([0-1_]+)$/;
 const OCTAL_11 = /^([-+]?)0([0-7_]+)$/;
 const DECIMAL_11 = /^[-+]?(0|[1-9][0-9_]*)$/;
+/** No octal, and no decimal by the type repository; its implementations differ. */
+const ZERO_FIRST = /^[-+]?0[0-9_]+$/;
 const HEXADECIMAL_11 = /^([-+]?)0x([0-9a-fA-F_]+)$/;
 const SEXAGESIMAL_11 = /^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$/;
 const FLOAT_11 = /^[-+]?([0-9][0-9_]*)?\.[0-9_]*([eE][-+][0-9]+)?$/;
@@ -34,7 +36,6 @@ export function differentInYaml11(text: string): string | undefined {
   const older = readAs11(text);
   const newer = readAs12(text);
   if (older.type === newer.type && Object.is(older.value, newer.value)) return undefined;
-  if (older.type === 'special') return 'a special key';
   return older.value === undefined ? `a ${older.type}` : `the ${older.type} ${older.value}`;
 }
 
@@ -51,13 +52,15 @@ function readAs12(text: string): Reading {
 
 function readAs11(text: string): Reading {
   if (NULL.test(text)) return { type: 'null' };
-  if (text === '<<' || text === '=') return { type: 'special' };
+  if (text === '<<' || text === '=') return { type: 'special key' };
   const boolean = BOOLEAN_11.exec(text);
   if (boolean !== null) return { type: 'boolean', value: boolean[1] !== undefined };
   if (TIMESTAMP_11.test(text)) return { type: 'timestamp' };
   if (SEXAGESIMAL_11.test(text)) return number(sexagesimal(text));
   if (DECIMAL_11.test(text) || FLOAT_11.test(text)) return number(Number(text.replaceAll('_', '')));
-  return basedNumber(text) ?? notFinite(text);
+  const based = basedNumber(text);
+  if (based === undefined && ZERO_FIRST.test(text)) return { type: 'text or a number' };
+  return based ?? notFinite(text);
 }
 
 function basedNumber(text: string): Reading | undefined {
