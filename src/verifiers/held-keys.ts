@@ -21,7 +21,10 @@ export type KeyLookup =
   /** Nobody can say: the keys are not there, or they are old and the source does not answer. */
   | { readonly found: 'unavailable'; readonly reason: string; readonly retryAfterSeconds: number };
 
-/** `held`: only what is in memory, kept fresh. `seek`: also the first fetch, and one for an unknown `kid`. */
+/**
+ * `held`: only a key that is in memory, renewed when its time is over; otherwise the answer is immediate. `seek`: also the
+ * first fetch, and one for an unknown `kid`.
+ */
 export type Effort = 'held' | 'seek';
 
 export interface HeldKeysState {
@@ -75,7 +78,7 @@ export class HeldKeys {
   }
 
   async find(kid: string, effort: Effort): Promise<KeyLookup> {
-    await this.#freshen(effort);
+    if (effort === 'seek' || this.#holds(kid)) await this.#freshen();
     if (!this.#holds(kid) && effort === 'seek' && this.#mayAskFor(kid)) await this.#askFor(kid);
     const key = this.#current()?.byKid.get(kid);
     if (key !== undefined) return { found: 'key', key };
@@ -117,10 +120,10 @@ export class HeldKeys {
     return this.#current()?.byKid.has(kid) === true;
   }
 
-  async #freshen(effort: Effort): Promise<void> {
+  async #freshen(): Promise<void> {
     const now = this.#deps.clock.now();
     if (this.#current() === undefined) {
-      if (effort === 'seek' && this.#mayAttempt(now)) await this.refresh();
+      if (this.#mayAttempt(now)) await this.refresh();
     } else if (now >= this.#freshUntil && this.#failures === 0) {
       await this.refresh();
     } else if (now >= this.#refreshAfter && this.#mayAttempt(now)) {

@@ -52,7 +52,14 @@ const NOT_CONFIGURED: KeyLookup = {
 
 export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   const held = new Map<string, Held>();
+  const sources = new WeakMap<TrustedIssuer, string>();
   let followed: TrustedIssuers | undefined;
+
+  function sourceOf(issuer: TrustedIssuer): string {
+    const source = sources.get(issuer) ?? JSON.stringify([issuer.name, issuer.issuer, issuer.keys]);
+    sources.set(issuer, source);
+    return source;
+  }
 
   function heldKeys(issuer: TrustedIssuer): HeldKeys | undefined {
     const present = held.get(issuer.name);
@@ -107,10 +114,6 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
         .map(([issuer, { keys }]) => ({ issuer, ...keys.state() }))
         .sort((one, other) => (one.issuer < other.issuer ? -1 : 1)),
   };
-}
-
-function sourceOf({ name, issuer, keys }: TrustedIssuer): string {
-  return JSON.stringify([name, issuer, keys]);
 }
 
 function show(issuer: TrustedIssuer, thumbprints: Iterable<string>, ownership: KeyOwnership): void {

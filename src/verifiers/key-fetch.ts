@@ -7,7 +7,7 @@ import { type KeySet, KeySetError, readKeySet } from './key-set.ts';
 import { parseStrictJsonObject, StrictJsonError } from './strict-json.ts';
 
 /** Why keys could not be had. `message` may be read by an admin: it holds no path, header or body. */
-export class KeyFetchError extends Error {
+class KeyFetchError extends Error {
   override readonly name = 'KeyFetchError';
 }
 

@@ -22,7 +22,7 @@ export class KeySetError extends Error {
   override readonly name = 'KeySetError';
 }
 
-export const MAX_KEYS = 64;
+const MAX_KEYS = 64;
 const KID = /^[\x20-\x7e]{1,256}$/;
 /** Private members of RSA, EC, OKP, AKP and symmetric keys (RFC 7518 section 6, RFC 8037): public sets hold none. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv', 'seed'];

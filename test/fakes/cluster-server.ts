@@ -7,9 +7,7 @@ import { loopbackCertificate } from '../support/certificate-authority.ts';
 export interface Faults {
   /** Answer with this status and a text body. */
   status?: number;
-  /** Wait before answering. */
-  delayMs?: number;
-  /** Hold answers back until this resolves. */
+  /** Slow: answers are held back until this resolves. */
   hold?: Promise<void>;
   /** Answer 302 to this address. */
   redirectTo?: string;
@@ -51,7 +49,6 @@ export async function startServer(
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     requests.set(path, (requests.get(path) ?? 0) + 1);
     const faults = faultsOf(path);
-    if (faults.delayMs !== undefined) await new Promise((done) => setTimeout(done, faults.delayMs));
     await faults.hold;
     if (faults.hangUp === true) return void request.socket.destroy();
     write(response, faults, faults.status === undefined ? await answer(request, path) : broken(faults.status));

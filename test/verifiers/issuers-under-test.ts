@@ -14,7 +14,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 
 export const AUDIENCE = 'https://sts.example.org';
 export const ISS = 'https://kubernetes.default.svc.cluster.local';
-export const KUBERNETES_PATH = '/cluster/{cluster}/ns/{namespace}/sa/{serviceAccount}';
+const KUBERNETES_PATH = '/cluster/{cluster}/ns/{namespace}/sa/{serviceAccount}';
 
 /** A TrustedIssuer for a cluster, with what a test changes about it. */
 export function clusterIssuer(name: string, changes: Partial<TrustedIssuer> = {}): TrustedIssuer {

@@ -450,6 +450,17 @@ describe('issuers that share an iss (K1, K3)', () => {
     expect(under.outbound.requests.length).toBe(1);
   });
 
+  test('do not hold each other up: a twin whose keys are old and whose server hangs is not waited for', async () => {
+    const slow = clusterIssuer('edge-8', { keys: { kind: 'jwks', url: JWKS } });
+    under.outbound.json(JWKS, { keys: [key8.jwk] });
+    await under.keys.find(slow, key8.kid, 'seek');
+    await under.keys.find(edge7, key.kid, 'seek');
+    under.clock.advance(600_000);
+    under.outbound.gate = new Promise(() => {});
+    const token = pod({ iat: seconds, exp: seconds + 3600 });
+    expect(await verify(token, [edge7, slow])).toMatchObject({ issuer: 'edge-7' });
+  });
+
   test('answer 503 and not 400 for a kid nobody holds while one of them is down', async () => {
     const down = clusterIssuer('edge-8', { keys: { kind: 'jwks', url: JWKS } });
     const error = await refusal(verify(signClaims(key8, podClaims()), [edge7, down]));
