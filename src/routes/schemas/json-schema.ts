@@ -1,8 +1,11 @@
 import { z } from 'zod';
 
-/** A zod schema as OpenAPI 3.1 reads it: JSON Schema 2020-12. */
-export function jsonSchema(schema: z.ZodType): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'output' });
+/**
+ * A zod schema as OpenAPI 3.1 reads it, JSON Schema 2020-12: of an `output`, which has the listed members and no others,
+ * or of an `input`, which may have more.
+ */
+export function jsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'output'): Record<string, unknown> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io });
   return rest;
 }
 

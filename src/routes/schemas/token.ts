@@ -88,7 +88,7 @@ const ELSEWHERE: readonly ErrorKey[] = ['method_not_served', 'not_found', 'token
 
 /** What a form needs beside its parameters, by grant type. */
 const form = {
-  ...jsonSchema(tokenForm),
+  ...jsonSchema(tokenForm, 'input'),
   oneOf: [
     { title: 'by audience', required: ['audience'] },
     { title: 'by resource', required: ['resource'] },
