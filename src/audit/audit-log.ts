@@ -3,12 +3,14 @@ import type { Clock } from '../core/clock.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { DocumentStore } from '../store/document-store.ts';
 import { type FileLock, lockFile } from '../store/file-lock.ts';
+import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { type Entry, EntryQueue } from './entry-queue.ts';
 import { type AuditEvent, toBody } from './events.ts';
-import { type AuditDiagnostics, GroupCommit } from './group-commit.ts';
+import { GroupCommit } from './group-commit.ts';
 import { HeadKeeper } from './heads.ts';
+import { type AuditLimits, DEFAULT_LIMITS } from './limits.ts';
 import type { Head } from './line.ts';
 import type { RecordBody } from './record.ts';
 import { recover } from './recovery.ts';
@@ -39,29 +41,6 @@ export interface AuditLog {
   close(): Promise<void>;
 }
 
-export interface AuditLimits {
-  readonly maxSegmentBytes: number;
-  /** "allowed" and "reused" stop while less than this is free; what follows an earlier "allowed" goes on. */
-  readonly minFreeBytes: number;
-  /** Records that may wait for their commit before "allowed" is refused. */
-  readonly maxQueued: number;
-  /** A commit that takes longer than this counts as a broken disk until it ends. */
-  readonly maxCommitMilliseconds: number;
-  readonly maxRefusedQueued: number;
-  readonly refusedPerSecond: number;
-  readonly refusedBurst: number;
-}
-
-const DEFAULT_LIMITS: AuditLimits = {
-  maxSegmentBytes: 64 * 1024 * 1024,
-  minFreeBytes: 64 * 1024 * 1024,
-  maxQueued: 20_000,
-  maxCommitMilliseconds: 10_000,
-  maxRefusedQueued: 1_000,
-  refusedPerSecond: 100,
-  refusedBurst: 1_000,
-};
-
 export interface AuditLogDeps {
   /** Holds a folder per stream. */
   readonly directory: string;
@@ -70,7 +49,7 @@ export interface AuditLogDeps {
   readonly store: DocumentStore;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly log?: AuditDiagnostics;
+  readonly log?: Log;
   readonly limits?: Partial<AuditLimits>;
   readonly disk?: Disk;
   /** Calls back each second until the returned function is called. */
@@ -108,7 +87,10 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
   const heads = new HeadKeeper(store, stream);
   const { head, last, recovery } = await recover(folder, stream, await heads.load());
-  if (recovery?.torn !== undefined) log.warn(recovery.torn, 'the last line of the audit log was torn and is taken off');
+  if (recovery?.torn !== undefined) {
+    const { file, droppedBytes } = recovery.torn;
+    log.warn('the last line of the audit log was torn and is taken off', { stream, source: file, count: droppedBytes });
+  }
   const writer = new SegmentWriter({ disk, folder, maxSegmentBytes: limits.maxSegmentBytes, last });
   const queue = new EntryQueue(limits.maxRefusedQueued);
   const commit = new GroupCommit({ stream, queue, writer, clock, metrics, log }, head);
@@ -124,7 +106,7 @@ interface Parts {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly log: AuditDiagnostics;
+  readonly log: Log;
   readonly heads: HeadKeeper;
   readonly writer: SegmentWriter;
   readonly queue: EntryQueue;
@@ -221,7 +203,7 @@ class CommittingLog implements AuditLog {
 
   #enqueue(entry: Entry): void {
     if (this.#closed) {
-      this.#parts.log.error({ type: entry.body.type }, 'a record came after the audit log had closed');
+      this.#parts.log.error('a record came after the audit log had closed', { kind: entry.body.type });
       return;
     }
     this.#parts.queue.push(entry);
@@ -265,7 +247,7 @@ class CommittingLog implements AuditLog {
     try {
       this.#freeBytes = await disk.freeBytes(folder);
     } catch (error) {
-      log.warn({ error }, 'the free space of the audit log cannot be measured');
+      log.warn('the free space of the audit log cannot be measured', { cause: error });
     }
   }
 
@@ -277,7 +259,7 @@ class CommittingLog implements AuditLog {
       await heads.save(commit.head);
     } catch (error) {
       if (error instanceof ForeignWrite) commit.stopForGood(error.message);
-      log.error({ error }, 'the head of the audit log cannot be stored');
+      log.error('the head of the audit log cannot be stored', { cause: error });
     }
   }
 
@@ -291,14 +273,19 @@ class CommittingLog implements AuditLog {
     this.#closed = true;
     commit.retry();
     await commit.settled();
-    if (queue.length > 0) log.error({ records: queue.length }, 'the audit log closes with records it cannot write');
+    if (queue.length > 0) log.error('the audit log closes with records it cannot write', { count: queue.length });
     await this.#saveHead();
     await writer.close();
     lock.release();
   }
 }
 
-const SILENT: AuditDiagnostics = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const SILENT: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 function realSeconds(run: () => void): () => void {
   const timer = setInterval(run, 1_000).unref();

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { OAuthError } from '../core/oauth-error.ts';
+import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Entry, type EntryQueue, outlivesFailure } from './entry-queue.ts';
 import { type Head, toLine } from './line.ts';
@@ -12,14 +13,7 @@ export interface CommitDeps {
   readonly writer: SegmentWriter;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly log: AuditDiagnostics;
-}
-
-/** Where the log tells its own troubles; a pino logger fits. */
-export interface AuditDiagnostics {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
+  readonly log: Log;
 }
 
 export interface Failure {
@@ -108,7 +102,7 @@ export class GroupCommit {
         entries.push(entry);
         head = next.head;
       } catch (error) {
-        log.error({ type: entry.body.type, error }, 'an audit record cannot be written as JSON');
+        log.error('an audit record cannot be written as JSON', { stream, kind: entry.body.type, cause: error });
         entry.settle?.(new OAuthError('audit_unavailable', { detail: 'record is not JSON', cause: error }));
       }
     }
@@ -117,7 +111,7 @@ export class GroupCommit {
 
   async #commit({ entries, bytes, head }: Batch): Promise<boolean> {
     if (entries.length === 0) return true;
-    const { writer, clock, metrics, log } = this.#deps;
+    const { stream, writer, clock, metrics, log } = this.#deps;
     const stopTimer = metrics.auditCommitSeconds.startTimer();
     this.#writingSince = clock.now();
     try {
@@ -132,7 +126,7 @@ export class GroupCommit {
     this.#head = head;
     if (this.#failure?.final === false) {
       this.#failure = undefined;
-      log.info({ seq: head.seq }, 'the audit log is written again');
+      log.info('the audit log is written again', { stream, seq: head.seq });
     }
     for (const { body, settle } of entries) {
       metrics.auditRecords.inc({ type: body.type });
@@ -142,13 +136,17 @@ export class GroupCommit {
   }
 
   #fail(entries: readonly Entry[], error: unknown): void {
-    const { queue, clock, log } = this.#deps;
+    const { stream, queue, clock, log } = this.#deps;
     const reason = error instanceof Error ? error.message : 'unknown';
     const kept = this.#release(entries, reason);
     const first = this.#failure === undefined;
     if (this.#failure?.final !== true) this.#failure = { reason, final: error instanceof ForeignWrite };
     if (first) {
-      log.error({ reason }, 'the audit log cannot be written: nothing is issued until it can');
+      log.error('the audit log cannot be written: nothing is issued until it can', {
+        stream,
+        detail: reason,
+        cause: error,
+      });
       kept.unshift({ body: { type: 'lifecycle', outcome: 'interrupted', detail: reason }, at: clock.now() });
     }
     queue.putBack(kept);

@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { StreamInUse } from '../../src/audit/audit-log.ts';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
+import type { LogFields } from '../../src/telemetry/logger.ts';
 import { type Bench, bench, diskError, edit, recordsOf } from './audit-fixture.ts';
 import { event, oidcIdentity, STREAM } from './audit-records.ts';
 
@@ -47,8 +48,10 @@ describe('record', () => {
     const world = await bench();
     const log = await world.open();
     const before = world.disk.syncs;
+    const directoriesBefore = world.disk.directorySyncs;
     await Promise.all(Array.from({ length: 1_000 }, (_, n) => log.record(event('allowed', `t-${n}`))));
     expect(world.disk.syncs - before).toBeLessThanOrEqual(4);
+    expect(world.disk.directorySyncs).toBe(directoriesBefore);
     const traces = (await recordsOf(world.directory)).flatMap(({ traceId }) => traceId ?? []);
     expect(traces).toEqual(Array.from({ length: 1_000 }, (_, n) => `t-${n}`));
     expect(await world.metrics.auditRecords.get()).toMatchObject({
@@ -87,6 +90,30 @@ describe('record', () => {
     await good;
     await log.close();
     await expectSound(world);
+  });
+});
+
+describe('what an operator reads in the log', () => {
+  test('tells a torn line, an interruption and its end', async () => {
+    const world = await bench();
+    await (await world.open()).close();
+    const [file = ''] = await world.files();
+    await edit(file, (bytes) => Buffer.concat([bytes, Buffer.from('{"v"')]));
+    const told: [string, LogFields | undefined][] = [];
+    const tell = (message: string, fields?: LogFields) => void told.push([message, fields]);
+    const log = await world.open({ log: { debug: tell, info: tell, warn: tell, error: tell } });
+    let failures = 1;
+    world.disk.onWrite = () => (failures-- > 0 ? diskError('ENOSPC') : undefined);
+    await expect(log.record(event('allowed', 'lost'))).rejects.toThrow(OAuthError);
+    await log.close();
+    expect(told).toEqual([
+      [expect.stringContaining('torn'), { stream: STREAM, source: '0000000000000001.jsonl', count: 4 }],
+      [
+        expect.stringContaining('nothing is issued'),
+        expect.objectContaining({ stream: STREAM, cause: expect.any(Error) }),
+      ],
+      [expect.stringContaining('written again'), { stream: STREAM, seq: 4 }],
+    ]);
   });
 });
 
@@ -266,6 +293,18 @@ describe('a disk that fails', () => {
     await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
     await log.close();
     expect(await readFile(file)).toEqual(tampered);
+  });
+});
+
+describe('a segment that is removed', () => {
+  test('ends writing for good: no record goes to a file without a name', async () => {
+    const world = await bench();
+    const log = await world.open();
+    await rm((await world.files())[0] ?? '');
+    await expect(log.record(event('allowed', 'a'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    world.timer.tick();
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    expect(log.state()).toMatchObject({ ok: false });
   });
 });
 

@@ -29,7 +29,7 @@ export function oidcIdentity(claims: JsonObject): OidcIdentity {
   return { kind: 'oidc', issuer: 'ci', subject: 'repo:acme/app', issuedAt, expiresAt, jtiSha256, claims };
 }
 
-export const svidGrant: JwtSvidGrant = {
+const svidGrant: JwtSvidGrant = {
   kind: 'jwtSvid',
   mapping: 'mesh',
   targetId: 'billing.internal',
