@@ -58,10 +58,10 @@ function missing(field: string, path: string): CommandError {
 const CLEAR_LINE = '\r\u001b[K';
 
 function progressOn(err: Surroundings['err']) {
-  let shown = 0;
+  let shown = { stream: '', records: 0 };
   return ({ stream, records }: { stream: string; records: number }) => {
-    if (records - shown < 10_000 && records > shown) return;
-    shown = records;
+    if (stream === shown.stream && records - shown.records < 10_000) return;
+    shown = { stream, records };
     err.write(`${CLEAR_LINE}${printable(stream)}: ${records} records`);
   };
 }

@@ -16,7 +16,7 @@ const MAX_TOKEN_BYTES = 16 * 1024;
 export interface ExchangeOptions {
   readonly endpoint?: string;
   readonly tokenFile?: string;
-  readonly audience: string;
+  readonly audience?: string;
   readonly requestedTokenType?: string;
   readonly expiresIn?: number;
   readonly output: 'text' | 'json' | 'credential-process';
@@ -30,10 +30,12 @@ export async function exchange(
 ): Promise<number> {
   const endpoint = options.endpoint ?? surroundings.env['CARNET_ENDPOINT'];
   if (!endpoint) throw new CommandError(ExitCode.usage, 'name the server: --endpoint URL or CARNET_ENDPOINT');
+  const { audience } = options;
+  if (!audience) throw new CommandError(ExitCode.usage, 'name what the credential is for: --audience ADDRESS');
   const answer = await askForCredential({
     endpoint: parseEndpoint(endpoint),
     subjectToken: await readToken(options.tokenFile, surroundings),
-    audience: options.audience,
+    audience,
     ...(options.requestedTokenType !== undefined && { requestedTokenType: options.requestedTokenType }),
     ...(options.expiresIn !== undefined && { expiresInSeconds: options.expiresIn }),
   });

@@ -1,3 +1,5 @@
+import { StreamInUse } from '../audit/audit-log.ts';
+import { AuditLogCorrupt } from '../audit/recovery.ts';
 import { KeyFault } from '../authority/key-fault.ts';
 import { UnsteadyFiles } from '../catalog/file-source.ts';
 import { StartRefused } from '../catalog/start-refused.ts';
@@ -73,6 +75,9 @@ async function started<T>(step: () => Promise<T>, surroundings: Surroundings): P
   }
 }
 
+/** Their messages are written for whoever runs Carnet, and say what to mend. */
+const MENDABLE = [StoreFault, KeyFault, UnsteadyFiles, StreamInUse, AuditLogCorrupt];
+
 /** What whoever runs Carnet can mend, in words; anything else is a defect and stays as it is. */
 function startFault(error: unknown, { env, err, workingDirectory }: Surroundings): CommandError | undefined {
   const fault = (text: string) => new CommandError(ExitCode.configuration, text, { cause: error });
@@ -80,9 +85,8 @@ function startFault(error: unknown, { env, err, workingDirectory }: Surroundings
     const faults = faultTable(error.faults, { style: styleOf(err, env), workingDirectory });
     return fault(`${error.message}\n${faults.trimEnd()}`);
   }
-  if (error instanceof StoreFault || error instanceof KeyFault || error instanceof UnsteadyFiles) {
-    return fault(error.message);
-  }
+  const mendable = MENDABLE.some((kind) => error instanceof kind);
+  if (mendable && error instanceof Error) return fault(error.message);
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
   const isListening = error.syscall === 'listen';
   return isListening

@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { FakeSurroundings } from './fake-surroundings.ts';
+import { CARNET_YAML, installation } from './temporary-installation.ts';
+
+const GUARDRAIL = `apiVersion: carnet.dev/v1alpha1
+kind: Guardrail
+metadata: { name: two-hours-at-most }
+spec:
+  maxTtl: 2h
+`;
+
+async function check(files: Record<string, string>, args: readonly string[] = []) {
+  const around = new FakeSurroundings({ workingDirectory: installation(files) });
+  const exitCode = await run(['check', ...args], around);
+  return { exitCode, out: around.stdout, err: around.stderr };
+}
+
+describe('carnet check', () => {
+  test('finds no error in the contract and lists what is not built as warnings', async () => {
+    const config = join(import.meta.dirname, '../fixtures/contract/carnet.yaml');
+    const { exitCode, out } = await check({}, ['--config', config]);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/mappings\.yaml:\d+ +FederationMapping\/payments-reports .*when is not built yet/);
+    expect(out).toMatch(/https:\/\/10\.7\.0\.1:6443 .*outbound\.allowOrigins/);
+    expect(out).toContain(' 0 errors, ');
+  });
+
+  test('names file and line, document, field, fault and hint, and ends with 1', async () => {
+    const resources = GUARDRAIL.replace('maxTtl', 'maxTTL');
+    const { exitCode, out } = await check({ 'carnet.yaml': CARNET_YAML, 'resources/limits.yaml': resources });
+    expect(exitCode).toBe(1);
+    expect(out).toMatch(
+      /^error +resources\/limits\.yaml:5 +Guardrail\/two-hours-at-most +spec\.maxTTL +is not a known field \(.*maxTtl.*\)$/m,
+    );
+    expect(out).toMatch(/\n1 documents, [1-9] errors, 0 warnings\n$/);
+  });
+
+  test('finds the same faults as JSON', async () => {
+    const files = { 'carnet.yaml': CARNET_YAML, 'resources/limits.yaml': GUARDRAIL.replace('2h', 'two hours') };
+    const { exitCode, out } = await check(files, ['-o', 'json']);
+    expect(exitCode).toBe(1);
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({ documents: 1, errors: report.faults.length, warnings: 0 });
+    expect(report.faults).toContainEqual(expect.objectContaining({ line: 5, field: 'spec.maxTtl', severity: 'error' }));
+  });
+
+  test('finds what is wrong between documents', async () => {
+    const twice = { 'resources/a.yaml': GUARDRAIL, 'resources/b.yaml': GUARDRAIL };
+    const { exitCode, out } = await check({ 'carnet.yaml': CARNET_YAML, ...twice });
+    expect(exitCode).toBe(1);
+    expect(out).toContain('resources/a.yaml');
+    expect(out).toContain('resources/b.yaml');
+  });
+
+  test('checks the files that are named, without a configuration where there is none', async () => {
+    const { exitCode, out } = await check({ 'new.yaml': GUARDRAIL }, ['new.yaml']);
+    expect(exitCode).toBe(0);
+    expect(out).toBe('1 documents, 0 errors, 0 warnings\n');
+  });
+
+  test('takes a named file that does not exist for an error', async () => {
+    const { exitCode, out } = await check({ 'carnet.yaml': CARNET_YAML }, ['missing.yaml']);
+    expect(exitCode).toBe(1);
+    expect(out).toContain('missing.yaml');
+  });
+
+  test('ends with 78 and all faults when the configuration itself is bad', async () => {
+    const bad = CARNET_YAML.replace('trustDomain: example.org', 'trustDomian: example.org').replace('8080', 'x');
+    const { exitCode, out, err } = await check({ 'carnet.yaml': bad });
+    expect(exitCode).toBe(78);
+    expect(out).toBe('');
+    expect(err).toContain('trustDomian');
+    expect(err).toContain('trustDomain');
+  });
+
+  test.each([[[]], [['--config', 'absent.yaml']], [['--config', 'absent.yaml', 'new.yaml']]])(
+    'ends with 78 when there is no configuration: %j',
+    async (args) => {
+      const { exitCode, err } = await check({ 'new.yaml': GUARDRAIL }, args);
+      expect(exitCode).toBe(78);
+      expect(err).toContain('ENOENT');
+    },
+  );
+});

@@ -1,0 +1,46 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const env = { PATH: '/usr/bin:/bin' };
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'carnet-launcher-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A copy of the launcher in a checkout of which nothing else is there. */
+function bareCheckout(): string {
+  cpSync(join(root, 'bin'), join(folder, 'bin'), { recursive: true });
+  cpSync(join(root, 'scripts'), join(folder, 'scripts'), { recursive: true });
+  return join(folder, 'bin/carnet');
+}
+
+describe('bin/carnet', () => {
+  test('runs through a chain of symbolic links, relative ones too, from any folder', () => {
+    symlinkSync(join(root, 'bin/carnet'), join(folder, 'first'));
+    symlinkSync('first', join(folder, 'second'));
+    expect(execFileSync(join(folder, 'second'), ['--version'], { cwd: '/', env, encoding: 'utf8' })).toMatch(
+      /^\d+\.\d+\.\d+\n$/,
+    );
+  });
+
+  test('says in one line that it is not set up, and ends with 69', () => {
+    const { status, stderr } = spawnSync(bareCheckout(), ['--version'], { env, encoding: 'utf8' });
+    expect(status).toBe(69);
+    expect(stderr).toMatch(/^carnet: not set up: run 'npm ci' in .*\n$/);
+  });
+
+  test('does not run under another Node than 26', () => {
+    const launcher = bareCheckout();
+    mkdirSync(join(folder, 'node_modules/commander'), { recursive: true });
+    mkdirSync(join(folder, 'node_modules/.bin'));
+    writeFileSync(join(folder, 'node_modules/.bin/node'), '#!/bin/sh\necho v25.9.0\n', { mode: 0o755 });
+    const { status, stdout } = spawnSync(launcher, ['--version'], { env: { PATH: '/bin' }, encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 69, stdout: '' });
+  });
+});

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { FakeSurroundings } from './fake-surroundings.ts';
+
+async function carnet(...args: readonly string[]) {
+  const around = new FakeSurroundings();
+  const exitCode = await run(args, around);
+  return { exitCode, out: around.stdout, err: around.stderr };
+}
+
+describe('carnet', () => {
+  test('prints the version of package.json', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'));
+    expect(await carnet('--version')).toEqual({ exitCode: 0, out: `${version}\n`, err: '' });
+  });
+
+  test('lists its commands on request, on standard output', async () => {
+    const { exitCode, out } = await carnet('--help');
+    expect(exitCode).toBe(0);
+    for (const command of ['serve', 'check', 'schema', 'exchange', 'audit']) expect(out).toContain(command);
+  });
+
+  test('explains itself on standard error and ends with 2 when nothing is asked of it', async () => {
+    const { exitCode, out, err } = await carnet();
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
+    expect(err).toContain('Usage: carnet');
+  });
+
+  test.each([
+    [['serv'], 'serve'],
+    [['serve', '--confg', 'x'], '--config'],
+    [['exchange', '--audiance', 'x'], '--audience'],
+    [['audit', 'verfy'], 'verify'],
+  ])('suggests the nearest for %j', async (args, suggestion) => {
+    const { exitCode, out, err } = await carnet(...args);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
+    expect(err).toContain(`Did you mean ${suggestion}?`);
+  });
+
+  test.each([[['check', '-o', 'xml']], [['exchange']], [['schema', 'surplus']], [['serve', 'surplus']]])(
+    'refuses %j with 2',
+    async (args) => {
+      expect((await carnet(...args)).exitCode).toBe(2);
+    },
+  );
+
+  test('prints a JSON Schema that knows every kind', async () => {
+    const { exitCode, out } = await carnet('schema');
+    expect(exitCode).toBe(0);
+    const text = JSON.stringify(JSON.parse(out));
+    for (const kind of ['TrustedIssuer', 'FederationMapping', 'Guardrail']) expect(text).toContain(kind);
+  });
+});
