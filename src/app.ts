@@ -1,0 +1,233 @@
+import { readFile } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
+import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
+import { PURPOSES, type Purpose } from './authority/authority.ts';
+import { authorizationServerMetadata, discoveryDocument, jwksDocument, spiffeBundle } from './authority/discovery.ts';
+import { loadEncryptionKey } from './authority/encryption-key-file.ts';
+import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
+import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { ResourceMemory } from './catalog/resource-memory.ts';
+import type { Config, ListenerConfig } from './config/config.ts';
+import type { Clock } from './core/clock.ts';
+import { Secret } from './core/secret.ts';
+import { createExchange } from './exchange/exchange.ts';
+import { Journal } from './exchange/journal.ts';
+import { createAwsTarget } from './federation/aws/aws-target.ts';
+import { createJwtSvidTarget } from './federation/jwt-svid/jwt-svid-target.ts';
+import { createOutbound } from './outbound/guarded-outbound.ts';
+import type { Outbound } from './outbound/outbound.ts';
+import { compile } from './policy/compile.ts';
+import type { Fault } from './resources/document.ts';
+import type { DoorDeps, Part, PublishedDocuments } from './routes/door-deps.ts';
+import { createDoor } from './routes/doors.ts';
+import type { DocumentStore } from './store/document-store.ts';
+import { openSqliteStore } from './store/sqlite-document-store.ts';
+import { createLogger, type Log } from './telemetry/logger.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createIssuerKeys, type IssuerKeys } from './verifiers/issuer-keys.ts';
+import { memoryKeyOwnership } from './verifiers/key-ownership.ts';
+import { createVerifier } from './verifiers/verify.ts';
+
+/** One process is one replica, and SQLite has room for one. */
+const AUDIT_STREAM = 'carnet';
+
+export interface App {
+  /** Listens on every door and resolves to where. */
+  start(): Promise<readonly { readonly door: string; readonly url: string }[]>;
+  /** What is in force now. */
+  summary(): { readonly mappings: number; readonly faults: readonly Fault[] };
+  /** Ends requests under way, then everything else; what was promised to the audit log is on disk afterwards. */
+  close(): Promise<void>;
+}
+
+interface AppDeps {
+  readonly clock: Clock;
+  /** Where the log goes. */
+  readonly destination: { write(line: string): unknown };
+}
+
+/** The concrete parts, in the order in which they are built; they are closed in the opposite one. */
+interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly store: DocumentStore;
+  readonly authority: LocalAuthority;
+  readonly audit: AuditLog;
+  readonly outbound: Outbound;
+  readonly keys: IssuerKeys;
+  readonly catalog: Catalog;
+}
+
+/**
+ * The composition root: makes every concrete object of a Config. Throws StartRefused, KeyFault, StoreFault,
+ * AuditLogCorrupt or StreamInUse when Carnet must not run; whatever had been opened by then is closed again.
+ */
+export async function createApp(config: Config, deps: AppDeps): Promise<App> {
+  const opened = new AsyncDisposableStack();
+  try {
+    const parts = await open(config, deps, opened);
+    return await serving(parts, opened);
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function open(config: Config, { clock, destination }: AppDeps, opened: AsyncDisposableStack): Promise<Parts> {
+  const log = createLogger({
+    level: config.log.level,
+    clock,
+    destination: { write: (line) => destination.write(line) },
+  });
+  const metrics = createMetrics();
+  const { encryptionKeyFile } = config.signing;
+  const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
+  const store = await openSqliteStore({ path: config.store.sqlite.path, clock });
+  opened.defer(() => store.close());
+  const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
+  const audit = await openAuditLog({
+    ...config.audit,
+    stream: AUDIT_STREAM,
+    store,
+    clock,
+    metrics,
+    log,
+  });
+  opened.defer(() => audit.close());
+  const outbound = createOutbound({
+    allowOrigins: [...config.outbound.allowOrigins, ...cloudOrigins(config)],
+    allowLoopbackHttp: config.development,
+    metrics,
+    clock,
+  });
+  opened.defer(() => outbound.close());
+  const keys = issuerKeys({ outbound, clock, metrics, log });
+  const catalog = createCatalog({
+    sources: config.resources,
+    memory: new ResourceMemory(store),
+    compile,
+    context: {
+      trustDomain: config.trustDomain,
+      development: config.development,
+      ownIssuers: PURPOSES.map((purpose) => authority.issuer(purpose)),
+      requireGrants: false,
+    },
+    beforeSwap: ({ issuers }) => keys.follow(issuers),
+    clock,
+    log,
+    metrics,
+  });
+  return { config, clock, log, metrics, store, authority, audit, outbound, keys, catalog };
+}
+
+async function serving(parts: Parts, opened: AsyncDisposableStack): Promise<App> {
+  const { catalog, audit, keys, config } = parts;
+  await catalog.start();
+  opened.defer(() => catalog.close());
+  recordChanges(catalog, audit);
+  const deps = doorDeps(parts);
+  const doors: Door[] = [];
+  for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
+  for (const { server } of doors) opened.defer(() => server.close());
+  return {
+    start: async () => {
+      // Nobody waits for it: an issuer whose keys cannot be had now is asked again at its first token.
+      void keys.warm();
+      return await Promise.all(doors.map(listen));
+    },
+    summary: () => ({ mappings: catalog.current().mappings.size, faults: catalog.faults() }),
+    close: () => opened.disposeAsync(),
+  };
+}
+
+interface Door {
+  readonly listener: ListenerConfig;
+  readonly server: FastifyInstance;
+}
+
+async function door({ name, tls }: ListenerConfig, deps: DoorDeps): Promise<FastifyInstance> {
+  if (tls === undefined) return createDoor(name, deps);
+  const [cert, key] = await Promise.all([readFile(tls.certFile, 'utf8'), readFile(tls.keyFile, 'utf8')]);
+  return createDoor(name, deps, { cert, key: new Secret(key) });
+}
+
+async function listen({ listener, server }: Door): Promise<{ door: string; url: string }> {
+  const url = await server.listen({ host: listener.host, port: listener.port });
+  return { door: listener.name, url };
+}
+
+function doorDeps(parts: Parts): DoorDeps {
+  const { config, clock, log, metrics, authority, audit, outbound, catalog, keys } = parts;
+  const { stsEndpoint } = config.clouds.aws;
+  return {
+    exchange: createExchange({
+      catalog,
+      verify: createVerifier({ keys, clock }),
+      journal: new Journal(audit),
+      targets: {
+        aws: createAwsTarget({ authority, outbound, clock, ...(stsEndpoint !== undefined && { stsEndpoint }) }),
+        jwtSvid: createJwtSvidTarget({ authority }),
+      },
+      clock,
+    }),
+    documents: published(authority, config.workloadUrl),
+    parts: () => partsOf(parts),
+    issuer: (purpose) => authority.issuer(purpose),
+    workloadUrl: config.workloadUrl,
+    development: config.development,
+    clock,
+    log,
+    metrics,
+  };
+}
+
+function published(authority: LocalAuthority, workloadUrl: string): PublishedDocuments {
+  const publication = (purpose: Purpose) => ({ purpose, issuer: authority.issuer(purpose), workloadUrl });
+  return {
+    openidConfiguration: (purpose) => discoveryDocument(publication(purpose)),
+    authorizationServer: (purpose) => authorizationServerMetadata(publication(purpose)),
+    jwks: (purpose) => jwksDocument(authority.publicKeys(purpose)),
+    spiffeBundle: () => spiffeBundle(authority.publicKeys('svid'), authority.keysChangedAt('svid')),
+  };
+}
+
+/** What `/readyz` shows: the audit log can stop everything, one issuer or one resource only itself. */
+function partsOf({ audit, catalog, keys }: Parts): readonly Part[] {
+  const log = audit.state();
+  const faults = catalog.faults().filter(({ severity }) => severity === 'error').length;
+  return [
+    log.ok ? { name: 'audit', state: 'ok' } : { name: 'audit', state: 'failed', detail: log.reason },
+    faults === 0
+      ? { name: 'resources', state: 'ok' }
+      : { name: 'resources', state: 'degraded', detail: `${faults} faults; carnet check lists them` },
+    ...keys.state().map(({ issuer, ok, reason }): Part => {
+      const name = `issuer ${issuer}`;
+      return ok ? { name, state: 'ok' } : { name, state: 'degraded', ...(reason !== undefined && { detail: reason }) };
+    }),
+  ];
+}
+
+function recordChanges(catalog: Catalog, audit: AuditLog): void {
+  catalog.onReload((outcome) => {
+    if (outcome !== 'changed') return;
+    audit.note({ type: 'changed', outcome: 'resources', revision: catalog.current().revision });
+  });
+}
+
+function issuerKeys(deps: Pick<Parts, 'outbound' | 'clock' | 'metrics' | 'log'>): IssuerKeys {
+  const { log, ...rest } = deps;
+  return createIssuerKeys({
+    ...rest,
+    ownership: memoryKeyOwnership(({ owner, other }) =>
+      log.error('two issuers show one key; it counts for its owner only', { issuer: other, detail: `owner ${owner}` }),
+    ),
+    onFailure: (issuer, reason) => log.warn('the keys of an issuer cannot be had', { issuer, detail: reason }),
+  });
+}
+
+/** Endpoints named in `clouds` may be anywhere, private addresses too. */
+function cloudOrigins({ clouds }: Config): readonly string[] {
+  return clouds.aws.stsEndpoint === undefined ? [] : [new URL(clouds.aws.stsEndpoint).origin];
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, toSeconds } from '../core/clock.ts';
+import type { Credential, Target } from '../core/credential.ts';
+import type { Grant } from '../core/decision.ts';
+import type { VerifiedIdentity } from '../core/identity.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import { DECIDER, decide } from '../policy/decide.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import type { Verify } from '../verifiers/verify.ts';
+import type { Exchange, ExchangeRequest } from './exchange-request.ts';
+import type { Case, Journal } from './journal.ts';
+
+export interface ExchangeDeps {
+  readonly catalog: { current(): Snapshot };
+  readonly verify: Verify;
+  readonly journal: Journal;
+  readonly targets: { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
+  readonly clock: Clock;
+}
+
+/**
+ * The main use case: verify, decide, record, issue, record, on one snapshot (DESIGN section 4). Every failure is an
+ * OAuthError, and none of them leaves a credential that the audit log does not name.
+ */
+export function createExchange(deps: ExchangeDeps): Exchange {
+  const { catalog, journal, clock } = deps;
+  return async (request, context) => {
+    const snapshot = catalog.current();
+    const identity = await verified(deps, request, snapshot);
+    const subject = openCase(deps, { request, identity, snapshot, traceId: context.traceId });
+    const grant = await journal.allowed(subject, decide(snapshot, identity, request.ask, clock.now()));
+    return issued(deps, subject, grant);
+  };
+}
+
+async function verified({ verify, journal }: ExchangeDeps, request: ExchangeRequest, snapshot: Snapshot) {
+  try {
+    return await verify(request.subjectToken, request.subjectTokenType, snapshot.issuers);
+  } catch (thrown) {
+    const error = OAuthError.from(thrown);
+    journal.unverified(error);
+    throw error;
+  }
+}
+
+interface Opening {
+  readonly request: ExchangeRequest;
+  readonly identity: VerifiedIdentity;
+  readonly snapshot: Snapshot;
+  readonly traceId: string;
+}
+
+function openCase({ clock }: ExchangeDeps, { request, identity, snapshot, traceId }: Opening): Case {
+  const issuance = { id: randomUUID(), issuedAt: toSeconds(clock.now()), traceId };
+  return { traceId, revision: snapshot.revision, decider: DECIDER, request, identity, issuance };
+}
+
+async function issued(deps: ExchangeDeps, subject: Case, grant: Grant): Promise<Credential> {
+  const { journal } = deps;
+  try {
+    const credential = await issue(deps, subject, grant);
+    await journal.issued(subject, grant, credential);
+    assertNotStopped(deps, subject, grant);
+    return credential;
+  } catch (thrown) {
+    journal.failed(subject, grant, thrown);
+    throw OAuthError.from(thrown);
+  }
+}
+
+function issue({ targets }: ExchangeDeps, { identity, issuance }: Case, grant: Grant): Promise<Credential> {
+  switch (grant.kind) {
+    case 'aws':
+      return targets.aws.issue(grant, identity, issuance);
+    case 'jwtSvid':
+      return targets.jwtSvid.issue(grant, identity, issuance);
+  }
+}
+
+/** A stop that came while the credential was made counts: what was allowed under older resources is asked for again. */
+function assertNotStopped({ catalog, clock }: ExchangeDeps, subject: Case, grant: Grant): void {
+  const snapshot = catalog.current();
+  if (snapshot.revision === subject.revision) return;
+  const decision = decide(snapshot, subject.identity, subject.request.ask, clock.now());
+  if (decision.outcome === 'allowed' && decision.mapping === grant.mapping) return;
+  throw new OAuthError('target_denied', {
+    reason: decision.outcome === 'refused' && decision.reason ? decision.reason : 'inactive',
+    detail: 'withdrawn by a change of resources while the credential was issued',
+  });
+}

@@ -1,0 +1,97 @@
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { Credential, Issuance } from '../core/credential.ts';
+import type { Allowed, Decision, Grant, Refused } from '../core/decision.ts';
+import type { VerifiedIdentity } from '../core/identity.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import type { ExchangeRequest } from './exchange-request.ts';
+
+/** One exchange after verification: everything that its records have in common. */
+export interface Case {
+  readonly traceId: string;
+  /** Of the one snapshot that this request sees. */
+  readonly revision: string;
+  readonly decider: string;
+  readonly request: ExchangeRequest;
+  readonly identity: VerifiedIdentity;
+  readonly issuance: Issuance;
+}
+
+/** What an exchange leaves behind in the audit log, and when it has to wait for it (DESIGN section 4). */
+export class Journal {
+  readonly #audit: AuditLog;
+
+  constructor(audit: AuditLog) {
+    this.#audit = audit;
+  }
+
+  /** Counts a request whose token proved nothing: nobody unauthenticated can fill the disk. */
+  unverified(error: OAuthError): void {
+    this.#audit.countRefused(error.issuer, error.key);
+  }
+
+  /**
+   * Resolves to the grant once "allowed" is durable: from here on a credential may exist. Throws the refusal, recorded
+   * without waiting, or `audit_unavailable`.
+   */
+  async allowed(subject: Case, decision: Decision): Promise<Grant> {
+    if (decision.outcome === 'refused') throw this.#refused(subject, decision);
+    await this.#audit.record({
+      ...common(subject),
+      type: 'allowed',
+      mapping: decision.mapping,
+      grant: decision.grant,
+      credential: signedHere(decision.grant)
+        ? { id: subject.issuance.id, expiresAt: subject.issuance.issuedAt + decision.grant.ttlSeconds }
+        : undefined,
+    });
+    return decision.grant;
+  }
+
+  /**
+   * Resolves when the credential may be answered. What Carnet signs itself was named in "allowed", so its record
+   * follows without waiting; a cloud's credential waits until its name is durable. Throws `audit_unavailable`.
+   */
+  async issued(subject: Case, grant: Grant, credential: Credential): Promise<void> {
+    const event = {
+      ...common(subject),
+      type: 'issued' as const,
+      mapping: grant.mapping,
+      grant,
+      credential: { id: credential.id, expiresAt: credential.expiresAt },
+      upstreamRequestId: credential.upstreamRequestId,
+    };
+    if (signedHere(grant)) this.#audit.note(event);
+    else await this.#audit.record(event);
+  }
+
+  /** Records that nothing was released although it had been allowed. */
+  failed(subject: Case, grant: Grant, thrown: unknown): void {
+    const { key, reason, detail } = OAuthError.from(thrown);
+    this.#audit.note({ ...common(subject), type: 'failed', mapping: grant.mapping, grant, error: key, reason, detail });
+  }
+
+  #refused(subject: Case, { error, mapping, reason, detail }: Refused): OAuthError {
+    this.#audit.note({ ...common(subject), type: 'refused', mapping, error, reason, detail });
+    return new OAuthError(error, { ...(reason === undefined ? {} : { reason }), detail });
+  }
+}
+
+/** True for what Carnet signs itself: its `jti` is known before it exists. */
+function signedHere(grant: Allowed['grant']): boolean {
+  return grant.kind === 'jwtSvid' || grant.deliver === 'assertion';
+}
+
+function common({ traceId, revision, decider, identity, request: { ask } }: Case) {
+  return {
+    traceId,
+    revision,
+    decider,
+    identity,
+    request: {
+      addresses: [ask.address],
+      type: ask.requestedTokenType,
+      scope: ask.scopes.length > 0 ? ask.scopes.join(' ') : undefined,
+      ttl: ask.ttlSeconds,
+    },
+  };
+}
