@@ -40,6 +40,8 @@ export interface RecordedSummary {
 export interface RecordedRecovery {
   /** The process before did not close the log. */
   readonly unclean: boolean;
+  /** The store knew no head of a stream that has files: a cut before this record cannot be found. */
+  readonly headUnknown?: true | undefined;
   /** A torn last line: where it was and how many bytes were taken off. */
   readonly torn?: { readonly file: string; readonly droppedBytes: number } | undefined;
 }

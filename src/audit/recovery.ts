@@ -52,7 +52,11 @@ export async function recover(folder: string, stream: string, stored: Head | und
   return {
     head,
     last: { path: newest.path, goodBytes: ending.torn?.offset ?? ending.sizeBytes, sizeBytes: ending.sizeBytes },
-    recovery: { unclean: link?.type !== 'lifecycle' || link.members['outcome'] !== 'stopped', torn },
+    recovery: {
+      unclean: link?.type !== 'lifecycle' || link.members['outcome'] !== 'stopped',
+      headUnknown: stored === undefined ? true : undefined,
+      torn,
+    },
   };
 }
 

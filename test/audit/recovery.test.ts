@@ -68,6 +68,16 @@ describe('opening after a crash', () => {
     expect((await recordsOf(world.directory)).find(({ seq }) => seq === 5)?.recovery).toEqual({ unclean: true });
   });
 
+  test('tells that the store had lost the head, since a cut before that cannot be found', async () => {
+    const world = await written(3);
+    await forgetHead(world);
+    await (await world.open()).close();
+    expect((await recordsOf(world.directory)).find(({ seq }) => seq === 6)?.recovery).toEqual({
+      unclean: false,
+      headUnknown: true,
+    });
+  });
+
   test('goes on in a segment that was created and never written', async () => {
     const world = await written(2);
     await writeFile((await newest(world)).replace('0000000000000001', '0000000000000005'), '');
