@@ -23,7 +23,7 @@ const EXPIRATION = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
  */
 export function subjectToken(rawHeaders: readonly string[]): Secret {
   const [value, second] = headerValues(rawHeaders, 'authorization');
-  const token = (value ?? '').trim().replace(/^bearer[ \t]+/i, '');
+  const token = (value ?? '').trim().replace(/^bearer(?:[ \t]+|$)/i, '');
   if (token === '') throw new OAuthError('token_missing');
   if (second !== undefined) throw new OAuthError('token_malformed', { detail: 'two Authorization headers' });
   if (token.length > MAX_TOKEN_BYTES) throw new OAuthError('parameter_too_large');
@@ -35,6 +35,7 @@ function requestOf(request: FastifyRequest): ExchangeRequest {
   // Whatever a query would ask for could only narrow, so ignoring one would give more than was asked.
   if (/\?./.test(request.raw.url ?? '')) throw new OAuthError('parameter_in_query');
   const { mapping } = request.params as { mapping: string };
+  if (mapping === '') throw new OAuthError('not_found');
   return {
     subjectToken: subjectToken(request.raw.rawHeaders),
     subjectTokenType: TokenType.jwt,

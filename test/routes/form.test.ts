@@ -83,7 +83,7 @@ describe('decoding (T9)', () => {
   });
 
   test('reads what URLSearchParams writes, whatever the text (property)', () => {
-    const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0'));
+    const text = fc.string({ unit: 'binary', maxLength: 24 }).filter((value) => !value.includes('\0'));
     fc.assert(
       fc.property(text, (value) => {
         const body = new URLSearchParams([['a', value]]).toString();

@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { errorBody } from '../../src/routes/schemas/errors.ts';
+import { credential, type Door, formBody, openDoor, post, send, sendRaw } from './door-fixture.ts';
+
+const SERVED: Readonly<Record<string, readonly string[]>> = {
+  'GET /livez': ['public', 'workload', 'admin', 'all'],
+  'GET /readyz': ['public', 'workload', 'admin', 'all'],
+  'GET /.well-known/openid-configuration': ['public', 'workload', 'all'],
+  'GET /.well-known/jwks.json': ['public', 'workload', 'all'],
+  'GET /svid/.well-known/jwks.json': ['public', 'workload', 'all'],
+  'GET /spiffe/bundle': ['public', 'all'],
+  'POST /oauth2/token': ['workload', 'all'],
+  'GET /sdk/aws/payments': ['workload', 'all'],
+  'GET /metrics': ['admin', 'all'],
+  'GET /': [],
+  'GET /admin/v1/mappings': [],
+  'GET /console/': [],
+  'GET /docs/': [],
+};
+
+describe('doors (DESIGN section 9)', () => {
+  test.each(['public', 'workload', 'admin', 'all'] as const)(
+    '%s serves its own routes and nothing else',
+    async (name) => {
+      const door = await openDoor({ name });
+      for (const [route, doors] of Object.entries(SERVED)) {
+        const [method = '', path = ''] = route.split(' ');
+        const { status } = await send(door.port, { method, path });
+        expect([route, status !== 404]).toEqual([route, doors.includes(name)]);
+      }
+    },
+  );
+
+  test('answer what is not there in the one shape of errors, without a word of the path', async () => {
+    const { port } = await openDoor();
+    for (const [method, path] of [
+      ['GET', '/evil'],
+      ['POST', '/evil'],
+      ['PROPFIND', '/evil'],
+      ['GET', '//livez'],
+      ['GET', '/livez/'],
+      ['GET', '/LIVEZ'],
+    ] as const) {
+      const answer = await send(port, { method, path, ...(method === 'POST' ? { body: 'x'.repeat(70_000) } : {}) });
+      expect([answer.status, errorBody.parse(answer.json).error]).toEqual([404, 'invalid_request']);
+      expect(answer.text).not.toContain('evil');
+    }
+  });
+});
+
+describe('malformed HTTP', () => {
+  const body = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+
+  test.each([
+    ['no HTTP at all', 'hello\r\n\r\n', 400],
+    ['a space in a header name', 'GET /livez HTTP/1.1\r\nHost : x\r\n\r\n', 400],
+    ['two lengths', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 400],
+    [
+      'a length and chunks',
+      'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
+    ['a bare line feed in a header', 'GET /livez HTTP/1.1\r\nHost: x\r\nA: b\nC: d\r\n\r\n', 400],
+    ['a malformed chunk', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400],
+    ['headers over the limit', `GET /livez HTTP/1.1\r\nHost: x\r\nA: ${'b'.repeat(40_000)}\r\n\r\n`, 431],
+  ])('%s is answered in the one shape of errors and the connection closed', async (_name, bytes, status) => {
+    const door = await openDoor();
+    const answer = await sendRaw(door.port, bytes);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(errorBody.parse(body(answer)).error).toBe('invalid_request');
+    expect(answer.toLowerCase()).toContain('cache-control: no-store');
+    expect(door.requests).toHaveLength(0);
+  });
+
+  test('a request without Host is refused', async () => {
+    const { port } = await openDoor();
+    expect(await sendRaw(port, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  test('a request to switch protocols or to open a tunnel gets neither', async () => {
+    const { port } = await openDoor();
+    const upgrade = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    expect(await sendRaw(port, upgrade)).not.toMatch(/^HTTP\/1\.1 101 /);
+    expect(await sendRaw(port, 'CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n')).not.toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('access log', () => {
+  test('has a line a request: method, route pattern, status, milliseconds, trace; never the URL', async () => {
+    const door = await openDoor();
+    const answer = await send(door.port, { path: '/sdk/aws/some-name?evil=1' });
+    const trace = /[0-9a-f]{32}/.exec(answer.text)?.[0];
+    const lines = door
+      .log()
+      .split('\n')
+      .filter((line) => line.includes('"message":"request"'));
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      {
+        level: 'info',
+        at: '2026-11-22T09:00:00.000Z',
+        traceId: trace,
+        door: 'all',
+        method: 'GET',
+        route: '/sdk/aws/:mapping',
+        status: 400,
+        durationMs: expect.any(Number),
+        message: 'request',
+      },
+    ]);
+    expect(door.log()).not.toMatch(/some-name|evil/);
+  });
+});
+
+/** A door whose exchange waits until it is let go. */
+async function heldDoor() {
+  const gate = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<void>();
+  const door: Door = await openDoor({
+    exchange: async () => {
+      entered.resolve();
+      await gate.promise;
+      return credential(door.clock);
+    },
+  });
+  return { door, gate, entered };
+}
+
+describe('closing', () => {
+  test('lets a running exchange end, refuses new requests with 503 and Retry-After, then resolves', async () => {
+    const { door, gate, entered } = await heldDoor();
+    const running = post(door, formBody());
+    await entered.promise;
+    // Half a request that was under way when closing began.
+    const late = connect(door.port, '127.0.0.1');
+    await once(late, 'connect');
+    late.write('GET /livez HTTP/1.1\r\nHost: x\r\n');
+    await send(door.port, { path: '/livez' });
+    let closed = false;
+    const closing = door.server.close().then(() => {
+      closed = true;
+    });
+    const answered = once(late, 'data');
+    late.write('\r\n');
+    const [data] = await answered;
+    late.destroy();
+    expect(String(data)).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
+    expect(String(data)).toContain('"error":"temporarily_unavailable"');
+    expect(closed).toBe(false);
+    gate.resolve();
+    expect((await running).status).toBe(200);
+    await closing;
+    await expect(send(door.port, { path: '/livez' })).rejects.toThrow();
+  });
+});
