@@ -36,7 +36,10 @@ function isKubernetesTemplate(template: string): boolean {
 
 const template = z
   .string()
-  .refine(isTemplate, 'must be a path that begins with literal text; each segment is literal or one {placeholder}')
+  .refine(isTemplate, {
+    message: 'must be a path that begins with literal text; each segment is literal or one {placeholder}',
+    abort: true,
+  })
   .refine(isUnreserved, 'must not begin with /cluster/, which is reserved for the default form');
 
 /** How the SPIFFE IDs of a cluster are made. Two different ServiceAccounts never share one. */
