@@ -1,0 +1,237 @@
+import type { Clock } from '../core/clock.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import { type Fault, KINDS } from '../resources/document.ts';
+import type { Log } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { errorCode } from './file-fault.ts';
+import { signatureOf } from './file-source.ts';
+import { FileWatch } from './file-watch.ts';
+import { type Compile, type Loaded, type LoadInput, loadResources } from './load-resources.ts';
+import { type KnownReadings, readResources } from './read-resources.ts';
+import type { ResourceMemory } from './resource-memory.ts';
+import { StartRefused } from './start-refused.ts';
+
+const DEBOUNCE_MS = 100;
+const POLL_MS = 10_000;
+const MAX_LOGGED_FAULTS = 100;
+
+export interface CatalogDeps {
+  /** Resource files and folders, as configured. */
+  readonly sources: readonly string[];
+  readonly memory: ResourceMemory;
+  readonly compile: Compile;
+  readonly context: LoadInput['context'];
+  /** Told of a Snapshot before any request can see it. Must not throw. */
+  readonly beforeSwap?: (snapshot: Snapshot) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'resources' | 'resourceFaults' | 'reloads'>;
+  /** Times of watching, for tests: how long to collect events, and how often to look without one. */
+  readonly watching?: { readonly debounceMs: number; readonly pollMs: number };
+}
+
+export type ReloadOutcome = 'changed' | 'unchanged' | 'failed';
+
+/** The one holder of the current Snapshot. */
+export interface Catalog {
+  /** Loads for the first time and begins to watch. Throws StartRefused, and what the store throws. */
+  start(): Promise<void>;
+  /** The Snapshot to decide one request on. Throws before `start` has resolved. */
+  current(): Snapshot;
+  /** Faults of the last reading that came to an end. */
+  faults(): readonly Fault[];
+  /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
+  reload(): Promise<ReloadOutcome>;
+  /** Calls back after each reading that came to an end. Returns the way to stop. */
+  onReload(listener: (outcome: ReloadOutcome) => void): () => void;
+  close(): Promise<void>;
+}
+
+export function createCatalog(deps: CatalogDeps): Catalog {
+  return new FileCatalog(deps);
+}
+
+class FileCatalog implements Catalog {
+  readonly #deps: CatalogDeps;
+  readonly #watch: FileWatch;
+  readonly #listeners = new Set<(outcome: ReloadOutcome) => void>();
+  #snapshot: Snapshot | undefined;
+  #faults: readonly Fault[] = [];
+  #known: KnownReadings = new Map();
+  /** Signature of the last reading; undefined when it has to be done again. */
+  #signature: string | undefined;
+  #running: Promise<ReloadOutcome> | undefined;
+  #waiting: Promise<ReloadOutcome> | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #started = false;
+  #closed = false;
+
+  constructor(deps: CatalogDeps) {
+    this.#deps = deps;
+    this.#watch = new FileWatch(() => this.#reloadSoon());
+  }
+
+  async start(): Promise<void> {
+    await this.#deps.memory.load();
+    // Watching begins before reading, so that no change falls between the two.
+    this.#watch.add(this.#deps.sources);
+    try {
+      await this.#load();
+    } catch (error) {
+      this.#watch.close();
+      throw error;
+    }
+    this.#started = true;
+    this.#reloadSoon();
+    this.#pollLater();
+  }
+
+  current(): Snapshot {
+    if (this.#snapshot === undefined) throw new Error('the catalog has not started');
+    return this.#snapshot;
+  }
+
+  faults(): readonly Fault[] {
+    return this.#faults;
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    if (this.#running === undefined) return this.#run();
+    // The reading under way may have passed what the caller has changed: one more follows it.
+    this.#waiting ??= this.#running.then(() => {
+      this.#waiting = undefined;
+      return this.#run();
+    });
+    return this.#waiting;
+  }
+
+  onReload(listener: (outcome: ReloadOutcome) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#soon);
+    clearTimeout(this.#poll);
+    this.#watch.close();
+    await this.#waiting;
+    await this.#running;
+  }
+
+  #run(): Promise<ReloadOutcome> {
+    const running = this.#attempt().finally(() => {
+      this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #attempt(): Promise<ReloadOutcome> {
+    let outcome: ReloadOutcome = 'failed';
+    try {
+      const before = this.#snapshot?.revision;
+      outcome = (await this.#load()).revision === before ? 'unchanged' : 'changed';
+    } catch (error) {
+      this.#signature = undefined;
+      this.#deps.log.error('resources could not be read; the former ones stay in force', { cause: error });
+    }
+    this.#deps.metrics.reloads.inc({ outcome });
+    for (const listener of this.#listeners) listener(outcome);
+    return outcome;
+  }
+
+  /** Reads, compiles, swaps, remembers; in this order, so that whatever throws before the swap changes nothing. */
+  async #load(): Promise<Snapshot> {
+    const { sources, memory, compile, context, clock } = this.#deps;
+    const readContext = { development: context.development, now: clock.now() };
+    const reading = await readResources(sources, readContext, this.#known);
+    const loaded = loadResources({ reading, memory, compile, context });
+    if (this.#snapshot === undefined && loaded.stopping.length > 0) {
+      throw new StartRefused(withStopping(loaded));
+    }
+    this.#known = reading.known;
+    this.#signature = reading.unread.length > 0 ? undefined : reading.signature;
+    this.#deps.beforeSwap?.(loaded.snapshot);
+    this.#snapshot = loaded.snapshot;
+    this.#tell(loaded);
+    await this.#remember(loaded);
+    return loaded.snapshot;
+  }
+
+  async #remember({ documents, accepted }: Loaded): Promise<void> {
+    try {
+      const reordered = await this.#deps.memory.keep(documents, accepted);
+      if (!reordered) return;
+      this.#signature = undefined;
+      this.#reloadSoon();
+    } catch (error) {
+      // The Snapshot stands without it; the next look tries again.
+      this.#signature = undefined;
+      this.#deps.log.error('the history of the resources could not be stored', { cause: error });
+    }
+  }
+
+  #tell({ snapshot, faults, documents, accepted }: Loaded): void {
+    const { log, metrics } = this.#deps;
+    const told = new Set(this.#faults.map(faultLine));
+    for (const fault of faults.filter((one) => !told.has(faultLine(one))).slice(0, MAX_LOGGED_FAULTS)) {
+      const { message, severity, source, ...where } = fault;
+      log.warn(severity === 'error' ? 'faulty resource' : 'doubtful resource', { ...where, source, detail: message });
+    }
+    this.#faults = faults;
+    metrics.resourceFaults.set(faults.filter(({ severity }) => severity === 'error').length);
+    for (const kind of KINDS) {
+      const active = accepted.filter((document) => document.kind === kind).length;
+      metrics.resources.set({ kind, state: 'active' }, active);
+      metrics.resources.set(
+        { kind, state: 'quarantined' },
+        documents.filter((document) => document.kind === kind).length - active,
+      );
+    }
+    log.info('resources are in force', { revision: snapshot.revision, count: documents.length });
+  }
+
+  #reloadSoon(): void {
+    if (!this.#started || this.#closed || this.#soon !== undefined) return;
+    const wait = this.#deps.watching?.debounceMs ?? DEBOUNCE_MS;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      void this.#reloadIfChanged();
+    }, wait).unref();
+  }
+
+  #pollLater(): void {
+    if (this.#closed) return;
+    this.#poll = setTimeout(() => {
+      this.#watch.add(this.#deps.sources);
+      void this.#reloadIfChanged().finally(() => this.#pollLater());
+    }, this.#deps.watching?.pollMs ?? POLL_MS).unref();
+  }
+
+  async #reloadIfChanged(): Promise<void> {
+    if (this.#closed) return;
+    const signature = this.#signature === undefined ? undefined : await this.#look();
+    if (!this.#closed && (signature === undefined || signature !== this.#signature)) await this.reload();
+  }
+
+  async #look(): Promise<string | undefined> {
+    try {
+      return await signatureOf(this.#deps.sources);
+    } catch (error) {
+      this.#deps.log.warn('resources could not be looked at', { cause: errorCode(error) });
+      return undefined;
+    }
+  }
+}
+
+/** All errors, with those that stop the start first. */
+function withStopping({ stopping, faults }: Loaded): readonly Fault[] {
+  const first = new Set(stopping.map(faultLine));
+  return [...stopping, ...faults.filter((fault) => fault.severity === 'error' && !first.has(faultLine(fault)))];
+}
+
+function faultLine({ source, line, kind, name, field, message }: Fault): string {
+  return JSON.stringify([source, line, kind, name, field, message]);
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ReadContext } from '../resources/context-checks.ts';
+import type { Document, Fault } from '../resources/document.ts';
+import { type Reading, readDocuments } from '../resources/read-documents.ts';
+import { fileFieldFaults } from './file-checks.ts';
+import { readFiles } from './file-source.ts';
+
+export interface ResourceReading {
+  readonly documents: readonly Document[];
+  /** All faults of files and of single documents; what is wrong between documents is found by compiling them. */
+  readonly faults: readonly Fault[];
+  /** Files and folders that could not be read at all. */
+  readonly unread: readonly string[];
+  /** Files that were read and of which something could not be told apart or named. */
+  readonly damaged: readonly string[];
+  readonly signature: string;
+  /** Readings to hand in the next time. */
+  readonly known: KnownReadings;
+}
+
+/** Readings without faults by path, each with the hash of its text: what has not changed is not parsed again. */
+export type KnownReadings = ReadonlyMap<string, { readonly hash: string; readonly reading: Reading }>;
+
+/** Reads resource files and folders: the same for `carnet check` and for the service. Throws only UnsteadyFiles. */
+export async function readResources(
+  paths: readonly string[],
+  context: ReadContext,
+  known: KnownReadings = new Map(),
+): Promise<ResourceReading> {
+  const { files, faults, unread, signature } = await readFiles(paths);
+  const readings = new Map<string, { hash: string; reading: Reading }>();
+  for (const { path, text } of files) {
+    const hash = createHash('sha256').update(text).digest('hex');
+    const before = known.get(path);
+    if (before?.hash === hash) readings.set(path, before);
+    else {
+      readings.set(path, { hash, reading: readDocuments(text, { id: path, baseDirectory: dirname(path) }, context) });
+      // Requests are served between two files.
+      await nextTurn();
+    }
+  }
+  const read = [...readings];
+  const documents = read.flatMap(([, { reading }]) => reading.documents);
+  return {
+    documents,
+    faults: [...faults, ...read.flatMap(([, { reading }]) => reading.faults), ...(await fileFieldFaults(documents))],
+    unread,
+    damaged: read.flatMap(([path, { reading }]) => (reading.complete ? [] : [path])),
+    signature,
+    known: new Map(read.filter(([, { reading }]) => reading.faults.length === 0)),
+  };
+}
