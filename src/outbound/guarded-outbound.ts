@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -70,16 +71,17 @@ class GuardedOutbound implements Outbound {
   }
 
   #door(destination: Destination, ca: string | undefined): Door {
-    // Node takes an empty `ca` for "the system's roots": roots that hold nothing must trust nothing.
-    if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-      throw new OutboundError('blocked', `${destination.host}: the configured roots hold no certificate`);
-    }
     const key = `${destination.url.origin}\n${ca ?? ''}`;
-    const door = this.#doors.get(key) ?? new Door({ destination, ca, resolve: this.#resolve, clock: this.#clock });
+    const door = this.#doors.get(key) ?? this.#build(destination, ca);
     this.#doors.delete(key);
     this.#doors.set(key, door);
     if (this.#doors.size > MAX_DOORS) this.#closeOldestIdle(door);
     return door;
+  }
+
+  #build(destination: Destination, ca: string | undefined): Door {
+    if (ca !== undefined) assertCertificate(destination.host, ca);
+    return new Door({ destination, ca, resolve: this.#resolve, clock: this.#clock });
   }
 
   #closeOldestIdle(needed: Door): void {
@@ -89,5 +91,14 @@ class GuardedOutbound implements Outbound {
       door.close().catch(() => undefined);
       return;
     }
+  }
+}
+
+/** Node takes an empty `ca` for "the system's roots", and passes over what it cannot read: both would widen the trust. */
+function assertCertificate(host: string, ca: string): void {
+  try {
+    new X509Certificate(ca);
+  } catch {
+    throw new OutboundError('blocked', `${host}: the configured roots hold no certificate`);
   }
 }

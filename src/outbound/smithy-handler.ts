@@ -50,9 +50,7 @@ export function createSmithyHandler({ outbound, purpose, maxBytes, timeoutMs }: 
         timeoutMs: timeoutMs(),
         purpose,
       });
-      // A copy, because the SDK changes the prototype of what it is given.
-      const body = new Uint8Array(answer.body);
-      return { response: { statusCode: answer.status, headers: { ...answer.headers }, body } };
+      return { response: { statusCode: answer.status, headers: { ...answer.headers }, body: answer.body } };
     },
     updateHttpClientConfig: () => undefined,
     httpHandlerConfigs: () => ({}),

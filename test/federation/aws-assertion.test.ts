@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { checkClaims } from '../../src/authority/token-profile.ts';
 import type { AwsGrant } from '../../src/core/decision.ts';
 import { awsAssertion } from '../../src/federation/aws/assertion.ts';
 
@@ -34,6 +35,14 @@ describe('the assertion for AWS (DESIGN section 8)', () => {
       'https://aws.amazon.com/source_identity': 'payments.reporter',
       'https://aws.amazon.com/roles': ['arn:aws:iam::123456789012:role/team/pay'],
     });
+  });
+
+  test('is what the authority signs for clouds, and for nothing else', () => {
+    for (const deliver of ['credentials', 'assertion'] as const) {
+      const claims = { iss: 'https://carnet.test', ...awsAssertion({ ...grant, deliver }, issuance) };
+      expect(() => checkClaims('cloud', 'https://carnet.test', claims)).not.toThrow();
+      expect(() => checkClaims('svid', 'https://carnet.test', claims)).toThrow();
+    }
   });
 
   test('lives 60 seconds when the workload gets it, 5 minutes when Carnet uses it', () => {

@@ -10,7 +10,14 @@ import { expect, test } from 'vitest';
 
 const SCRIPT = fileURLToPath(new URL('./aws-isolated-call.ts', import.meta.url));
 
-async function call(env: NodeJS.ProcessEnv): Promise<{ outcome: string; requests: Record<string, unknown>[] }> {
+interface Seen {
+  readonly outcome: string;
+  readonly requests: readonly Record<string, unknown>[];
+  readonly variables: readonly string[];
+  readonly files: readonly string[];
+}
+
+async function call(env: NodeJS.ProcessEnv): Promise<Seen> {
   const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT], { env });
   return JSON.parse(stdout);
 }
@@ -71,6 +78,14 @@ test('nothing of AWS in the environment or in the home folder changes a byte of 
 
     const clean = await call({ HOME: '/nonexistent' });
     expect(await call(hostile(home, trap))).toEqual(clean);
+    expect(clean.files).toEqual([]);
+    // Read by the SDK for headers and warnings that never leave; anything new here deserves a look.
+    expect(clean.variables).toEqual([
+      'AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026',
+      'AWS_LAMBDA_FUNCTION_NAME',
+      'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED',
+      '_X_AMZN_TRACE_ID',
+    ]);
     expect(clean.requests).toEqual([
       {
         url: 'https://sts.eu-west-1.amazonaws.com/',

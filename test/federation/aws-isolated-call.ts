@@ -1,8 +1,34 @@
-import { Secret } from '../../src/core/secret.ts';
-import { createAwsTarget } from '../../src/federation/aws/aws-target.ts';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import type { OutboundRequest } from '../../src/outbound/outbound.ts';
 
-// Run as a process of its own: prints every request that one issuance would send, answering each with an outage.
+// Run as a process of its own. Prints every request that one issuance would send, answering each with an outage, and
+// what of AWS's it read from the environment and from files meanwhile.
+const variables = new Set<string>();
+const files = new Set<string>();
+process.env = new Proxy(process.env, {
+  get: (env, name) => {
+    if (typeof name === 'string' && /AWS|_X_AMZN/.test(name)) variables.add(name);
+    return Reflect.get(env, name);
+  },
+});
+for (const [owner, name] of [
+  [fs, 'readFileSync'],
+  [fs, 'readFile'],
+  [fs.promises, 'readFile'],
+] as const) {
+  const original: (...parameters: unknown[]) => unknown = Reflect.get(owner, name);
+  Reflect.set(owner, name, (...parameters: unknown[]) => {
+    if (String(parameters[0]).includes('.aws')) files.add(String(parameters[0]));
+    return Reflect.apply(original, owner, parameters);
+  });
+}
+syncBuiltinESMExports();
+
+const { createAwsTarget } = await import('../../src/federation/aws/aws-target.ts');
+const { Secret } = await import('../../src/core/secret.ts');
+variables.clear();
+
 const requests: OutboundRequest[] = [];
 const target = createAwsTarget({
   authority: { sign: async () => new Secret('assertion') },
@@ -42,4 +68,4 @@ const outcome = await target.issue(grant, identity, { id: 'jti', issuedAt: 1_795
   () => 'issued',
   (error: unknown) => String(error),
 );
-process.stdout.write(JSON.stringify({ outcome, requests }));
+process.stdout.write(JSON.stringify({ outcome, requests, variables: [...variables].sort(), files: [...files].sort() }));

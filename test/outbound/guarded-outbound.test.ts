@@ -1,4 +1,6 @@
 import type { RequestListener } from 'node:http';
+import { createSecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Resolve } from '../../src/outbound/checked-lookup.ts';
@@ -108,6 +110,22 @@ describe('an answer', () => {
   });
 });
 
+describe('the protocol', () => {
+  test('is HTTP/1.1, where a server offers HTTP/2 too', async () => {
+    const { cert, key } = certificate;
+    const server = createSecureServer({ cert, key, allowHTTP1: true }, (request, response) => {
+      response.end(request.httpVersion);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const origin = `https://${NAME}:${(server.address() as AddressInfo).port}`;
+    const outbound = open({ allowOrigins: [origin], resolve: resolvesTo('127.0.0.1') });
+    const answer = await outbound.request({ url: origin, ca: certificate.ca, purpose: 'test' });
+    expect(answer.body.toString()).toBe('1.1');
+    await outbound.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
 describe('a redirect', () => {
   test.each([301, 302, 303, 307, 308, 300])('%i is refused and not followed (V12)', async (status) => {
     const goal = await serve(ok);
@@ -124,6 +142,8 @@ describe('the size of an answer', () => {
 
   test('may be the cap to the byte, and one byte more is refused (V12)', async () => {
     const server = await serve((request, response) => {
+      // Headers first, so that no Content-Length gives the size away.
+      response.flushHeaders();
       response.end('x'.repeat(Number(new URL(request.url ?? '', 'https://a').searchParams.get('n'))));
     });
     const { outbound } = openTo(server);
@@ -245,6 +265,15 @@ describe('addresses from DNS', () => {
     expect(server.requests()).toBe(1);
   });
 
+  test('are asked once for sockets that open together', async () => {
+    const server = await serve(ok);
+    const resolve = resolvesTo('127.0.0.1');
+    const { get } = openTo(server, { resolve });
+    await Promise.all(Array.from({ length: 10 }, () => get()));
+    expect(server.connections()).toBeGreaterThan(1);
+    expect(resolve.calls).toBe(1);
+  });
+
   test('that are none make the origin unreachable', async () => {
     const server = await serve(ok);
     const { get } = openTo(server, { resolve: resolvesTo() });
@@ -340,7 +369,7 @@ describe('the roots of a request', () => {
     'that hold no certificate trust nothing, not the system: %j (K10)',
     async (ca) => {
       const server = await serve(ok);
-      await failureOf(openTo(server).get({ ca }));
+      expect((await failureOf(openTo(server).get({ ca }))).failure).toBe('blocked');
       expect(server.requests()).toBe(0);
     },
   );

@@ -75,9 +75,7 @@ function isolatedClient(endpoint: string, region: string, requestHandler: Smithy
     useFipsEndpoint: false,
     maxAttempts: 1,
     retryMode: 'standard',
-    defaultsMode: 'standard',
     authSchemePreference: ['smithy.api#noAuth'],
-    sigv4aSigningRegionSet: [region],
     userAgentAppId: '',
     defaultUserAgentProvider: async () => [['carnet']],
     credentials: async () => {

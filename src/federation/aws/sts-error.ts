@@ -39,7 +39,7 @@ export function wireCode(thrown: unknown): string | undefined {
  */
 export function fromStsError(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
-  if (thrown instanceof OutboundError) return unavailable(`STS: ${thrown.failure}`);
+  if (thrown instanceof OutboundError) return unavailable(`STS: ${thrown.failure}: ${thrown.message}`);
   const status = httpStatus(thrown);
   const code = wireCode(thrown);
   if (code === undefined || status >= 500 || status === 429) {
