@@ -1,0 +1,21 @@
+# The image has no build step: Node runs the sources. It runs as nobody in particular, on a read-only root:
+#   docker run --read-only --cap-drop ALL -v ./deploy/compose:/etc/carnet:ro -v data:/var/lib/carnet carnet
+FROM node:26-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# Optional packages are the Node that a checkout runs; the base image has one.
+RUN npm ci --omit=dev --omit=optional && mkdir /data
+
+FROM node:26-slim
+WORKDIR /app
+COPY --from=packages /app/node_modules node_modules
+COPY --from=packages --chown=65532:65532 /data /var/lib/carnet
+COPY package.json LICENSE ./
+COPY bin bin
+COPY scripts/find-node.sh scripts/
+COPY src src
+USER 65532:65532
+VOLUME /var/lib/carnet
+EXPOSE 8443 8444 8445
+ENTRYPOINT ["/app/bin/carnet"]
+CMD ["serve", "--config", "/etc/carnet/carnet.yaml"]
