@@ -88,10 +88,9 @@ function startFault(error: unknown, { env, err, workingDirectory }: Surroundings
   const mendable = MENDABLE.some((kind) => error instanceof kind);
   if (mendable && error instanceof Error) return fault(error.message);
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
-  const isListening = error.syscall === 'listen';
-  return isListening
-    ? new CommandError(ExitCode.unavailable, `cannot listen: ${error.message}`, { cause: error })
-    : undefined;
+  if (error.syscall === 'open' && 'path' in error) return fault(`cannot open ${error.path} (${error.code})`);
+  if (error.syscall !== 'listen') return undefined;
+  return new CommandError(ExitCode.unavailable, `cannot listen: ${error.message}`, { cause: error });
 }
 
 interface Started {

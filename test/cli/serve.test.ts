@@ -142,6 +142,19 @@ describe('carnet serve', () => {
     expect(service.closed).toBe(1);
   });
 
+  test('ends with 78 and names a file of the configuration that cannot be opened', async () => {
+    const absent = Object.assign(new Error('ENOENT: no such file'), {
+      code: 'ENOENT',
+      syscall: 'open',
+      path: '/tls.key',
+    });
+    const create: CreateService = () => Promise.reject(absent);
+    await expect(start(around(), create)).rejects.toMatchObject({
+      exitCode: 78,
+      message: 'cannot open /tls.key (ENOENT)',
+    });
+  });
+
   test('passes a defect on as it is, so that it does not look like a mistake of whoever runs it', async () => {
     const create: CreateService = () => Promise.reject(new TypeError('a defect'));
     await expect(start(around(), create)).rejects.toBeInstanceOf(TypeError);
