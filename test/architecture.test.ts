@@ -41,7 +41,7 @@ const HOUSE: House = {
     child_process: ['cli'],
     dns: ['outbound'],
     tls: ['outbound'],
-    https: ['outbound'],
+    https: ['outbound', 'routes'],
     http2: ['outbound'],
     http: ['outbound', 'routes', 'app.ts'],
     process: ['main.ts'],
