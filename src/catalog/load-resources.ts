@@ -56,15 +56,22 @@ function keptFaults(missing: readonly FaultyDocument[]): readonly Fault[] {
 }
 
 /**
- * Faults behind which an issuer or a ceiling may stand that nobody has seen: a document of such a kind without a
- * readable name, and a file or folder that cannot be read. Where the memory knows what was there, it is in `missing`.
+ * Faults behind which an issuer or a ceiling may stand that nobody has seen: a text that means such a kind and gave no
+ * document, and a file or folder that cannot be read. Where the memory knows what was there, it is in `missing`.
  */
-function unknownCeilings({ faults, unread }: ResourceReading, missing: readonly FaultyDocument[]): readonly Fault[] {
+function unknownCeilings(reading: ResourceReading, missing: readonly FaultyDocument[]): readonly Fault[] {
+  const { faults, unread } = reading;
   const isKnown = (source: string) =>
     missing.some(({ source: { id } }) => id === source || id.startsWith(`${source}/`));
-  return faults.filter(({ severity, source, kind, name }) => {
-    if (severity === 'warning' || name !== undefined) return false;
+  return faults.filter((fault) => {
+    const { severity, source, kind } = fault;
+    if (severity === 'warning' || belongsToDocument(fault, reading.documents)) return false;
     if (kind === undefined) return unread.includes(source) && !isKnown(source);
     return CEILING_KINDS.includes(kind) && !missing.some((one) => one.kind === kind && one.source.id === source);
   });
+}
+
+function belongsToDocument({ source, kind, name }: Fault, documents: readonly Document[]): boolean {
+  if (name === undefined) return false;
+  return documents.some((one) => one.kind === kind && one.name === name && one.source.id === source);
 }
