@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { StreamInUse } from '../../src/audit/audit-log.ts';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
@@ -11,6 +11,7 @@ import { event, oidcIdentity, STREAM } from './audit-records.ts';
 async function expectSound({ directory, store }: Bench): Promise<void> {
   const report = await verifyAuditLog({ directory, heads: await readHeads(store) });
   expect(report.streams.flatMap(({ faults }) => faults)).toEqual([]);
+  expect(report.streams.map(({ tornTail }) => tornTail)).toEqual([undefined]);
   expect(report.ok).toBe(true);
 }
 
@@ -150,6 +151,22 @@ describe('a disk that fails', () => {
     },
   );
 
+  test('tells everybody who waits, however many they are', async () => {
+    const world = await bench();
+    const log = await world.open();
+    world.disk.onWrite = () => diskError('ENOSPC');
+    const attempts = Array.from({ length: 3_000 }, (_, n) => log.record(event('allowed', `t-${n}`)));
+    const outcomes = await Promise.allSettled(attempts);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(3_000);
+    world.disk.onWrite = undefined;
+    await log.close();
+    expect((await recordsOf(world.directory)).map(({ outcome }) => outcome)).toEqual([
+      'started',
+      'interrupted',
+      'stopped',
+    ]);
+  });
+
   test('one failed fsync is mended at once, without waiting for the next second', async () => {
     const world = await bench();
     const log = await world.open();
@@ -218,6 +235,7 @@ describe('a disk that fails', () => {
     const log = await world.open();
     world.disk.shortWrite = 7;
     await log.record(event('allowed', 'piecemeal'));
+    expect((await recordsOf(world.directory)).at(-1)).toMatchObject({ seq: 2, traceId: 'piecemeal' });
     await log.close();
     await expectSound(world);
   });
@@ -286,13 +304,16 @@ describe('a disk that fails', () => {
     const world = await bench();
     const log = await world.open();
     const [file = ''] = await world.files();
+    const untouched = await readFile(file);
     await edit(file, change);
     const tampered = await readFile(file);
     await expect(log.record(event('allowed', 'a'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    expect(await readFile(file)).toEqual(tampered);
+    await writeFile(file, untouched);
     world.timer.tick();
     await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
     await log.close();
-    expect(await readFile(file)).toEqual(tampered);
+    expect(await readFile(file)).toEqual(untouched);
   });
 });
 

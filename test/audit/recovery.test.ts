@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { appendFile, cp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
@@ -143,6 +144,29 @@ describe('opening what is not as it was written', () => {
         await edit(await newest(world), (bytes) => {
           const lines = bytes.toString().split('\n');
           return Buffer.from(lines.toSpliced(3, 1).join('\n'));
+        });
+      },
+    ],
+    [
+      'a beginning without the record that the store knows',
+      /0000000000000001\.jsonl:1: record 1 should come before record 3/,
+      async (world) => {
+        const [first] = await recordsOf(world.directory);
+        await setHead(world, 1, first?.hash ?? '');
+        await edit(await newest(world), (bytes) => Buffer.from(bytes.toString().split('\n').slice(2).join('\n')));
+      },
+    ],
+    [
+      'a forged record after the stored head',
+      /0000000000000001\.jsonl:4: record 4 does not follow record 3/,
+      async (world) => {
+        const [first] = await recordsOf(world.directory);
+        await setHead(world, 1, first?.hash ?? '');
+        await edit(await newest(world), (bytes) => {
+          const lines = bytes.toString().split('\n');
+          const open = (lines[2] ?? '').slice(0, -75).replace('"t-1"', '"u-1"');
+          const forged = `${open},"hash":"${createHash('sha256').update(open).digest('hex')}"}`;
+          return Buffer.from(lines.with(2, forged).join('\n'));
         });
       },
     ],
