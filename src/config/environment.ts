@@ -1,5 +1,5 @@
-import { closest, distance } from 'fastest-levenshtein';
 import { isJsonObject } from '../core/json.ts';
+import { nearestName } from '../resources/nearest-name.ts';
 import type { ConfigFault } from './config-faults.ts';
 import { ALTERNATIVES, configSchema } from './schema.ts';
 import { type Variable, variablesOf } from './variables.ts';
@@ -28,9 +28,13 @@ function parse({ kind }: Variable, text: string): unknown {
   return kind === 'json' ? JSON.parse(text) : text;
 }
 
-function nearest(name: string, names: readonly string[]): { hint?: string } {
-  const candidate = closest(name, [...names]);
-  return distance(name, candidate) <= Math.max(3, name.length / 3) ? { hint: `did you mean ${candidate}?` } : {};
+function unknownVariable(variable: string, names: readonly string[]): ConfigFault {
+  const nearest = nearestName(
+    variable.toLowerCase(),
+    names.map((name) => name.toLowerCase()),
+  );
+  const hint = nearest === undefined ? {} : { hint: `did you mean ${nearest.toUpperCase()}?` };
+  return { path: '', variable, message: 'no such setting', ...hint };
 }
 
 function without(data: unknown, [first = '', ...rest]: readonly string[]): unknown {
@@ -74,7 +78,7 @@ function read(environment: Environment): { settings: Setting[]; faults: ConfigFa
   const names = variables.map(({ name }) => name);
   for (const name of Object.keys(environment).sort()) {
     const known = !name.startsWith('CARNET_') || names.includes(name) || FOREIGN.test(name);
-    if (!known) faults.push({ path: '', variable: name, message: 'no such setting', ...nearest(name, names) });
+    if (!known) faults.push(unknownVariable(name, names));
   }
   return { settings, faults };
 }

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
+import { nearestName } from '../resources/nearest-name.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { type ConfigFault, ConfigFaults } from './config-faults.ts';
 import { type Environment, overlay } from './environment.ts';
@@ -36,8 +36,8 @@ function unknownField(path: readonly PropertyKey[], key: string): RuleFault {
       (variable) => variable.path.length === path.length + 1 && path.every((part, i) => part === variable.path[i]),
     )
     .map((variable) => variable.path.at(-1) ?? '');
-  const candidate = siblings.length === 0 ? '' : closest(key, siblings);
-  const hint = candidate !== '' && distance(key, candidate) <= 3 ? { hint: `did you mean ${candidate}?` } : {};
+  const nearest = nearestName(key, siblings);
+  const hint = nearest === undefined ? {} : { hint: `did you mean ${nearest}?` };
   return { path: [...path, key].join('.'), message: 'unknown field', ...hint };
 }
 

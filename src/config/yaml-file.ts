@@ -1,115 +1,39 @@
-import { isDeepStrictEqual } from 'node:util';
-import {
-  type Document,
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isScalar,
-  LineCounter,
-  parseAllDocuments,
-  visit,
-} from 'yaml';
+import { type YamlDocument, yamlDocuments } from '../resources/yaml-documents.ts';
 import type { ConfigFault } from './config-faults.ts';
 
-const MAX_BYTES = 1024 * 1024;
-const MAX_DEPTH = 32;
-
 export interface YamlFile {
-  /** The document's value; undefined when it is empty or does not parse. */
+  /** The document's value; undefined when it is empty or has faults. */
   readonly data: unknown;
   readonly faults: readonly ConfigFault[];
   /** Line of a field, 1-based: the nearest one that stands in the file. */
   line(path: readonly string[]): number | undefined;
 }
 
-function parseAs(text: string, version: '1.1' | '1.2', lines?: LineCounter): Document[] {
-  const schema = version === '1.2' ? 'core' : 'yaml-1.1';
-  const options = { version, schema, merge: false, uniqueKeys: true, prettyErrors: false, logLevel: 'error' } as const;
-  const parsed = parseAllDocuments(text, lines === undefined ? options : { ...options, lineCounter: lines });
-  return [...parsed];
+/** A path as the reader of YAML wants it: members of lists by number. */
+function withIndices(path: readonly string[]): (string | number)[] {
+  return path.map((part) => (/^[0-9]+$/.test(part) ? Number(part) : part));
 }
 
-/** Values of all scalars in document order. */
-function scalars(document: Document): { value: unknown; offset: number }[] {
-  const found: { value: unknown; offset: number }[] = [];
-  visit(document, {
-    Scalar: (_key, node) => {
-      found.push({ value: node.value, offset: node.range?.[0] ?? 0 });
-    },
-  });
-  return found;
+/** Line of a field whose outermost member stands in the file. */
+function lineIn(document: YamlDocument | undefined, path: readonly string[]): number | undefined {
+  const [first] = path;
+  const value = document?.value;
+  const stands = typeof value === 'object' && value !== null && first !== undefined && Object.hasOwn(value, first);
+  return stands ? document?.line(withIndices(path)) : undefined;
 }
 
-/** What YAML 1.2 has and Carnet refuses: anchors, aliases, tags, merge keys, depth. */
-function forbidden(document: Document): { offset: number; message: string }[] {
-  const found: { offset: number; message: string }[] = [];
-  visit(document, (key, node, ancestors) => {
-    if (!isNode(node)) return;
-    const offset = node.range?.[0] ?? 0;
-    if (isAlias(node) || node.anchor !== undefined)
-      found.push({ offset, message: 'anchors and aliases are not allowed' });
-    if (node.tag !== undefined) found.push({ offset, message: 'tags are not allowed' });
-    if (key === 'key' && isScalar(node) && node.value === '<<')
-      found.push({ offset, message: 'merge keys are not allowed' });
-    if (isCollection(node) && ancestors.filter(isCollection).length >= MAX_DEPTH) {
-      found.push({ offset, message: `nesting is deeper than ${MAX_DEPTH}` });
-      return visit.BREAK;
-    }
-    return;
-  });
-  return found;
-}
-
-function differing(document: Document, older: Document | undefined): { offset: number; message: string }[] {
-  if (older === undefined || isDeepStrictEqual(document.toJS(), older.toJS())) return [];
-  const others = scalars(older);
-  const first = scalars(document).find((scalar, index) => !isDeepStrictEqual(scalar.value, others[index]?.value));
-  return [{ offset: first?.offset ?? 0, message: 'means something else in YAML 1.1; put it in quotes' }];
-}
-
-function check(text: string, documents: readonly Document[]): { offset: number; message: string }[] {
-  const [document, second] = documents;
-  if (document === undefined) return [];
-  if (second !== undefined) return [{ offset: second.range?.[0] ?? 0, message: 'only one YAML document is allowed' }];
-  const broken = [...document.errors, ...document.warnings].map((error) => ({
-    offset: error.pos[0],
-    message: error.code === 'DUPLICATE_KEY' ? 'this key stands here twice' : `not valid YAML (${error.code})`,
-  }));
-  const refused = [...forbidden(document), ...broken];
-  return refused.length > 0 ? refused : differing(document, parseAs(text, '1.1')[0]);
-}
-
-function lineOf(document: Document | undefined, lines: LineCounter, path: readonly string[]): number | undefined {
-  let node: unknown = document?.contents;
-  let offset: number | undefined;
-  for (const segment of path) {
-    if (!isMap(node)) break;
-    const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === segment);
-    if (pair === undefined) break;
-    if (isScalar(pair.key) && pair.key.range) offset = pair.key.range[0];
-    node = pair.value;
-  }
-  return offset === undefined ? undefined : lines.linePos(offset).line;
-}
-
-/** Reads one YAML 1.2 core document strictly (DESIGN section 5: no anchors, aliases, tags, merge keys, duplicate keys). */
+/** Reads the one document of a configuration file, as strictly as resources are read (DESIGN section 5). */
 export function readYaml(text: string): YamlFile {
-  const failed = (message: string) => ({ data: undefined, faults: [{ path: '', message }], line: () => undefined });
-  if (Buffer.byteLength(text) > MAX_BYTES) return failed('the file is larger than 1 MiB');
-  const lines = new LineCounter();
-  try {
-    const documents = parseAs(text, '1.2', lines);
-    const faults = check(text, documents).map(({ offset, message }) => ({
-      path: '',
-      line: lines.linePos(offset).line,
-      message,
-    }));
-    const document = documents[0];
-    const data: unknown = faults.length > 0 ? undefined : document?.toJS();
-    return { data, faults, line: (path) => lineOf(document, lines, path) };
-  } catch (error) {
-    // Nesting that exhausts the parser's stack ends here.
-    return failed(error instanceof RangeError ? `nesting is deeper than ${MAX_DEPTH}` : 'not valid YAML');
-  }
+  const { documents, faults } = yamlDocuments(text);
+  const [document, second] = documents;
+  const found = [...faults, ...(document?.faults ?? [])].map(({ line, path, message, hint }) => ({
+    path: path.join('.'),
+    message,
+    line,
+    ...(hint === undefined ? {} : { hint }),
+  }));
+  if (second !== undefined)
+    found.push({ path: '', message: 'holds more than one YAML document', line: second.line([]) });
+  const data = found.length > 0 ? undefined : document?.value;
+  return { data, faults: found, line: (path) => lineIn(document, path) };
 }

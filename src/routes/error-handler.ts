@@ -12,7 +12,7 @@ const FRAMEWORK: Readonly<Record<string, ErrorKey>> = {
 };
 
 /** Anything thrown, as the one error of a request: the framework's 4xx stay the caller's, all else is Carnet's own (E12). */
-export function asOAuthError(thrown: unknown): OAuthError {
+function asOAuthError(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError || !(thrown instanceof Error)) return OAuthError.from(thrown);
   const key = 'code' in thrown && typeof thrown.code === 'string' ? FRAMEWORK[thrown.code] : undefined;
   if (key !== undefined) return new OAuthError(key, { cause: thrown });

@@ -21,7 +21,7 @@ const EXPIRATION = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
  * The token as SDKs send it: the content of a file, verbatim, with or without `Bearer` (clouds.md 3.1). Throws
  * `token_missing`, `token_malformed` or `parameter_too_large`.
  */
-export function subjectToken(rawHeaders: readonly string[]): Secret {
+function subjectToken(rawHeaders: readonly string[]): Secret {
   const [value, second] = headerValues(rawHeaders, 'authorization');
   const token = (value ?? '').trim().replace(/^bearer(?:[ \t]+|$)/i, '');
   if (token === '') throw new OAuthError('token_missing');
@@ -53,7 +53,7 @@ function parsed(text: string): unknown {
 }
 
 /** A `credential_process` document as container credentials: `SessionToken` is `Token` here. */
-export function containerCredentials(accessToken: Secret): Record<string, string> {
+function containerCredentials(accessToken: Secret): Record<string, string> {
   const document = parsed(accessToken.reveal());
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration, AccountId } = isJsonObject(document) ? document : {};
   const strings = { AccessKeyId, SecretAccessKey, Token: SessionToken, Expiration };

@@ -29,7 +29,7 @@ function requestOf(request: FastifyRequest): ExchangeRequest {
 }
 
 /** Success members of RFC 8693 section 2.2.1 and no others (S2 to S6). */
-export function tokenResponse(credential: Credential, now: number) {
+function tokenResponse(credential: Credential, now: number) {
   const expiresIn = Math.floor(credential.expiresAt - now / 1000);
   if (expiresIn <= 0) throw new OAuthError('internal', { detail: 'the credential had expired before it was answered' });
   return {

@@ -131,7 +131,7 @@ export async function openDoor({ name = 'all', ...overrides }: Options = {}): Pr
   return { server, port, clock, deps, requests, log: () => lines.join('') };
 }
 
-export const GOOD_FORM: Readonly<Record<string, string>> = {
+const GOOD_FORM: Readonly<Record<string, string>> = {
   grant_type: GRANT_TYPE_TOKEN_EXCHANGE,
   subject_token: TOKEN,
   subject_token_type: TokenType.jwt,
