@@ -1,5 +1,6 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { OAuthError } from '../core/oauth-error.ts';
+import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { errorHandler } from './error-handler.ts';
@@ -15,6 +16,9 @@ export type DoorName = 'public' | 'workload' | 'admin' | 'all';
 /** The longest role ARN, percent-encoded three characters for one. */
 const MAX_PARAM_LENGTH = 6144;
 
+/** What machines ask every few seconds, and nobody reads about. */
+const PROBES: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+
 /** Path of a base URL, without a slash at its end. */
 function pathOf(url: string): string {
   return new URL(url).pathname.replace(/\/$/, '');
@@ -27,8 +31,9 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
   if (serves('public') || serves('workload')) discoveryRoutes(server, deps);
   if (serves('public')) bundleRoute(server, deps, pathOf(deps.issuer('cloud')));
   if (serves('workload')) {
-    tokenRoute(server, deps, pathOf(deps.workloadUrl));
-    sdkAwsRoute(server, deps, pathOf(deps.workloadUrl));
+    const bounded = { ...deps, exchange: admitted(deps.exchange, MAX_EXCHANGES_AT_ONCE) };
+    tokenRoute(server, bounded, pathOf(deps.workloadUrl));
+    sdkAwsRoute(server, bounded, pathOf(deps.workloadUrl));
   }
   if (serves('admin')) metricsRoute(server, deps);
 }
@@ -61,7 +66,8 @@ function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics 
     const status = reply.statusCode;
     metrics.httpSeconds.observe({ route, status }, reply.elapsedTime / 1000);
     const durationMs = Math.round(reply.elapsedTime * 10) / 10;
-    log.info('request', { traceId: request.id, door: name, method: request.method, route, status, durationMs });
+    const level = PROBES.has(route) ? 'debug' : 'info';
+    log[level]('request', { traceId: request.id, door: name, method: request.method, route, status, durationMs });
   });
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/routes/schemas/errors.ts';
-import { credential, type Door, formBody, openDoor, post, send, sendRaw } from './door-fixture.ts';
+import { credential, type Door, FORM_TYPE, formBody, openDoor, post, send, sendRaw } from './door-fixture.ts';
 
 const SERVED: Readonly<Record<string, readonly string[]>> = {
   'GET /livez': ['public', 'workload', 'admin', 'all'],
@@ -113,6 +113,14 @@ describe('access log', () => {
   });
 });
 
+describe('access log of probes', () => {
+  test('is for debugging only', async () => {
+    const door = await openDoor();
+    await send(door.port, { path: '/livez' });
+    expect(JSON.parse(door.log().trim())).toMatchObject({ level: 'debug', route: '/livez' });
+  });
+});
+
 /** A door whose exchange waits until it is let go. */
 async function heldDoor() {
   const gate = Promise.withResolvers<void>();
@@ -126,6 +134,21 @@ async function heldDoor() {
   });
   return { door, gate, entered };
 }
+
+describe('a client that goes away', () => {
+  test('does not disturb its exchange, which ends by itself, nor the door', async () => {
+    const { door, gate, entered } = await heldDoor();
+    const socket = connect(door.port, '127.0.0.1');
+    const body = formBody();
+    const head = `POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM_TYPE[1]}\r\nContent-Length: ${body.length}`;
+    socket.write(`${head}\r\n\r\n${body}`);
+    await entered.promise;
+    socket.destroy();
+    gate.resolve();
+    expect((await post(door, formBody())).status).toBe(200);
+    expect(door.log()).not.toContain('"level":"error"');
+  });
+});
 
 describe('closing', () => {
   test('lets a running exchange end, refuses new requests with 503 and Retry-After, then resolves', async () => {
