@@ -60,11 +60,11 @@ export class MappingIndex {
       shapes.set(probe.shape, claimShape(who.claims));
     }
     if (issuer.kind === 'name') {
-      getOrAdd(this.#byIssuer, key(probe, address, issuer.name), newList).push(mapping);
+      append(this.#byIssuer, key(probe, address, issuer.name), mapping);
       return;
     }
     const selected = getOrAdd(this.#bySelector, key(probe, address), () => new Map<string, CompiledMapping[]>());
-    getOrAdd(selected, issuer.text, newList).push(mapping);
+    append(selected, issuer.text, mapping);
   }
 
   #matchSelectors(mappings: readonly CompiledMapping[], issuers: TrustedIssuers): void {
@@ -135,6 +135,9 @@ function getOrAdd<V>(map: Map<string, V>, name: string, create: () => V): V {
   return created;
 }
 
-function newList(): CompiledMapping[] {
-  return [];
+/** Most lists hold one mapping for good, so each begins with room for exactly one. */
+function append(map: Map<string, CompiledMapping[]>, name: string, mapping: CompiledMapping): void {
+  const list = map.get(name);
+  if (list === undefined) map.set(name, [mapping]);
+  else list.push(mapping);
 }
