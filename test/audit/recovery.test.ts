@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, cp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
 import { AuditLogCorrupt } from '../../src/audit/recovery.ts';
@@ -145,6 +145,24 @@ describe('opening what is not as it was written', () => {
           const lines = bytes.toString().split('\n');
           return Buffer.from(lines.toSpliced(3, 1).join('\n'));
         });
+      },
+    ],
+    [
+      'a segment under the name of a later one',
+      /0000000000000099\.jsonl:5: record 5 does not belong in this segment/,
+      async (world) => {
+        const file = await newest(world);
+        await rename(file, file.replace('0000000000000001', '0000000000000099'));
+      },
+    ],
+    [
+      'a torn line before a new segment',
+      /0000000000000001\.jsonl:5: a segment that is not the last ends in a torn line/,
+      async (world) => {
+        await forgetHead(world);
+        const file = await newest(world);
+        await edit(file, (bytes) => bytes.subarray(0, -10));
+        await writeFile(file.replace('0000000000000001', '0000000000000005'), '');
       },
     ],
     [
