@@ -170,7 +170,6 @@ export class HeldKeys {
     const said = answer === 'unchanged' ? undefined : answer.maxAgeSeconds;
     const ttlMs = 1000 * Math.min(Math.max(said ?? missing, min), max);
     this.#failures = 0;
-    this.#nextAttemptAt = Number.NEGATIVE_INFINITY;
     this.#fetchedAt = startedAt;
     this.#freshUntil = startedAt + ttlMs;
     this.#refreshAfter = startedAt + ttlMs * (0.75 + 0.15 * this.#deps.random());

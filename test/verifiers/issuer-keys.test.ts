@@ -165,6 +165,21 @@ describe('a source that fails (V13)', () => {
     expect(fetches()).toBe(3);
   });
 
+  test('is not asked for an unknown kid before its pause is over', async () => {
+    const { clock, outbound, find, fetches } = one({ 'cache-control': 'max-age=86400' });
+    await find('k1');
+    outbound.script.delete(JWKS);
+    for (let times = 0; times < 6; times += 1) {
+      clock.advance(minutes(1));
+      await find(`unknown-${times}`);
+    }
+    expect(fetches()).toBe(7);
+    clock.advance(59_999);
+    expect([await find('another'), fetches()]).toEqual(['unavailable', 7]);
+    clock.advance(1);
+    expect([await find('another'), fetches()]).toEqual(['unavailable', 8]);
+  });
+
   test('tells how long to wait, and why, without its address', async () => {
     const { keys, issuer, outbound, failures } = one();
     outbound.script.delete(JWKS);

@@ -1,4 +1,5 @@
 import { createHmac, createPublicKey } from 'node:crypto';
+import { CompactSign, compactVerify } from 'jose';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { KubernetesIdentity } from '../../src/core/identity.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -352,9 +353,13 @@ describe('the signature', () => {
     },
   );
 
-  test.each(['RS384', 'RS512', 'PS256', 'ES256'])('by an RSA key bound to RS256 is refused as %s (V2)', async (alg) => {
-    const issuer = { ...edge7, algorithms: ['RS256', 'RS384', 'RS512', 'PS256', 'ES256'] };
-    expect(await keyOf(signClaims(rsa, podClaims(), { alg }), [issuer])).toBe('token_signature');
+  test.each(['RS384', 'RS512', 'PS256'])('by an RSA key bound to RS256 is refused as a good %s (V2)', async (alg) => {
+    const issuer = { ...edge7, algorithms: ['RS256', 'RS384', 'RS512', 'PS256'] };
+    const signed = await new CompactSign(Buffer.from(JSON.stringify(podClaims())))
+      .setProtectedHeader({ alg, kid: rsa.kid })
+      .sign(rsa.privateKey);
+    expect(await compactVerify(signed, createPublicKey(rsa.privateKey))).toMatchObject({ protectedHeader: { alg } });
+    expect(await keyOf(signed, [issuer])).toBe('token_signature');
     expect(await verify(signClaims(rsa, podClaims()), [issuer])).toMatchObject({ issuer: 'edge-7' });
   });
 
