@@ -72,12 +72,17 @@ function plain(value: unknown): string | number | boolean | undefined {
   return value instanceof Error ? causes(value) : '[object]';
 }
 
+/** A source is a file of the operator's own, never text from a request; masking would take a long path for a token. */
+function fileName(value: unknown): string | undefined {
+  return typeof value === 'string' ? value.slice(0, 1024) : undefined;
+}
+
 function listed(fields: LogFields): Record<string, unknown> {
   const line: Record<string, unknown> = {};
   for (const field of Object.keys(LOG_FIELDS) as (keyof typeof LOG_FIELDS)[]) {
     if (!Object.hasOwn(fields, field)) continue;
     try {
-      line[field] = plain(fields[field]);
+      line[field] = field === 'source' ? fileName(fields[field]) : plain(fields[field]);
     } catch {
       // A value that throws when it is looked at must not take the request down with it.
       line[field] = '[unreadable]';

@@ -186,14 +186,21 @@ describe('A projected token becomes AWS credentials', () => {
     const { status, body } = await carnet.exchange(exchangeForm(podToken('deployer'), 'handed-out'));
     expect(status).toBe(200);
     expect(body).toMatchObject({ issued_token_type: 'urn:ietf:params:oauth:token-type:jwt', expires_in: 60 });
-    const refused = await fetch(`${carnet.url}/sdk/aws/handed-out`, { headers: { authorization: podToken('deployer') } });
+    const refused = await fetch(`${carnet.url}/sdk/aws/handed-out`, {
+      headers: { authorization: podToken('deployer') },
+    });
     expect(refused.status).toBe(403);
   });
 });
 
 describe('What a caller learns (DESIGN section 6)', () => {
   test('a stranger gets one and the same body whether or not the address exists (E17)', async () => {
-    const stranger = cluster.token({ audiences: [AUDIENCE], namespace: 'elsewhere', serviceAccount: 'x', boundTo: POD });
+    const stranger = cluster.token({
+      audiences: [AUDIENCE],
+      namespace: 'elsewhere',
+      serviceAccount: 'x',
+      boundTo: POD,
+    });
     const known = await carnet.exchange(exchangeForm(stranger, 'reports'));
     const unknown = await carnet.exchange(exchangeForm(stranger, 'no-such-thing'));
     expect(known.status).toBe(unknown.status);

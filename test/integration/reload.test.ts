@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeCluster } from '../fakes/cluster.ts';
-import { AUDIENCE, clusterIssuer, exchangeForm, install, type RunningCarnet, start } from '../support/running-carnet.ts';
+import {
+  AUDIENCE,
+  clusterIssuer,
+  exchangeForm,
+  install,
+  type RunningCarnet,
+  start,
+} from '../support/running-carnet.ts';
 
 const POD = { kind: 'pod', name: 'reporter-7d9f' } as const;
 
@@ -69,6 +76,8 @@ describe('Files that change while Carnet runs (DESIGN section 5)', () => {
   test('the log tells each fault with its file and line', () => {
     const told = carnet.log.map((line) => JSON.parse(line)).filter(({ message }) => message === 'faulty resource');
     expect(told.some(({ source, line }) => String(source).endsWith('broken.yaml') && Number(line) > 0)).toBe(true);
-    expect(told.some(({ detail }) => /ttll/.test(String(detail)) || /unknown/i.test(String(detail)))).toBe(true);
+    expect(told.some(({ source, field }) => String(source).endsWith('billing.yaml') && field === 'spec.ttll')).toBe(
+      true,
+    );
   });
 });

@@ -95,6 +95,26 @@ describe('redaction (E18)', () => {
     expect(text().split('\n').filter(Boolean)).toHaveLength(fields.length + 1);
   });
 
+  test('shows the whole path of a source, and masks the same text in any other field', () => {
+    const path = '/etc/Carnet/resources/Team-Payments/mappings-2026/reports.yaml';
+    const lines: string[] = [];
+    const log = createLogger({
+      level: 'info',
+      clock: new FakeClock(),
+      destination: { write: (line) => lines.push(line) },
+    });
+    log.warn('faulty resource', { source: path, detail: path });
+    const { source, detail } = JSON.parse(lines.join(''));
+    expect(source).toBe(path);
+    expect(detail).not.toContain('Payments');
+  });
+
+  test('says that there was a secret where one was passed', () => {
+    const { log, lines } = recorder();
+    log.info('m', { detail: new Secret('x') });
+    expect(JSON.parse(lines[0] ?? '').detail).toBe('[secret]');
+  });
+
   test('names and codes what was thrown, without its message', () => {
     const { log, lines } = recorder();
     const cause = Object.assign(new Error('password=hunter2'), { code: 'ECONNREFUSED' });
