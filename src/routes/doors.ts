@@ -52,11 +52,10 @@ function refuseWhileClosing(server: FastifyInstance): void {
   server.addHook('preClose', async () => {
     closing = true;
   });
-  server.addHook('onRequest', async (request, reply) => {
+  // The framework itself adds Connection: close to whatever it answers by then.
+  server.addHook('onRequest', async (request) => {
     if (request.is404) throw new OAuthError('not_found');
-    if (!closing) return;
-    reply.header('connection', 'close');
-    throw new OAuthError('overloaded', { detail: 'shutting down' });
+    if (closing) throw new OAuthError('overloaded', { detail: 'shutting down' });
   });
 }
 

@@ -371,12 +371,15 @@ describe('listeners', () => {
 describe('key-encryption key', () => {
   const withKey = (path: string) => production.replace('/keys/kek', path);
 
-  test.each(['/data/store/kek', '/data/store/keys/kek', '/data/audit/kek', '/data/store/../audit/kek'])(
-    'may not be %s in production',
-    (path) => {
-      expect(places(withKey(path))).toEqual(['signing.encryptionKeyFile']);
-    },
-  );
+  test.each([
+    '/data/store/kek',
+    '/data/store/keys/kek',
+    '/data/audit/kek',
+    '/data/audit/..kek',
+    '/data/store/../audit/kek',
+  ])('may not be %s in production', (path) => {
+    expect(places(withKey(path))).toEqual(['signing.encryptionKeyFile']);
+  });
 
   test.each(['/data/kek', '/data/storekeys/kek', '/data/..audit/kek'])('may be %s', (path) => {
     expect(load(withKey(path)).signing.encryptionKeyFile).toBe(path);

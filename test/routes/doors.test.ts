@@ -170,6 +170,7 @@ describe('closing', () => {
     late.destroy();
     expect(String(data)).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
     expect(String(data)).toContain('"error":"temporarily_unavailable"');
+    expect(String(data)).toMatch(/connection: close/i);
     expect(closed).toBe(false);
     gate.resolve();
     expect((await running).status).toBe(200);

@@ -16,7 +16,11 @@ interface Operation {
   responses: Record<string, Response>;
   requestBody?: { content: Record<string, { schema: Record<string, unknown> }> };
 }
-const document = parse(COMMITTED) as { openapi: string; paths: Record<string, Record<string, Operation>> };
+const document = parse(COMMITTED) as {
+  openapi: string;
+  info: { version: string };
+  paths: Record<string, Record<string, Operation>>;
+};
 
 function examplesOf(path: string): [string, string, Record<string, unknown>][] {
   return Object.values(document.paths[path] ?? {}).flatMap(({ responses }) =>
@@ -39,6 +43,11 @@ describe('openapi.yaml', () => {
 
   test('is the same text on every run', async () => {
     expect(await openApiYaml()).toBe(await openApiYaml());
+  });
+
+  test('has the version of the package', () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    expect(document.info.version).toBe(version);
   });
 
   test('lists the paths of section 9 that are built and no others', () => {
