@@ -441,6 +441,22 @@ describe('one stream', () => {
     expect(log.state()).toEqual({ ok: true });
   });
 
+  test('stops for good when another writer moved the head while the store gave no answer', async () => {
+    const world = await bench();
+    const log = await world.open();
+    await log.record(event('allowed', 'a'));
+    world.store.losesAnswers = true;
+    world.timer.tick();
+    await untilStored(world, 2);
+    world.store.losesAnswers = false;
+    await world.store.put(HEADS_COLLECTION, STREAM, { seq: 99, hash: 'f'.repeat(64) }, 2);
+    await log.record(event('issued', 'a'));
+    world.timer.tick();
+    await expect.poll(() => log.state()).toMatchObject({ ok: false });
+    await log.close();
+    expect((await readHeads(world.store)).get(STREAM)?.seq).toBe(99);
+  });
+
   test('goes on while the store is down, and its head follows', async () => {
     const world = await bench();
     const log = await world.open();
