@@ -114,7 +114,11 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
       ownIssuers: PURPOSES.map((purpose) => authority.issuer(purpose)),
       requireGrants: false,
     },
-    beforeSwap: ({ issuers }) => keys.follow(issuers),
+    beforeSwap: ({ issuers }) => {
+      keys.follow(issuers);
+      // Nobody waits for it: an issuer whose keys cannot be had now is asked again at its first token.
+      void keys.warm();
+    },
     clock,
     log,
     metrics,
@@ -123,7 +127,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
 }
 
 async function serving(parts: Parts, opened: AsyncDisposableStack): Promise<App> {
-  const { catalog, audit, keys, config } = parts;
+  const { catalog, audit, config } = parts;
   await catalog.start();
   opened.defer(() => catalog.close());
   recordChanges(catalog, audit);
@@ -132,11 +136,7 @@ async function serving(parts: Parts, opened: AsyncDisposableStack): Promise<App>
   for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
   for (const { server } of doors) opened.defer(() => server.close());
   return {
-    start: async () => {
-      // Nobody waits for it: an issuer whose keys cannot be had now is asked again at its first token.
-      void keys.warm();
-      return await Promise.all(doors.map(listen));
-    },
+    start: () => Promise.all(doors.map(listen)),
     summary: () => ({ mappings: catalog.current().mappings.size, faults: catalog.faults() }),
     close: () => opened.disposeAsync(),
   };
