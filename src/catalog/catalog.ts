@@ -34,7 +34,7 @@ export type ReloadOutcome = 'changed' | 'unchanged' | 'failed';
 
 /** The one holder of the current Snapshot. */
 export interface Catalog {
-  /** Loads for the first time and begins to watch. Throws StartRefused, and what the store throws. */
+  /** Loads for the first time and begins to watch. Throws StartRefused, UnsteadyFiles, and what the store throws. */
   start(): Promise<void>;
   /** The Snapshot to decide one request on. Throws before `start` has resolved. */
   current(): Snapshot;
@@ -42,7 +42,7 @@ export interface Catalog {
   faults(): readonly Fault[];
   /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
   reload(): Promise<ReloadOutcome>;
-  /** Calls back after each reading that came to an end. Returns the way to stop. */
+  /** Calls back after each reload, with its outcome; listeners must not throw. Returns the way to stop. */
   onReload(listener: (outcome: ReloadOutcome) => void): () => void;
   close(): Promise<void>;
 }

@@ -51,7 +51,11 @@ export function loadResources({ reading, memory, compile, context }: LoadInput):
 /** Says for each source how many of its former documents are held on to. */
 function keptFaults(missing: readonly FaultyDocument[]): readonly Fault[] {
   return [...Map.groupBy(missing, ({ source }) => source.id)].map(([source, documents]) =>
-    fileFault(source, `${documents.length} documents that were here cannot be found any more and are held inactive`),
+    fileFault(
+      source,
+      `${documents.length} documents that were here cannot be found: mappings refuse, the others stay as they were`,
+      'mend the file, or delete it',
+    ),
   );
 }
 

@@ -13,7 +13,10 @@ export interface ResourceReading {
   readonly faults: readonly Fault[];
   /** Files and folders that could not be read at all. */
   readonly unread: readonly string[];
-  /** Files that were read and of which something could not be told apart or named. */
+  /**
+   * Files that were read and of which something could not be told apart or named; also empty ones, which is how a file
+   * looks while it is written in its place.
+   */
   readonly damaged: readonly string[];
   readonly signature: string;
   /** Readings to hand in the next time. */
@@ -47,7 +50,7 @@ export async function readResources(
     documents,
     faults: [...faults, ...read.flatMap(([, { reading }]) => reading.faults), ...(await fileFieldFaults(documents))],
     unread,
-    damaged: read.flatMap(([path, { reading }]) => (reading.complete ? [] : [path])),
+    damaged: files.flatMap(({ path, text }) => (text !== '' && readings.get(path)?.reading.complete ? [] : [path])),
     signature,
     known: new Map(read.filter(([, { reading }]) => reading.faults.length === 0)),
   };

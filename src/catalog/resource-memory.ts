@@ -6,7 +6,7 @@ import { type DocumentStore, VersionConflict } from '../store/document-store.ts'
 import { type Entry, entriesFrom, entriesTo, entryKey, mergeEntries } from './memory-entries.ts';
 
 /** Name of the collection in the store. */
-export const RESOURCE_HISTORY = 'resource-history';
+const RESOURCE_HISTORY = 'resource-history';
 const MAX_ATTEMPTS = 8;
 
 interface Chunk {

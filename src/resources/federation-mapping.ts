@@ -10,7 +10,7 @@ import { jwtSvidTarget } from './targets/jwt-svid.ts';
 import { oauthTarget } from './targets/oauth.ts';
 import { x509SvidTarget } from './targets/x509-svid.ts';
 
-export const INTENTS = [
+const INTENTS = [
   'object.read',
   'object.write',
   'object.list',

@@ -9,7 +9,7 @@ const CLAIM = /^\{claims\..+\}$/;
 const KUBERNETES_PLACEHOLDERS = ['{cluster}', '{namespace}', '{serviceAccount}'];
 
 /** Segments of a path template; each is literal text or one placeholder in braces. */
-export function templateSegments(template: string): readonly string[] {
+function templateSegments(template: string): readonly string[] {
   const segments = template.slice(1).match(/\{[^{}]*\}|[^/{}]+|[{}]|(?<=\/|^)(?=\/|$)/g) ?? [];
   return segments.join('/') === template.slice(1) ? segments : [''];
 }

@@ -10,6 +10,8 @@ interface Reading {
   readonly value?: number | boolean;
 }
 
+/** Every text that one of the versions takes for something else than text begins so; most texts do not. */
+const SPECIAL_START = /^([-+.0-9~<=yYnNtTfFoO]|$)/;
 const TEXT: Reading = { type: 'text' };
 const NULL = /^(~|null|Null|NULL|)$/;
 const BOOLEAN_11 = /^(?:(y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)|n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
@@ -33,6 +35,7 @@ const FLOAT_12 = /^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$/;
 
 /** What YAML 1.1 takes a plain scalar for, when that is not what YAML 1.2 takes it for. */
 export function differentInYaml11(text: string): string | undefined {
+  if (!SPECIAL_START.test(text)) return undefined;
   const older = readAs11(text);
   const newer = readAs12(text);
   if (older.type === newer.type && Object.is(older.value, newer.value)) return undefined;

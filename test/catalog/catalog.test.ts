@@ -216,6 +216,20 @@ describe('reloading', () => {
     expect(inForce(catalog).guardrails).toEqual(['one', 'other']);
   });
 
+  test('takes an empty file for one that is being written, and one with a comment for one without documents', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'a.yaml': guardrail('cap') });
+    const { catalog } = await started([folder]);
+    await writeFile(join(folder, 'a.yaml'), '');
+    await catalog.reload();
+    expect(inForce(catalog).guardrails).toEqual(['cap']);
+    expect(errors(catalog)).toMatchObject([{ source: join(folder, 'a.yaml'), hint: 'mend the file, or delete it' }]);
+    await writeFile(join(folder, 'a.yaml'), '# none any more\n');
+    await catalog.reload();
+    expect(inForce(catalog).guardrails).toEqual([]);
+    expect(errors(catalog)).toEqual([]);
+  });
+
   test('hands a mapping that broke to quarantine with its last good version, also when its text is torn off', async () => {
     const folder = await temporaryFolder();
     const handed: Parameters<Compile>[0][] = [];

@@ -1,7 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readFiles, signatureOf } from '../../src/catalog/file-source.ts';
+import { readFiles, signatureOf, UnsteadyFiles } from '../../src/catalog/file-source.ts';
 import { fill, publishConfigMap, temporaryFolder } from './folder.ts';
 
 async function namesIn(folder: string, paths = [folder]): Promise<readonly string[]> {
@@ -42,6 +43,45 @@ describe('readFiles', () => {
     const { files, unread } = await readFiles([folder]);
     expect(files.map(({ text }) => text)).toEqual(['three']);
     expect(unread).toEqual([join(folder, 'b.yaml')]);
+  });
+
+  test('never mixes two states of a set of files that is being written', async () => {
+    const folder = await temporaryFolder();
+    const names = Array.from({ length: 12 }, (_, at) => join(folder, `${at}.yaml`));
+    let state = 0;
+    const write = () => {
+      state += 1;
+      for (const name of names) writeFileSync(name, `state: ${state}`);
+    };
+    write();
+    for (let round = 0; round < 3; round += 1) {
+      let left = 4 * round;
+      const writer = setInterval(() => (left-- > 0 ? write() : clearInterval(writer)), 2);
+      const result = await readFiles([folder]).catch((error: unknown) => error);
+      clearInterval(writer);
+      if (result instanceof UnsteadyFiles) continue;
+      const { files } = result as Awaited<ReturnType<typeof readFiles>>;
+      expect(new Set(files.map(({ text }) => text)).size).toBe(1);
+    }
+  });
+
+  test('gives up on files that never stand still, and reads them once they do', async () => {
+    const folder = await temporaryFolder();
+    let state = 0;
+    const write = () => writeFileSync(join(folder, 'a.yaml'), `state: ${++state}`);
+    write();
+    let writing = true;
+    const writeOn = () => {
+      write();
+      if (writing) setImmediate(writeOn);
+    };
+    writeOn();
+    const thrown = await readFiles([folder]).catch((error: unknown) => error);
+    writing = false;
+    expect(thrown).toBeInstanceOf(UnsteadyFiles);
+    await new Promise(setImmediate);
+    const { files } = await readFiles([folder]);
+    expect(files.map(({ text }) => text)).toEqual([`state: ${state}`]);
   });
 
   test('does not follow links to folders, which could be a loop, and says so', async () => {
