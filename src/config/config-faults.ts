@@ -13,7 +13,8 @@ export interface ConfigFault {
 
 function place(fault: ConfigFault, file: string | undefined): string {
   if (fault.variable !== undefined) return fault.variable;
-  return fault.line === undefined ? (file ?? 'configuration') : `${file ?? 'line'}:${fault.line}`;
+  if (fault.line === undefined) return file ?? 'configuration';
+  return file === undefined ? `line ${fault.line}` : `${file}:${fault.line}`;
 }
 
 /** One line for people: `carnet.yaml:3: issuer: must be https (hint)`. */
