@@ -33,7 +33,7 @@ silent() {
   [ "$ended" -eq 0 ] && [ -z "$output" ]
 }
 
-gate 'format and lint' biome ci --error-on-warnings .
+gate 'format and lint' biome ci --colors=off --error-on-warnings .
 gate 'types' tsc --project .
 gate 'dead code' knip --no-progress
 gate 'openapi.yaml' redocly lint openapi.yaml
