@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { toSeconds } from '../core/clock.ts';
 import type { Credential } from '../core/credential.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { ExchangeRequest } from '../exchange/exchange-request.ts';
@@ -30,7 +31,8 @@ function requestOf(request: FastifyRequest): ExchangeRequest {
 
 /** Success members of RFC 8693 section 2.2.1 and no others (S2 to S6). */
 function tokenResponse(credential: Credential, now: number) {
-  const expiresIn = Math.floor(credential.expiresAt - now / 1000);
+  // Counted from the whole second that `iat` names, so that a token of 60 s is answered as 60.
+  const expiresIn = credential.expiresAt - toSeconds(now);
   if (expiresIn <= 0) throw new OAuthError('internal', { detail: 'the credential had expired before it was answered' });
   return {
     access_token: credential.accessToken.reveal(),
