@@ -39,7 +39,7 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
     deliver: spec.deliver,
     binding: spec.subject.binding ?? (cloud ? 'pod' : 'any'),
     ttl: {
-      defaultSeconds: Math.min(wished, maxSeconds),
+      defaultSeconds: wished,
       maxSeconds,
       ...(spec.ttl?.outliveSubject !== undefined && { outliveSubject: spec.ttl.outliveSubject }),
     },

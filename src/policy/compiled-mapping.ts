@@ -11,6 +11,7 @@ export interface Terms {
   /** What a Kubernetes subject token must be bound to. */
   readonly binding: 'pod' | 'any';
   readonly ttl: {
+    /** Where the request asks for none; `maxSeconds` caps it too. */
     readonly defaultSeconds: number;
     readonly maxSeconds: number;
     /** Absent: true for clouds reached from projected tokens, else false. */

@@ -87,7 +87,7 @@ function faulty(
   faults: readonly Fault[],
   { lastGood, context }: { lastGood: ValidDocument | undefined; context: Context },
 ): Outcome {
-  return { version, mapping: quarantined(version.document, lastGood, context.mappingNames), faults, kept: lastGood };
+  return { version, mapping: quarantined(version.document, lastGood, context), faults, kept: lastGood };
 }
 
 function withTie(outcome: Outcome, tied: ReadonlyMap<CompiledMapping, string>): Outcome {

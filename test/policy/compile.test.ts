@@ -176,6 +176,23 @@ describe('what is wrong between documents', () => {
     expect(accepted).toHaveLength(7);
   });
 
+  test('an audience is reserved for as long as somebody names it, formerly or in a last good version', () => {
+    const former = document('TrustedIssuer', 'moved', {
+      issuer: 'https://new.example.org',
+      previousIssuers: [{ issuer: 'https://old.example.org', notAfter: '2027-01-01T00:00:00Z' }],
+      audiences: ['https://sts.example.org'],
+      keys: { discovery: {} },
+      kubernetes: {},
+    });
+    expect(errors(compiled([PROD, former, audience('https://old.example.org')]).faults)).toHaveLength(1);
+    const oauth = awsMapping('oauth', { target: { oauth: { issuer: 'https://as.example.org' } } });
+    const broken = awsMapping('oauth', { target: { oauth: { isuer: 'https://as.example.org' } } });
+    const other = audience('https://as.example.org');
+    expect(errors(compiled([PROD, oauth, other]).faults)).toHaveLength(1);
+    expect(errors(compiled([PROD, broken, other], { lastGood: [oauth] }).faults)).toHaveLength(1);
+    expect(errors(compiled([PROD, other], { lastGood: [oauth] }).faults)).toEqual([]);
+  });
+
   test('an unknown issuer comes with the nearest name', () => {
     const { faults } = compiled([PROD, svidMapping('other', { subject: { ...EVERYBODY, issuer: 'prod-ue' } })]);
     expect(faults).toMatchObject([{ source: 'a.yaml', line: 1, hint: 'did you mean prod-eu?', severity: 'error' }]);
@@ -223,6 +240,15 @@ describe('one name in two sources', () => {
   test('belongs to the one that was seen before the other is new', () => {
     const { snapshot } = compiled([PROD, first, second], { seen: { 'b.yaml mesh': 7 } });
     expect(answer(snapshot, workload({ serviceAccount: 'else' }), ask('mesh'))).toBe('allowed mesh');
+  });
+
+  test('leaves the later one the place that it says itself, not that of the first', () => {
+    const { snapshot } = compiled([PROD, first, second], {
+      lastGood: [first],
+      seen: { 'a.yaml mesh': 1, 'b.yaml mesh': 2 },
+    });
+    expect(answer(snapshot, workload(), ask('mesh'))).toBe('allowed mesh');
+    expect(answer(snapshot, workload({ serviceAccount: 'else' }), ask('mesh'))).toBe(INACTIVE);
   });
 
   test('belongs to neither when both were first seen in one revision', () => {
@@ -420,6 +446,9 @@ describe('the revision', () => {
     const one = revision([...documents, bad], [guardrail('rail', { maxTtl: '1h' })]);
     const other = revision([...documents, bad], [guardrail('rail', { maxTtl: '2h' })]);
     expect(one).not.toBe(other);
+    const broken = svidMapping('other', { twl: {} });
+    const place = (serviceAccount: string) => svidMapping('other', { subject: { ...EVERYBODY, serviceAccount } });
+    expect(revision([...documents, broken], [place('a')])).not.toBe(revision([...documents, broken], [place('b')]));
     expect(revision(documents, [guardrail('rail', { maxTtl: '1h' })])).toBe(revision(documents));
   });
 });

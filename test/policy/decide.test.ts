@@ -226,6 +226,7 @@ describe('pod binding', () => {
     expect(answer(snapshot, workload(), ask('role'))).toBe('allowed role');
     expect(answer(snapshot, unboundWorkload(), ask('role'))).toBe('target_denied not_bound_to_pod');
     expect(answer(snapshot, unboundWorkload({ binding: 'node' }), ask('role'))).toBe('target_denied not_bound_to_pod');
+    expect(answer(snapshot, workload({ binding: 'node' }), ask('role'))).toBe('target_denied not_bound_to_pod');
     expect(answer(snapshot, podless, ask('role'))).toBe('target_denied not_bound_to_pod');
   });
 

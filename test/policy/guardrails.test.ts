@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../src/policy/decide.ts';
+import { ceiling, compileGuardrail } from '../../src/policy/guardrails.ts';
 import type { Document } from '../../src/resources/document.ts';
 import {
   answer,
@@ -14,6 +15,7 @@ import {
   snapshotOf,
   svidMapping,
   unboundWorkload,
+  valid,
   workload,
 } from '../support/policy-builders.ts';
 
@@ -53,6 +55,21 @@ describe('match: what it certainly does not concern passes, the rest is denied',
     expect(answer(snapshot, workload(), ask('mesh'))).toBe(mesh);
     expect(answer(snapshot, ciJob({ repo: '1' }), ask('deploy'))).toBe(deploy);
   });
+});
+
+describe('match of an issuer of which nothing is known', () => {
+  const [mapping] = snapshotOf(...BASE).mappings.candidates(workload(), 'role').matching;
+
+  test.each([{ issuerLabels: { env: 'test' } }, { notIssuerLabels: { env: 'prod' } }])(
+    'leaves the labels of %j undecided, so it matches',
+    (match) => {
+      if (mapping?.state.kind !== 'active') throw new Error('role is not active');
+      const rail = valid(guardrail('rail', { match, deny: 'true' }));
+      if (rail.kind !== 'Guardrail') throw new Error('not a guardrail');
+      const subjected = { identity: workload(), issuer: undefined, mapping: 'role', terms: mapping.state.terms };
+      expect(ceiling([compileGuardrail(rail)], subjected).matched).toEqual(['rail']);
+    },
+  );
 });
 
 describe('deny', () => {

@@ -121,6 +121,16 @@ describe('of mappings that tie', () => {
     expect(tied(chain, { first: 1, second: 2, third: 3 })).toEqual(['second']);
   });
 
+  test('each is held against all that came before it, the last one too', () => {
+    const documents = [
+      claims('m1', { a: '1', x: '1' }),
+      claims('m2', { c: '1', x: '2' }),
+      claims('m3', { a: '2', x: '3' }),
+      claims('m4', { d: '1', x: '3' }),
+    ];
+    expect(tied(documents, { m1: 1, m2: 2, m3: 3, m4: 4 })).toEqual(['m4']);
+  });
+
   test('a quarantined mapping holds its place against a later one', () => {
     const typo = svidMapping('old', { subject, addresses: ['shared'], twl: {} });
     const { snapshot } = compiled([...ISSUERS, typo, shared('new', subject)], { seen: { old: 1, new: 2 } });

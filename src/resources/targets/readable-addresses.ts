@@ -5,14 +5,17 @@ const MAX_COUNT = 64;
 
 /** What can be read of the addresses of a mapping whose spec is not valid. */
 export interface ReadableAddresses {
+  /** What its cloud or server calls it. */
   readonly native: readonly string[];
+  /** Audiences of SVIDs, which are addresses too. */
+  readonly audiences: readonly string[];
   /** False where the target names several audiences, so that the mapping's own name would not choose one. */
   readonly byName: boolean;
 }
 
 /** Addresses of a `target` that its schema refuses: each that is a text of a sane length, whatever is wrong beside it. */
 export function readableAddresses(target: unknown): ReadableAddresses {
-  if (!isJsonObject(target)) return { native: [], byName: true };
+  if (!isJsonObject(target)) return { native: [], audiences: [], byName: true };
   const audiences = texts(member(target, 'jwtSvid')['audiences']);
   const clientIds = texts(member(target, 'azure')['clientId']);
   const native = [
@@ -20,9 +23,8 @@ export function readableAddresses(target: unknown): ReadableAddresses {
     ...texts(member(target, 'gcp')['provider']),
     ...clientIds.flatMap((id) => [id, `api://${id}`]),
     ...texts(member(target, 'oauth')['issuer']),
-    ...audiences,
   ];
-  return { native, byName: audiences.length < 2 };
+  return { native, audiences, byName: audiences.length < 2 };
 }
 
 /** The texts of a value that should be one or a list of them. */

@@ -75,9 +75,14 @@ describe('targets', () => {
 
 describe('addresses of a target that is faulty', () => {
   test('are what can be read, whatever is wrong beside them', () => {
-    expect(readableAddresses({ aws: { roleArn: ROLE, regoin: 7 } })).toEqual({ native: [ROLE], byName: true });
+    expect(readableAddresses({ aws: { roleArn: ROLE, regoin: 7 } })).toEqual({
+      native: [ROLE],
+      audiences: [],
+      byName: true,
+    });
     expect(readableAddresses({ jwtSvid: { audiences: ['a', 7, '', 'b'] } })).toEqual({
-      native: ['a', 'b'],
+      native: [],
+      audiences: ['a', 'b'],
       byName: false,
     });
   });
@@ -85,13 +90,13 @@ describe('addresses of a target that is faulty', () => {
   test.each([undefined, null, 'aws', [], 7, { aws: null }, { aws: [] }, { jwtSvid: { audiences: {} } }])(
     'of %j are none',
     (target) => {
-      expect(readableAddresses(target)).toEqual({ native: [], byName: true });
+      expect(readableAddresses(target)).toEqual({ native: [], audiences: [], byName: true });
     },
   );
 
   test('are bounded in length and number', () => {
     const audiences = Array.from({ length: 1000 }, (_, at) => `a${at}`);
-    expect(readableAddresses({ jwtSvid: { audiences } }).native).toHaveLength(64);
+    expect(readableAddresses({ jwtSvid: { audiences } }).audiences).toHaveLength(64);
     expect(readableAddresses({ aws: { roleArn: 'x'.repeat(3000) } }).native).toEqual([]);
   });
 });
