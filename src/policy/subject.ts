@@ -32,7 +32,7 @@ const RANK: Readonly<Record<Shape, number>> = {
   claims: 5,
 };
 
-export function shapeOf(who: Who): Shape {
+function shapeOf(who: Who): Shape {
   if (who.kind !== 'workload') return who.kind;
   if (who.namespace !== ANY) return who.serviceAccount !== ANY ? 'exact' : 'namespace';
   return who.serviceAccount !== ANY ? 'serviceAccount' : 'any';
@@ -58,7 +58,7 @@ export function claimText(identity: VerifiedIdentity, name: string): string | un
 }
 
 /** True when whatever satisfies claim set `a` satisfies `b` too and they are not the same set: `a` is the more specific. */
-export function isStricter(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+function isStricter(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   return implies(a, b) && !implies(b, a);
 }
 

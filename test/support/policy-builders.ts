@@ -137,7 +137,7 @@ export function ask(address: string, changes: Partial<Ask> = {}): Ask {
   return { address, scopes: [], ...changes };
 }
 
-export const CONTEXT: CompileInput['context'] = {
+const CONTEXT: CompileInput['context'] = {
   ownIssuers: ['https://carnet.example.org', 'https://carnet.example.org/svid'],
   trustDomain: 'example.org',
   requireGrants: false,
