@@ -23,6 +23,7 @@ const HOUSE: House = {
   vendors: {
     fastify: ['routes', 'app.ts'],
     '@fastify/swagger': ['routes', 'app.ts'],
+    ioredis: ['store'],
     kysely: ['store'],
     undici: ['outbound'],
     'ipaddr.js': ['outbound', 'config'],
@@ -32,7 +33,7 @@ const HOUSE: House = {
     yaml: ['resources', 'config'],
     pino: ['telemetry'],
     'prom-client': ['telemetry'],
-    'lru-cache': ['verifiers', 'federation', 'exchange'],
+    'lru-cache': ['store', 'verifiers', 'federation', 'exchange'],
     commander: ['cli'],
     'fastest-levenshtein': ['cli', 'resources', 'config'],
   },
