@@ -4,7 +4,7 @@ FROM node:26-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # Optional packages are the Node that a checkout runs; the base image has one.
-RUN npm ci --omit=dev --omit=optional && mkdir /data
+RUN npm install --no-save --omit=dev --omit=optional && mkdir /data
 
 FROM node:26-slim
 WORKDIR /app

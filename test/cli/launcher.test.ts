@@ -32,7 +32,7 @@ describe('bin/carnet', () => {
   test('says in one line that it is not set up, and ends with 69', () => {
     const { status, stderr } = spawnSync(bareCheckout(), ['--version'], { env, encoding: 'utf8' });
     expect(status).toBe(69);
-    expect(stderr).toMatch(/^carnet: not set up: run 'npm ci' in .*\n$/);
+    expect(stderr).toMatch(/^carnet: not set up: run 'npm install' in .*\n$/);
   });
 
   test('does not run under another Node than 26', () => {
