@@ -27,6 +27,8 @@ const KID = /^[\x20-\x7e]{1,256}$/;
 /** Private members of RSA, EC, OKP, AKP and symmetric keys (RFC 7518 section 6, RFC 8037): public sets hold none. */
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv', 'seed'];
 const COORDINATE_BYTES: Readonly<Record<string, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66, Ed25519: 32 };
+/** The widest RSA numbers that can pass, a leading zero included: wider ones would keep the library busy for seconds. */
+const RSA_BYTES = { n: 1025, e: 5 };
 
 /**
  * The usable keys of a JWK set (V2, V11, K16). Throws KeySetError when the document is no key set, holds more than 64
@@ -70,14 +72,22 @@ function importKey(jwk: JsonObject): KeyObject | undefined {
   const { kty, crv, n, e, x, y } = jwk;
   const members = kty === 'RSA' ? { n, e } : kty === 'EC' ? { x, y } : { x };
   if (!Object.values(members).every(isCanonicalBase64url)) return undefined;
-  const size = typeof crv === 'string' ? COORDINATE_BYTES[crv] : undefined;
-  if (kty !== 'RSA' && !Object.values(members).every((text) => byteLength(text) === size)) return undefined;
+  if (!(kty === 'RSA' ? fitsRsa(jwk) : fitsCurve(crv, members))) return undefined;
   try {
     const key = createPublicKey({ key: { kty, crv, ...members } as webcrypto.JsonWebKey, format: 'jwk' });
     return kty !== 'RSA' || isStrongRsa(key) ? key : undefined;
   } catch {
     return undefined;
   }
+}
+
+function fitsRsa({ n, e }: JsonObject): boolean {
+  return byteLength(n) <= RSA_BYTES.n && byteLength(e) <= RSA_BYTES.e;
+}
+
+function fitsCurve(crv: unknown, coordinates: object): boolean {
+  const size = typeof crv === 'string' ? COORDINATE_BYTES[crv] : undefined;
+  return Object.values(coordinates).every((text) => byteLength(text) === size);
 }
 
 function isStrongRsa(key: KeyObject): boolean {

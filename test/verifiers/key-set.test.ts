@@ -121,6 +121,13 @@ describe('one key', () => {
     expect(skipped(jwk)).toBe(true);
   });
 
+  test('of numbers far beyond the limits is skipped unread: the library would compute for a minute (V11, V16)', () => {
+    const huge = Buffer.alloc(380_000, 0xff).toString('base64url');
+    expect([skipped({ ...rsa, n: huge, e: huge }), skipped({ ...rsa, e: huge }), skipped({ ...rsa, n: huge })]).toEqual(
+      [true, true, true],
+    );
+  });
+
   test('with use sig or key_ops verify is used, and at the limits of size (V11)', () => {
     expect(skipped({ ...rsa, use: 'sig', key_ops: ['verify'] })).toBe(false);
     expect(skipped(without(rsa, 'use'))).toBe(false);
