@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
+import { text } from 'node:stream/consumers';
+import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { type FakeAlgorithm, type FakeKey, newKey, signClaims } from './cluster-keys.ts';
+import { REVIEW_PATH, TokenReviewer } from './cluster-reviews.ts';
 import { type Answer, type Faults, type LoopbackServer, startServer } from './cluster-server.ts';
 
 const API_AUDIENCE = 'https://kubernetes.default.svc';
@@ -20,6 +22,8 @@ export interface ClusterOptions {
   readonly algorithm?: FakeAlgorithm;
   /** Whether `system:service-account-issuer-discovery` is bound, as by default. */
   readonly discoveryBound?: boolean;
+  /** Whether `system:auth-delegator` is bound to whom Carnet asks as. Default true. */
+  readonly reviewBound?: boolean;
   /** Whether anonymous callers may read the two discovery paths, as some clouds allow. */
   readonly anonymousDiscovery?: boolean;
   /** Milliseconds. Default: the machine's clock. */
@@ -40,7 +44,7 @@ export interface TokenRequest {
 }
 
 /**
- * An API server as far as token verifiers see it (F1, F3, F4, F9): it signs what TokenRequest would, publishes its keys
+ * An API server as far as token verifiers see it (F1, F3 to F5, F9): it signs what TokenRequest would, publishes its keys
  * to whom RBAC lets, and verifies the bearer tokens it is shown. Tokens of its TokenRequest are exactly what a pod would
  * find in its file.
  */
@@ -48,6 +52,7 @@ export class FakeCluster {
   readonly issuer: string;
   readonly minor: number;
   discoveryBound: boolean;
+  reviewBound: boolean;
   /** By path; change them between requests. */
   readonly faults: Record<string, Faults> = {};
   /** What `jwks_uri` says; a private address when a test wants one. */
@@ -57,7 +62,8 @@ export class FakeCluster {
   readonly #anonymousDiscovery: boolean;
   readonly #now: () => number;
   readonly #server: LoopbackServer;
-  readonly #uids = new Map<string, string>();
+  readonly #objects = new Map<string, { readonly uid: string; readonly deletedAt?: number }>();
+  readonly #reviewer: TokenReviewer;
   /** The first signs; all are published. */
   #keys: FakeKey[];
 
@@ -67,9 +73,17 @@ export class FakeCluster {
     this.issuer = issuer === 'url' ? server.url : issuer;
     this.minor = minor;
     this.discoveryBound = options.discoveryBound ?? true;
+    this.reviewBound = options.reviewBound ?? true;
     this.#anonymousDiscovery = options.anonymousDiscovery ?? false;
     this.#now = options.now ?? Date.now;
     this.#keys = [newKey(options.algorithm ?? 'RS256')];
+    this.#reviewer = new TokenReviewer({
+      minor,
+      apiAudience: API_AUDIENCE,
+      now: this.#now,
+      claims: (token, audiences) => this.#claims(token, audiences),
+      object: (kind, namespace, name) => this.#objects.get(`${kind}/${namespace}/${name}`),
+    });
   }
 
   static async start(options: ClusterOptions = {}): Promise<FakeCluster> {
@@ -165,6 +179,15 @@ export class FakeCluster {
     return this.token({ namespace: 'carnet', serviceAccount: 'carnet' });
   }
 
+  /** Deletes what tokens are bound to: gone at once, or `ending` in its grace period. A later one of the name is another. */
+  delete(kind: 'sa' | 'pod' | 'secret' | 'node', { namespace = 'payments', name = '', ending = false }): void {
+    const key = `${kind}/${namespace}/${name}`;
+    const found = this.#objects.get(key);
+    if (found === undefined) throw new Error(`there is no ${key}`);
+    if (ending) this.#objects.set(key, { ...found, deletedAt: this.#now() });
+    else this.#objects.delete(key);
+  }
+
   close(): Promise<void> {
     return this.#server.close();
   }
@@ -177,9 +200,9 @@ export class FakeCluster {
   }
 
   #uid(of: string): string {
-    const uid = this.#uids.get(of) ?? randomUUID();
-    this.#uids.set(of, uid);
-    return uid;
+    const object = this.#objects.get(of) ?? { uid: randomUUID() };
+    this.#objects.set(of, object);
+    return object.uid;
   }
 
   private async answer(request: IncomingMessage, path: string): Promise<Answer> {
@@ -187,11 +210,21 @@ export class FakeCluster {
     if (path === '/readyz') return { ...json({}, UNCACHEABLE), body: 'ok', contentType: 'text/plain; charset=utf-8' };
     const user = await this.#authenticate(request.headers.authorization);
     if (user === undefined) return status(401, 'Unauthorized');
+    if (path === REVIEW_PATH) return this.#review(request, user);
     const isDiscovery = path === DISCOVERY_PATH || path === JWKS_PATH;
     if (!isDiscovery) return status(404, 'the server could not find the requested resource');
     if (!this.#mayRead(user)) return status(403, `forbidden: User "${user}" cannot get path "${path}"`);
     if (path === JWKS_PATH) return { ...json(this.keySet(), CACHEABLE), contentType: 'application/jwk-set+json' };
     return json(this.#document(), CACHEABLE);
+  }
+
+  async #review(request: IncomingMessage, user: string): Promise<Answer> {
+    if (user === 'system:anonymous' || !this.reviewBound)
+      return status(403, `User "${user}" cannot create tokenreviews`);
+    if (request.method !== 'POST') return status(405, 'the server does not allow this method');
+    const answer = await this.#reviewer.review(await text(request));
+    if (answer === undefined) return status(400, 'not a TokenReview');
+    return { ...json(answer, UNCACHEABLE), status: 201 };
   }
 
   #mayRead(user: string): boolean {
@@ -211,13 +244,18 @@ export class FakeCluster {
   /** The name of the caller; undefined when the token is not one for this API server. */
   async #authenticate(authorization: string | undefined): Promise<string | undefined> {
     if (authorization === undefined) return 'system:anonymous';
+    return (await this.#claims(authorization.replace(/^Bearer /, ''), [API_AUDIENCE]))?.sub;
+  }
+
+  async #claims(token: string, audiences: readonly string[]): Promise<JWTPayload | undefined> {
     try {
-      const { payload } = await jwtVerify(authorization.replace(/^Bearer /, ''), createLocalJWKSet(this.keySet()), {
+      const { payload } = await jwtVerify(token, createLocalJWKSet(this.keySet()), {
         issuer: this.issuer,
-        audience: API_AUDIENCE,
+        audience: [...audiences],
+        clockTolerance: 60,
         currentDate: new Date(this.#now()),
       });
-      return payload.sub;
+      return payload;
     } catch {
       return undefined;
     }
