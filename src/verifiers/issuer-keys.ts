@@ -82,7 +82,11 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
 
   return {
     async find(issuer, kid, effort) {
-      const lookup = (await heldKeys(issuer)?.find(kid, effort)) ?? NOT_CONFIGURED;
+      const keys = heldKeys(issuer);
+      if (keys === undefined) return NOT_CONFIGURED;
+      const lookup = await keys.find(kid, effort);
+      // The issuer may have left meanwhile: its keys verify nothing more, and nobody loses a key to it.
+      if (held.get(issuer.name)?.keys !== keys) return NOT_CONFIGURED;
       if (lookup.found !== 'key') return lookup;
       const { thumbprint } = lookup.key;
       if (deps.ownership.owner(thumbprint) === undefined) show(issuer, [thumbprint], deps.ownership);

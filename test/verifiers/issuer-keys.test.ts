@@ -471,6 +471,24 @@ describe('a change of the configured issuers', () => {
     expect(shared).toEqual([]);
   });
 
+  test('gives the keys of a renamed issuer to the new name, although a request of the old one was under way (V14)', async () => {
+    const { keys, outbound, clock } = keysUnderTest();
+    outbound.json(JWKS, setOf(k1));
+    const [before, after] = [fetched('before'), fetched('after')];
+    keys.follow(trustedIssuers(before));
+    await keys.find(before, 'k1', 'seek');
+    clock.advance(minutes(6));
+    let open = () => {};
+    outbound.gate = new Promise((done) => {
+      open = done;
+    });
+    const late = keys.find(before, 'k1', 'seek');
+    keys.follow(trustedIssuers(after));
+    open();
+    expect(told(await late)).toBe('unavailable');
+    expect(told(await keys.find(after, 'k1', 'seek'))).toBe('k1');
+  });
+
   test('shows issuers whose keys nobody has asked for as not ready, not as absent (K39)', () => {
     const { keys, outbound } = keysUnderTest();
     keys.follow(trustedIssuers(fetched()));
