@@ -12,6 +12,11 @@ const CLAIMS: Readonly<Record<Purpose, readonly string[]>> = {
   svid: ['iss', 'sub', 'aud', 'iat', 'exp', 'jti'],
 };
 
+/** The `iss` of each purpose, of the configuration's `issuer`. */
+export function issuersOf(issuer: string): Readonly<Record<Purpose, string>> {
+  return { cloud: issuer, svid: `${issuer}/svid` };
+}
+
 interface Publication {
   readonly purpose: Purpose;
   /** The purpose's issuer, `authority.issuer(purpose)`. */

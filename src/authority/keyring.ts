@@ -10,14 +10,22 @@ import { exportPrivateKey, generateSigningKey, importPrivateKey, type SigningKey
 /** Collection of the store with one document per purpose: `{v: 1, keys: [...]}`, oldest key first. */
 export const SIGNING_KEYS = 'signing-keys';
 
+/** Three are published at most by the schedule; the rest is room for changes by hand. */
+const MAX_KEYS = 8;
+const MAX_ATTEMPTS = 10;
+
 /** The life of a key. Instants in milliseconds; all of them are authenticated with the private part. */
 export interface KeyTimes {
   /** Since when the key is in the published documents: it is there as soon as it is stored. */
   readonly publishedAt: number;
   /** From when on it signs, until a later key does. Of the first key of a purpose it is its publication. */
   readonly activeAt: number;
-  /** From when on it is published no more; absent while no end is set. */
+  /** From when on it signs no more: its successor's `activeAt`. Absent while there is no successor. */
   readonly retiredAt?: number;
+  /** From when on it is published no more; set together with `retiredAt`. */
+  readonly goneAt?: number;
+  /** When keys that the ring no longer holds last left the published documents. */
+  readonly removalAt?: number;
 }
 
 export interface RingKey extends KeyTimes {
@@ -28,7 +36,7 @@ export interface RingKey extends KeyTimes {
 export type Keyring = readonly [RingKey, ...RingKey[]];
 export type Keyrings = Readonly<Record<Purpose, Keyring>>;
 
-interface KeyringDeps {
+export interface KeyringDeps {
   readonly store: DocumentStore;
   readonly encryptionKey: KeyObject;
   readonly clock: Clock;
@@ -45,6 +53,52 @@ export async function loadKeyrings(deps: KeyringDeps): Promise<Keyrings> {
     if (stored) await openRing(deps.encryptionKey, purpose, stored.value);
   }
   return { cloud: await loadRing(deps, 'cloud'), svid: await loadRing(deps, 'svid') };
+}
+
+/** A ring and the version of its document. */
+interface StoredRing {
+  readonly ring: Keyring;
+  readonly version: number;
+}
+
+/**
+ * The stored ring of a purpose, undefined where none was ever made. Where the document is still at `unlessVersion` it is
+ * not opened again and the answer is 'unchanged'. Throws KeyFault.
+ */
+export async function readRing(
+  { store, encryptionKey }: KeyringDeps,
+  purpose: Purpose,
+  unlessVersion?: number,
+): Promise<StoredRing | 'unchanged' | undefined> {
+  const stored = await store.get(SIGNING_KEYS, purpose);
+  if (!stored) return undefined;
+  if (stored.version === unlessVersion) return 'unchanged';
+  return { ring: await openRing(encryptionKey, purpose, stored.value), version: stored.version };
+}
+
+/**
+ * Writes what `step` makes of the ring, or nothing when it gives the same ring back. Where another replica writes in
+ * between, the step is asked again about what that replica wrote. Throws KeyFault and whatever `step` throws.
+ */
+export async function changeRing(
+  deps: KeyringDeps,
+  purpose: Purpose,
+  step: (ring: Keyring) => Promise<Keyring>,
+): Promise<Keyring> {
+  for (let attempt = 1; ; attempt++) {
+    const stored = await readRing(deps, purpose);
+    if (stored === undefined || stored === 'unchanged') throw unreadable(purpose, 'is missing');
+    const next = await step(stored.ring);
+    if (next === stored.ring) return next;
+    if (next.length > MAX_KEYS)
+      throw new KeyFault(`store: ${SIGNING_KEYS}/${purpose} would hold over ${MAX_KEYS} keys`);
+    try {
+      await deps.store.put(SIGNING_KEYS, purpose, sealRing(deps.encryptionKey, purpose, next), stored.version);
+      return next;
+    } catch (error) {
+      if (!(error instanceof VersionConflict) || attempt === MAX_ATTEMPTS) throw error;
+    }
+  }
 }
 
 async function loadRing(deps: KeyringDeps, purpose: Purpose): Promise<Keyring> {
@@ -79,6 +133,7 @@ export function sealRing(encryptionKey: KeyObject, purpose: Purpose, ring: reado
 async function openRing(encryptionKey: KeyObject, purpose: Purpose, value: JsonValue): Promise<Keyring> {
   const rows = isJsonObject(value) && value['v'] === 1 ? value['keys'] : undefined;
   if (!Array.isArray(rows)) throw unreadable(purpose, 'has a form that this version does not know');
+  if (rows.length > MAX_KEYS) throw unreadable(purpose, `holds over ${MAX_KEYS} keys`);
   const [first, ...rest] = await Promise.all(rows.map((row) => openKey(encryptionKey, purpose, row)));
   if (first === undefined) throw unreadable(purpose, 'holds no key');
   const ring: Keyring = [first, ...rest];
@@ -114,17 +169,30 @@ function openSeal(encryptionKey: KeyObject, sealed: Sealed, purpose: Purpose, bo
   }
 }
 
-function binding(purpose: Purpose, kid: string, { publishedAt, activeAt, retiredAt }: KeyTimes): readonly unknown[] {
-  return ['signing-key', purpose, kid, publishedAt, activeAt, retiredAt ?? null];
+/** Instants that came with rotation are bound only where they are set, so that older seals still open. */
+function binding(purpose: Purpose, kid: string, times: KeyTimes): readonly unknown[] {
+  const { publishedAt, activeAt, retiredAt, goneAt, removalAt } = times;
+  const later = goneAt === undefined && removalAt === undefined ? [] : [goneAt ?? null, removalAt ?? null];
+  return ['signing-key', purpose, kid, publishedAt, activeAt, retiredAt ?? null, ...later];
 }
 
 function readRow(row: JsonValue): (KeyTimes & { kid: string; sealed: Sealed }) | undefined {
   if (!isJsonObject(row)) return undefined;
-  const { kid, publishedAt, activeAt, retiredAt, privateKey } = row;
+  const { kid, publishedAt, activeAt, retiredAt, goneAt, removalAt, privateKey } = row;
   const sealed = readSealed(privateKey);
   if (typeof kid !== 'string' || !isInstant(publishedAt) || !isInstant(activeAt) || !sealed) return undefined;
-  if (retiredAt === undefined) return { kid, publishedAt, activeAt, sealed };
-  return isInstant(retiredAt) ? { kid, publishedAt, activeAt, retiredAt, sealed } : undefined;
+  if (!isOptionalInstant(retiredAt) || !isOptionalInstant(goneAt) || !isOptionalInstant(removalAt)) return undefined;
+  // The end is whole or not set: a key that signs without an end must not leave the published ones.
+  if ((retiredAt === undefined) !== (goneAt === undefined) || Number(retiredAt) > Number(goneAt)) return undefined;
+  return {
+    kid,
+    sealed,
+    publishedAt,
+    activeAt,
+    ...(retiredAt !== undefined && { retiredAt }),
+    ...(goneAt !== undefined && { goneAt }),
+    ...(removalAt !== undefined && { removalAt }),
+  };
 }
 
 function readSealed(value: JsonValue | undefined): Sealed | undefined {
@@ -137,6 +205,10 @@ function readSealed(value: JsonValue | undefined): Sealed | undefined {
 
 function isInstant(value: JsonValue | undefined): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isOptionalInstant(value: JsonValue | undefined): value is number | undefined {
+  return value === undefined || isInstant(value);
 }
 
 function unreadable(purpose: string, what: string): KeyFault {

@@ -4,9 +4,11 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { DocumentStore } from '../store/document-store.ts';
-import type { Authority, PublicJwk, Purpose } from './authority.ts';
-import { activeKey, lastChangeAt, publishedKeys } from './key-schedule.ts';
-import { type Keyrings, loadKeyrings } from './keyring.ts';
+import { type Authority, PURPOSES, type PublicJwk, type Purpose } from './authority.ts';
+import { issuersOf } from './discovery.ts';
+import { KeyFault } from './key-fault.ts';
+import { activeKey, lastChangeAt, MAX_UNREAD_MS, publishedKeys } from './key-schedule.ts';
+import { type Keyring, type Keyrings, loadKeyrings, readRing } from './keyring.ts';
 import { checkClaims, checkSigned } from './token-profile.ts';
 
 interface LocalAuthorityDeps {
@@ -22,22 +24,33 @@ interface LocalAuthorityDeps {
 export interface LocalAuthority extends Authority {
   /** When the published keys of the purpose last changed, milliseconds; equal on every replica (SPIFFE's sequence). */
   keysChangedAt(purpose: Purpose): number;
+  /** The keys as they were last read from the store. */
+  keyring(purpose: Purpose): Keyring;
+  /** When all keys were last read from the store, milliseconds. */
+  readAt(): number;
+  /** Reads the keys again. Throws KeyFault or what the store throws, and then goes on with the keys that it has. */
+  refresh(): Promise<void>;
 }
 
 /** Loads Carnet's signing keys, making those that were never made. Throws KeyFault. */
 export async function createAuthority(deps: LocalAuthorityDeps): Promise<LocalAuthority> {
-  return new KeyringAuthority(deps, await loadKeyrings(deps));
+  const now = deps.clock.now();
+  return new KeyringAuthority(deps, { rings: await loadKeyrings(deps), readAt: now });
 }
 
 class KeyringAuthority implements LocalAuthority {
+  readonly #deps: LocalAuthorityDeps;
   readonly #issuers: Readonly<Record<Purpose, string>>;
-  readonly #clock: Clock;
-  readonly #rings: Keyrings;
+  readonly #versions: Partial<Record<Purpose, number>> = {};
+  #rings: Keyrings;
+  #readAt: number;
+  #refreshing: Promise<void> | undefined;
 
-  constructor({ issuer, clock }: LocalAuthorityDeps, rings: Keyrings) {
-    this.#issuers = { cloud: issuer, svid: `${issuer}/svid` };
-    this.#clock = clock;
+  constructor(deps: LocalAuthorityDeps, { rings, readAt }: { rings: Keyrings; readAt: number }) {
+    this.#deps = deps;
+    this.#issuers = issuersOf(deps.issuer);
     this.#rings = rings;
+    this.#readAt = readAt;
   }
 
   issuer(purpose: Purpose): string {
@@ -45,7 +58,8 @@ class KeyringAuthority implements LocalAuthority {
   }
 
   async sign(purpose: Purpose, claims: JsonObject): Promise<Secret> {
-    const active = activeKey(this.#rings[purpose], this.#clock.now());
+    await this.#demandRecent();
+    const active = activeKey(this.#rings[purpose], this.#deps.clock.now());
     if (!active) throw new Error(`refused to sign: no key for ${purpose} is active`);
     const { publicJwk, kid } = active.key;
     const issuer = this.#issuers[purpose];
@@ -58,10 +72,49 @@ class KeyringAuthority implements LocalAuthority {
   }
 
   publicKeys(purpose: Purpose): readonly PublicJwk[] {
-    return publishedKeys(this.#rings[purpose], this.#clock.now()).map(({ key }) => key.publicJwk);
+    return publishedKeys(this.#rings[purpose], this.#deps.clock.now()).map(({ key }) => key.publicJwk);
   }
 
   keysChangedAt(purpose: Purpose): number {
-    return lastChangeAt(this.#rings[purpose], this.#clock.now());
+    return lastChangeAt(this.#rings[purpose], this.#deps.clock.now());
+  }
+
+  keyring(purpose: Purpose): Keyring {
+    return this.#rings[purpose];
+  }
+
+  readAt(): number {
+    return this.#readAt;
+  }
+
+  async refresh(): Promise<void> {
+    // A reading that is under way may have begun before the change that is asked for.
+    await this.#refreshing?.catch(() => undefined);
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
+  }
+
+  async #read(): Promise<void> {
+    const readAt = this.#deps.clock.now();
+    for (const purpose of PURPOSES) {
+      const stored = await readRing(this.#deps, purpose, this.#versions[purpose]);
+      if (stored === undefined) throw new KeyFault(`store: the keys of ${purpose} are gone; restore it from a backup`);
+      if (stored === 'unchanged') continue;
+      this.#rings = { ...this.#rings, [purpose]: stored.ring };
+      this.#versions[purpose] = stored.version;
+    }
+    this.#readAt = readAt;
+  }
+
+  /** A replica that missed a change must not sign with what nobody publishes any more. */
+  async #demandRecent(): Promise<void> {
+    if (this.#deps.clock.now() - this.#readAt <= MAX_UNREAD_MS) return;
+    try {
+      await this.refresh();
+    } catch (cause) {
+      throw new Error('refused to sign: the keys could not be read from the store for a day', { cause });
+    }
   }
 }

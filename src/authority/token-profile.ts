@@ -3,6 +3,8 @@ import { parseSpiffeId } from '../core/spiffe-id.ts';
 import type { Purpose } from './authority.ts';
 
 const MAX_CLOUD_LIFETIME_SECONDS = 300;
+/** How long a retired key stays published counts on this (RETENTION_MS in key-schedule.ts). */
+const MAX_SVID_LIFETIME_SECONDS = 86_400;
 /** GCP's limit on `google.subject`, the tightest of the clouds (clouds.md rule 3). */
 const MAX_CLOUD_SUBJECT_BYTES = 127;
 /** A mapping's name, with the namespace of one that is namespaced before it. */
@@ -31,6 +33,8 @@ function checkSvid(sub: string, claims: JsonObject): void {
     Object.keys(claims).every((name) => SVID_CLAIMS.has(name)),
     'an SVID has no further claims',
   );
+  const lifetimeSeconds = Number(claims['exp']) - Number(claims['iat']);
+  demand(lifetimeSeconds <= MAX_SVID_LIFETIME_SECONDS, 'an SVID lives at most a day');
 }
 
 function checkAssertion(sub: string, { iat, nbf, exp }: JsonObject): void {

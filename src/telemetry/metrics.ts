@@ -28,7 +28,7 @@ export function createMetrics() {
     }),
     keyFetches: new Counter({
       name: 'carnet_issuer_key_fetches_total',
-      help: 'Fetches of issuers\u2019 keys by TrustedIssuer and outcome (ok, failed).',
+      help: 'Fetches of issuers\u2019 keys by TrustedIssuer and outcome (ok, failed, shared: a replica had fetched them).',
       labelNames: ['issuer', 'outcome'],
       registers,
     }),
@@ -36,6 +36,36 @@ export function createMetrics() {
       name: 'carnet_issuer_keys_fetched_timestamp_seconds',
       help: 'When the keys of a TrustedIssuer were last fetched with success, Unix time.',
       labelNames: ['issuer'],
+      registers,
+    }),
+    cacheCommands: new Counter({
+      name: 'carnet_cache_commands_total',
+      help: 'Commands to Redis by command and outcome (ok, refused, failed, unavailable: not sent).',
+      labelNames: ['command', 'outcome'],
+      registers,
+    }),
+    cacheRejected: new Counter({
+      name: 'carnet_cache_rejected_total',
+      help: 'Values read from Redis that were not believed, by TrustedIssuer whose keys they were said to be.',
+      labelNames: ['issuer'],
+      registers,
+    }),
+    signingKeyActiveSince: new Gauge({
+      name: 'carnet_signing_key_active_since_timestamp_seconds',
+      help: 'Since when the signing key in use signs, by purpose (cloud, svid), Unix time; 0 when there is none.',
+      labelNames: ['purpose'],
+      registers,
+    }),
+    signingKeyNextRotation: new Gauge({
+      name: 'carnet_signing_key_next_rotation_timestamp_seconds',
+      help: 'When another key is to sign than now, by purpose, Unix time.',
+      labelNames: ['purpose'],
+      registers,
+    }),
+    signingKeysPublished: new Gauge({
+      name: 'carnet_signing_keys_published',
+      help: 'Own signing keys in the published documents, by purpose.',
+      labelNames: ['purpose'],
       registers,
     }),
     outbound: new Counter({
