@@ -50,6 +50,13 @@ describe('the assertion for AWS (DESIGN section 8)', () => {
     expect(awsAssertion(grant, issuance)['exp']).toBe(issuance.issuedAt + 300);
   });
 
+  test('never outlives its grant when the workload gets it, so that the audit record tells the truth', () => {
+    const exp = (ttlSeconds: number, deliver: AwsGrant['deliver']) =>
+      Number(awsAssertion({ ...grant, deliver, ttlSeconds }, issuance)['exp']) - issuance.issuedAt;
+    expect([exp(59, 'assertion'), exp(20, 'assertion'), exp(61, 'assertion')]).toEqual([59, 20, 60]);
+    expect(exp(900, 'credentials')).toBe(300);
+  });
+
   test('says nothing of tags where there are none, and of transitive ones where none is', () => {
     expect(awsAssertion({ ...grant, tags: {}, transitiveTagKeys: [] }, issuance)).not.toHaveProperty([
       'https://aws.amazon.com/tags',

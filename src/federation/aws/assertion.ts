@@ -16,7 +16,7 @@ export function awsSubject(grant: AwsGrant): string {
  * policies are written against them. Times are whole seconds; an assertion that the workload gets ends after 60 s.
  */
 export function awsAssertion(grant: AwsGrant, issuance: Issuance): JsonObject {
-  const lifetime = grant.deliver === 'assertion' ? DELIVERED_SECONDS : CALL_SECONDS;
+  const lifetime = grant.deliver === 'assertion' ? Math.min(DELIVERED_SECONDS, grant.ttlSeconds) : CALL_SECONDS;
   return {
     sub: awsSubject(grant),
     aud: AWS_AUDIENCE,
