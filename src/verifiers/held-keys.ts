@@ -87,15 +87,16 @@ export class HeldKeys {
     return { found: 'unavailable', reason: this.#reason, retryAfterSeconds: Math.ceil(waitMs / 1000) };
   }
 
-  /** One attempt, or the one that is under way. Never rejects. */
-  refresh(): Promise<void> {
+  /** One attempt, or the one that is under way; none after `drop`. Never rejects. */
+  async refresh(): Promise<void> {
+    if (this.#dropped) return;
     this.#flight ??= this.#attempt().finally(() => {
       this.#flight = undefined;
     });
-    return this.#flight;
+    await this.#flight;
   }
 
-  /** Nothing that is still under way has an effect after this. */
+  /** Nothing is asked for after this, and what is still under way has no effect. */
   drop(): void {
     this.#dropped = true;
   }

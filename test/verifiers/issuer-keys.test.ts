@@ -471,6 +471,22 @@ describe('a change of the configured issuers', () => {
     expect(shared).toEqual([]);
   });
 
+  test('ends a warming that was under way: nothing is fetched for an issuer that has left (V13)', async () => {
+    const { keys, outbound } = keysUnderTest();
+    let open = () => {};
+    outbound.gate = new Promise((done) => {
+      open = done;
+    });
+    const many = Array.from({ length: 20 }, (_, at) => fetched(`c${at}`, { kind: 'jwks', url: `${JWKS}${at}` }));
+    keys.follow(trustedIssuers(...many));
+    const warming = keys.warm();
+    const asked = outbound.requests.length;
+    keys.follow(trustedIssuers());
+    open();
+    await warming;
+    expect([asked, outbound.requests.length]).toEqual([8, 8]);
+  });
+
   test('gives the keys of a renamed issuer to the new name, although a request of the old one was under way (V14)', async () => {
     const { keys, outbound, clock } = keysUnderTest();
     outbound.json(JWKS, setOf(k1));
