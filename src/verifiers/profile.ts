@@ -28,6 +28,9 @@ export function identityBase({ issuer, signingInput }: SignedToken, checked: Che
   };
 }
 
+/** A slash that is not inside the braces of a variable: names of claims may be addresses. */
+const BETWEEN_SEGMENTS = /\/(?![^{}]*\})/;
+
 /**
  * The SPIFFE ID by a `spiffePath` template. A variable fills within its segment only. Undefined when the identity lacks
  * a variable or a value has a character that is illegal in a SPIFFE ID: never escaped, never shortened.
@@ -38,7 +41,7 @@ export function spiffeIdFromPath(
   variable: (name: string) => string | undefined,
 ): string | undefined {
   const segments = spiffePath
-    .split('/')
+    .split(BETWEEN_SEGMENTS)
     .slice(1)
     .map((segment) => fill(segment, variable));
   return segments.every((segment) => segment !== undefined) ? spiffeId(trustDomain, segments) : undefined;

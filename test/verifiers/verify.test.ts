@@ -242,6 +242,14 @@ describe('a token of an OIDC issuer', () => {
     },
   );
 
+  test('may have one by a claim whose name is an address, slashes and all', async () => {
+    const path = withPath('/ci/{claims.https://ci.example.org/team}/x');
+    expect(await verify(job({ 'https://ci.example.org/team': 'reports' }), [path])).toMatchObject({
+      spiffeId: 'spiffe://example.org/ci/reports/x',
+    });
+    expect(await verify(job({ 'https://ci.example.org/team': 'a/b' }), [path])).not.toHaveProperty('spiffeId');
+  });
+
   test('never has one under /cluster/, which belongs to clusters', async () => {
     const path = withPath('/{claims.a}/edge-7/ns/payments/sa/reporter');
     expect(await verify(job({ a: 'x' }), [path])).toHaveProperty('spiffeId');
