@@ -26,6 +26,7 @@ export interface Answer {
   readonly body: string;
   readonly contentType: string;
   readonly cacheControl: string;
+  readonly warning?: string;
 }
 
 export interface LoopbackServer {
@@ -84,6 +85,7 @@ function write(response: ServerResponse, faults: Faults, answer: Answer): void {
   response.writeHead(answer.status, {
     'content-type': faults.contentType ?? answer.contentType,
     'cache-control': faults.cacheControl ?? answer.cacheControl,
+    ...(answer.warning !== undefined && { warning: answer.warning }),
   });
   if (faults.paddingBytes !== undefined) response.write(' '.repeat(faults.paddingBytes));
   response.end(faults.body ?? answer.body);

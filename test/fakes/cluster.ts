@@ -1,16 +1,19 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import type { JSONWebKeySet } from 'jose';
+import { isJsonObject } from '../../src/core/json.ts';
+import { type ApiCall, authorize, ClusterApi, isAnonymous } from './cluster-api.ts';
+import { ANONYMOUS, type ClusterUser, TokenAuthenticator } from './cluster-authentication.ts';
 import { type FakeAlgorithm, type FakeKey, newKey, signClaims } from './cluster-keys.ts';
-import { REVIEW_PATH, TokenReviewer } from './cluster-reviews.ts';
+import { ClusterObjects, type Place } from './cluster-objects.ts';
+import { REVIEW_PATH } from './cluster-reviews.ts';
 import { type Answer, type Faults, type LoopbackServer, startServer } from './cluster-server.ts';
+import { ApiRefusal, CACHEABLE, json, plain } from './cluster-status.ts';
+import { API_AUDIENCE, type Binding, checkDuration, type TokenRules, tokenClaims } from './cluster-token-request.ts';
 
-const API_AUDIENCE = 'https://kubernetes.default.svc';
 export const DISCOVERY_PATH = '/.well-known/openid-configuration';
 export const JWKS_PATH = '/openid/v1/jwks';
-const CACHEABLE = 'public, max-age=3600';
-const UNCACHEABLE = 'no-cache, private';
+const PUBLIC_PATHS: readonly string[] = ['/healthz', '/livez', '/readyz', '/version'];
 
 export interface ClusterOptions {
   /** Default: what kubeadm sets, shared by every such cluster. `url`: the cluster's own address. */
@@ -22,10 +25,12 @@ export interface ClusterOptions {
   readonly algorithm?: FakeAlgorithm;
   /** Whether `system:service-account-issuer-discovery` is bound, as by default. */
   readonly discoveryBound?: boolean;
-  /** Whether `system:auth-delegator` is bound to whom Carnet asks as. Default true. */
+  /** Whether every service account may review tokens, beside those that a binding to `system:auth-delegator` names. Default true. */
   readonly reviewBound?: boolean;
   /** Whether anonymous callers may read the two discovery paths, as some clouds allow. */
   readonly anonymousDiscovery?: boolean;
+  /** `--service-account-max-token-expiration`. */
+  readonly maxTokenSeconds?: number;
   /** Milliseconds. Default: the machine's clock. */
   readonly now?: () => number;
 }
@@ -36,7 +41,10 @@ export interface TokenRequest {
   readonly serviceAccount?: string;
   /** Default: the API server's own. */
   readonly audiences?: readonly string[];
-  /** At least 600; exactly 3607 with a pod gives the year-long token with `warnafter`. Default 3600. */
+  /**
+   * At least 600; exactly 3607 with a pod gives the year-long token with `warnafter`, from 1.24 on only for the API
+   * server's own audience. Default 3600.
+   */
   readonly expirationSeconds?: number;
   readonly boundTo?: { readonly kind: 'pod' | 'secret' | 'node'; readonly name: string; readonly uid?: string };
   /** Node that a pod runs on; in the token from 1.30 on. */
@@ -44,13 +52,15 @@ export interface TokenRequest {
 }
 
 /**
- * An API server as far as token verifiers see it (F1, F3 to F5, F9): it signs what TokenRequest would, publishes its keys
- * to whom RBAC lets, and verifies the bearer tokens it is shown. Tokens of its TokenRequest are exactly what a pod would
- * find in its file.
+ * An API server as far as token verifiers see it (F1 to F5, F9, and of F7 what those need): it issues and reviews tokens
+ * over its API, publishes its keys to whom RBAC lets, and verifies the bearer tokens it is shown. `token()` is the short
+ * way to what a pod would find in its file: accounts and pods that it names are made where they are missing.
  */
 export class FakeCluster {
   readonly issuer: string;
   readonly minor: number;
+  /** Of the static token file: may do everything. */
+  readonly adminToken = 'admin-token-of-a-double';
   discoveryBound: boolean;
   reviewBound: boolean;
   /** By path; change them between requests. */
@@ -62,27 +72,32 @@ export class FakeCluster {
   readonly #anonymousDiscovery: boolean;
   readonly #now: () => number;
   readonly #server: LoopbackServer;
-  readonly #objects = new Map<string, { readonly uid: string; readonly deletedAt?: number }>();
-  readonly #reviewer: TokenReviewer;
+  readonly #objects: ClusterObjects;
+  readonly #authenticator: TokenAuthenticator;
+  readonly #rules: TokenRules;
+  readonly #api: ClusterApi;
   /** The first signs; all are published. */
   #keys: FakeKey[];
 
   private constructor(options: ClusterOptions, server: LoopbackServer) {
     this.#server = server;
-    const { issuer = 'https://kubernetes.default.svc.cluster.local', minor = 36 } = options;
+    const { issuer = 'https://kubernetes.default.svc.cluster.local', minor = 36, now = Date.now } = options;
     this.issuer = issuer === 'url' ? server.url : issuer;
     this.minor = minor;
     this.discoveryBound = options.discoveryBound ?? true;
     this.reviewBound = options.reviewBound ?? true;
     this.#anonymousDiscovery = options.anonymousDiscovery ?? false;
-    this.#now = options.now ?? Date.now;
+    this.#now = now;
     this.#keys = [newKey(options.algorithm ?? 'RS256')];
-    this.#reviewer = new TokenReviewer({
-      minor,
-      apiAudience: API_AUDIENCE,
-      now: this.#now,
-      claims: (token, audiences) => this.#claims(token, audiences),
-      object: (kind, namespace, name) => this.#objects.get(`${kind}/${namespace}/${name}`),
+    this.#objects = new ClusterObjects(now);
+    this.#rules = { issuer: this.issuer, minor, maxTokenSeconds: options.maxTokenSeconds };
+    const shared = { objects: this.#objects, now };
+    this.#authenticator = new TokenAuthenticator({ ...shared, issuer: this.issuer, keySet: () => this.keySet() });
+    this.#api = new ClusterApi({
+      ...shared,
+      authenticator: this.#authenticator,
+      rules: this.#rules,
+      sign: (claims) => signClaims(this.signingKey, claims),
     });
   }
 
@@ -90,7 +105,7 @@ export class FakeCluster {
     const self: { cluster?: FakeCluster } = {};
     const server = await startServer(
       options.tls ?? true,
-      async (request, path) => self.cluster?.answer(request, path) ?? status(503, 'starting'),
+      async (request, path) => self.cluster?.answer(request, path) ?? new ApiRefusal(503, 'starting').toAnswer(),
       (path) => self.cluster?.faults[path] ?? {},
     );
     self.cluster = new FakeCluster(options, server);
@@ -151,27 +166,13 @@ export class FakeCluster {
   }
 
   claims(request: TokenRequest = {}): Record<string, unknown> {
-    const { namespace = 'payments', serviceAccount = 'reporter', audiences = [API_AUDIENCE], boundTo } = request;
+    const { namespace = 'payments', serviceAccount = 'reporter', audiences = [API_AUDIENCE] } = request;
     const { expirationSeconds = 3600 } = request;
-    if (expirationSeconds < 600) throw new Error('422: may not specify a duration less than 10 minutes');
-    const iat = Math.floor(this.#now() / 1000);
-    const extended = expirationSeconds === 3607 && boundTo?.kind === 'pod';
-    const account = { name: serviceAccount, uid: this.#uid(`sa/${namespace}/${serviceAccount}`) };
-    return {
-      aud: [...audiences],
-      exp: iat + (extended ? 31_536_000 : expirationSeconds),
-      iat,
-      iss: this.issuer,
-      ...(this.minor >= 29 ? { jti: randomUUID() } : {}),
-      'kubernetes.io': {
-        namespace,
-        ...this.#binding(request, namespace),
-        serviceaccount: account,
-        ...(extended ? { warnafter: iat + 3607 } : {}),
-      },
-      nbf: iat,
-      sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
-    };
+    checkDuration(expirationSeconds);
+    const account = this.#objects.ensure({ collection: 'serviceaccounts', namespace, name: serviceAccount });
+    const binding = this.#binding(request, namespace, serviceAccount);
+    const grant = { namespace, account, binding, audiences, expirationSeconds };
+    return tokenClaims(this.#rules, grant, Math.floor(this.#now() / 1000));
   }
 
   /** A token with the API server's own audience: what Carnet's bearerTokenFile must hold. */
@@ -181,54 +182,54 @@ export class FakeCluster {
 
   /** Deletes what tokens are bound to: gone at once, or `ending` in its grace period. A later one of the name is another. */
   delete(kind: 'sa' | 'pod' | 'secret' | 'node', { namespace = 'payments', name = '', ending = false }): void {
-    const key = `${kind}/${namespace}/${name}`;
-    const found = this.#objects.get(key);
-    if (found === undefined) throw new Error(`there is no ${key}`);
-    if (ending) this.#objects.set(key, { ...found, deletedAt: this.#now() });
-    else this.#objects.delete(key);
+    const place = placeOf(kind, namespace, name);
+    if (ending) this.#objects.end(place);
+    else this.#objects.delete(place, 0);
   }
 
   close(): Promise<void> {
     return this.#server.close();
   }
 
-  #binding({ boundTo, node }: TokenRequest, namespace: string): Record<string, unknown> {
+  #binding({ boundTo, node }: TokenRequest, namespace: string, serviceAccountName: string): Binding {
     if (boundTo === undefined) return {};
-    const { kind, name, uid = this.#uid(`${kind}/${namespace}/${name}`) } = boundTo;
-    const beside = kind === 'pod' && node !== undefined && this.minor >= 30 ? { node } : {};
-    return { [kind]: { name, uid }, ...beside };
-  }
-
-  #uid(of: string): string {
-    const object = this.#objects.get(of) ?? { uid: randomUUID() };
-    this.#objects.set(of, object);
-    return object.uid;
+    const { kind, name, uid } = boundTo;
+    const place = placeOf(kind, namespace, name);
+    const spec = kind === 'pod' ? { serviceAccountName, ...(node !== undefined && { nodeName: node.name }) } : {};
+    const object = this.#objects.ensure(place, { spec }, uid);
+    const beside = kind === 'pod' && node !== undefined ? { node } : {};
+    return { [kind]: { name, uid: uid ?? object.uid }, ...beside };
   }
 
   private async answer(request: IncomingMessage, path: string): Promise<Answer> {
-    if (path === '/version') return json({ major: '1', minor: String(this.minor) }, UNCACHEABLE);
-    if (path === '/readyz') return { ...json({}, UNCACHEABLE), body: 'ok', contentType: 'text/plain; charset=utf-8' };
+    try {
+      return await this.#answer(request, path);
+    } catch (error) {
+      if (error instanceof ApiRefusal) return error.toAnswer();
+      throw error;
+    }
+  }
+
+  async #answer(request: IncomingMessage, path: string): Promise<Answer> {
+    const body = await bodyOf(request);
+    const { searchParams: query } = new URL(request.url ?? '/', this.url);
+    const call: ApiCall = { method: request.method ?? 'GET', path, query, body };
     const user = await this.#authenticate(request.headers.authorization);
-    if (user === undefined) return status(401, 'Unauthorized');
-    if (path === REVIEW_PATH) return this.#review(request, user);
-    const isDiscovery = path === DISCOVERY_PATH || path === JWKS_PATH;
-    if (!isDiscovery) return status(404, 'the server could not find the requested resource');
-    if (!this.#mayRead(user)) return status(403, `forbidden: User "${user}" cannot get path "${path}"`);
-    if (path === JWKS_PATH) return { ...json(this.keySet(), CACHEABLE), contentType: 'application/jwk-set+json' };
-    return json(this.#document(), CACHEABLE);
+    authorize(user, this.#isAllowed(user, call), call);
+    if (path === '/version') return json({ major: '1', minor: String(this.minor) });
+    if (PUBLIC_PATHS.includes(path)) return plain('ok');
+    if (path === DISCOVERY_PATH) return json(this.#document(), { cacheControl: CACHEABLE });
+    if (path !== JWKS_PATH) return await this.#api.answer(call);
+    return json(this.keySet(), { cacheControl: CACHEABLE, contentType: 'application/jwk-set+json' });
   }
 
-  async #review(request: IncomingMessage, user: string): Promise<Answer> {
-    if (user === 'system:anonymous' || !this.reviewBound)
-      return status(403, `User "${user}" cannot create tokenreviews`);
-    if (request.method !== 'POST') return status(405, 'the server does not allow this method');
-    const answer = await this.#reviewer.review(await text(request));
-    if (answer === undefined) return status(400, 'not a TokenReview');
-    return { ...json(answer, UNCACHEABLE), status: 201 };
-  }
-
-  #mayRead(user: string): boolean {
-    return user === 'system:anonymous' ? this.#anonymousDiscovery : this.discoveryBound;
+  /** Beside the administrator's rights: what a new cluster binds, and what was bound since. */
+  #isAllowed(user: ClusterUser, { path }: ApiCall): boolean {
+    if (PUBLIC_PATHS.includes(path)) return true;
+    if (path === REVIEW_PATH) return !isAnonymous(user) && (this.reviewBound || this.#api.mayReview(user));
+    if (path !== DISCOVERY_PATH && path !== JWKS_PATH) return false;
+    if (isAnonymous(user)) return this.#anonymousDiscovery;
+    return this.discoveryBound && user.groups.includes('system:serviceaccounts');
   }
 
   #document() {
@@ -241,34 +242,33 @@ export class FakeCluster {
     };
   }
 
-  /** The name of the caller; undefined when the token is not one for this API server. */
-  async #authenticate(authorization: string | undefined): Promise<string | undefined> {
-    if (authorization === undefined) return 'system:anonymous';
-    return (await this.#claims(authorization.replace(/^Bearer /, ''), [API_AUDIENCE]))?.sub;
-  }
-
-  async #claims(token: string, audiences: readonly string[]): Promise<JWTPayload | undefined> {
+  /** Throws ApiRefusal 401 when a token is shown that is not one for this API server. */
+  async #authenticate(authorization: string | undefined): Promise<ClusterUser> {
+    if (authorization === undefined) return ANONYMOUS;
+    const token = authorization.replace(/^Bearer /, '');
+    if (token === this.adminToken) return { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
     try {
-      const { payload } = await jwtVerify(token, createLocalJWKSet(this.keySet()), {
-        issuer: this.issuer,
-        audience: [...audiences],
-        clockTolerance: 60,
-        currentDate: new Date(this.#now()),
-      });
-      return payload;
+      return (await this.#authenticator.authenticate(token)).user;
     } catch {
-      return undefined;
+      throw new ApiRefusal(401, 'Unauthorized');
     }
   }
 }
 
-function json(value: unknown, cacheControl: string): Answer {
-  return { status: 200, body: JSON.stringify(value), contentType: 'application/json', cacheControl };
+function placeOf(kind: 'sa' | 'pod' | 'secret' | 'node', namespace: string, name: string): Place {
+  if (kind === 'node') return { collection: 'nodes', name };
+  return { collection: kind === 'sa' ? 'serviceaccounts' : `${kind}s`, name, namespace };
 }
 
-/** An error as API servers write it. */
-function status(code: number, message: string): Answer {
-  const reason = code === 401 ? 'Unauthorized' : code === 403 ? 'Forbidden' : 'NotFound';
-  const body = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code };
-  return { ...json(body, UNCACHEABLE), status: code };
+/** Throws ApiRefusal 400 for what is not a JSON object. */
+async function bodyOf(request: IncomingMessage): Promise<ApiCall['body']> {
+  const content = await text(request);
+  if (content === '') return {};
+  try {
+    const value: unknown = JSON.parse(content);
+    if (isJsonObject(value)) return value;
+  } catch {
+    // Told below, with all else that is no object.
+  }
+  throw new ApiRefusal(400, 'the object provided is unrecognized');
 }
