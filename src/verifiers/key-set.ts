@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { boundAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
+import { isRocaModulus } from './roca.ts';
 
 /** One public key, bound to one algorithm for as long as it is held. */
 export interface VerificationKey {
@@ -75,7 +76,7 @@ function importKey(jwk: JsonObject): KeyObject | undefined {
   if (!(kty === 'RSA' ? fitsRsa(jwk) : fitsCurve(crv, members))) return undefined;
   try {
     const key = createPublicKey({ key: { kty, crv, ...members } as webcrypto.JsonWebKey, format: 'jwk' });
-    return kty !== 'RSA' || isStrongRsa(key) ? key : undefined;
+    return kty !== 'RSA' || (isStrongRsa(key) && !isRocaModulus(modulus(n))) ? key : undefined;
   } catch {
     return undefined;
   }
@@ -94,6 +95,10 @@ function isStrongRsa(key: KeyObject): boolean {
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
   const oddExponent = publicExponent >= 65_537n && publicExponent < 2n ** 32n && publicExponent % 2n === 1n;
   return modulusLength >= 2048 && modulusLength <= 8192 && oddExponent;
+}
+
+function modulus(n: unknown): bigint {
+  return typeof n === 'string' ? BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`) : 0n;
 }
 
 function isCanonicalBase64url(text: unknown): boolean {
