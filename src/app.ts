@@ -4,6 +4,7 @@ import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
 import { PURPOSES, type Purpose } from './authority/authority.ts';
 import { authorizationServerMetadata, discoveryDocument, jwksDocument, spiffeBundle } from './authority/discovery.ts';
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
+import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
@@ -54,6 +55,7 @@ interface Parts {
   readonly metrics: Metrics;
   readonly store: DocumentStore;
   readonly authority: LocalAuthority;
+  readonly rotator: KeyRotator;
   readonly audit: AuditLog;
   readonly outbound: Outbound;
   readonly keys: IssuerKeys;
@@ -96,6 +98,20 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     log,
   });
   opened.defer(() => audit.close());
+  const rotator = await startKeyRotator({
+    store,
+    encryptionKey,
+    clock,
+    authority,
+    metrics,
+    rotateEveryMs: config.signing.rotateEverySeconds * 1000,
+    record: async ({ purpose, kid, change }) => {
+      await audit.record({ type: 'changed', outcome: 'keys', detail: `${purpose} key ${kid}: ${change}` });
+      log.info('a signing key changed its state', { purpose, state: change, detail: kid });
+    },
+    onFailure: ({ purpose, cause }) => log.error('the signing keys cannot be followed', { purpose, cause }),
+  });
+  opened.defer(() => rotator.close());
   const outbound = createOutbound({
     allowOrigins: [...config.outbound.allowOrigins, ...cloudOrigins(config)],
     allowLoopbackHttp: config.development,
@@ -123,7 +139,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     log,
     metrics,
   });
-  return { config, clock, log, metrics, store, authority, audit, outbound, keys, catalog };
+  return { config, clock, log, metrics, store, authority, rotator, audit, outbound, keys, catalog };
 }
 
 async function serving(parts: Parts, opened: AsyncDisposableStack): Promise<App> {
@@ -194,11 +210,12 @@ function published(authority: LocalAuthority, workloadUrl: string): PublishedDoc
 }
 
 /** What `/readyz` shows: the audit log can stop everything, one issuer or one resource only itself. */
-function partsOf({ audit, catalog, keys }: Parts): readonly Part[] {
+function partsOf({ audit, rotator, catalog, keys }: Parts): readonly Part[] {
   const log = audit.state();
   const faults = catalog.faults().filter(({ severity }) => severity === 'error').length;
   return [
     log.ok ? { name: 'audit', state: 'ok' } : { name: 'audit', state: 'failed', detail: log.reason },
+    { name: 'keys', ...rotator.state() },
     faults === 0
       ? { name: 'resources', state: 'ok' }
       : { name: 'resources', state: 'degraded', detail: `${faults} faults; carnet check lists them` },

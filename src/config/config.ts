@@ -27,7 +27,7 @@ export interface Config {
   readonly resources: readonly string[];
   readonly outbound: { readonly allowOrigins: readonly string[] };
   readonly store: { readonly sqlite: { readonly path: string } };
-  readonly signing: { readonly encryptionKeyFile: string };
+  readonly signing: { readonly encryptionKeyFile: string; readonly rotateEverySeconds: number };
   readonly audit: { readonly directory: string };
   readonly clouds: { readonly aws: { readonly stsEndpoint?: string } };
   readonly log: { readonly level: LogLevel };

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import { durationSeconds } from '../resources/duration.ts';
 import { nearestName } from '../resources/nearest-name.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { type ConfigFault, ConfigFaults } from './config-faults.ts';
@@ -76,7 +77,10 @@ function build(document: ConfigDocument, absolute: (path: string) => string): Om
     resources: document.resources.map(absolute),
     outbound: document.outbound,
     store: { sqlite: { path: absolute(document.store.sqlite?.path ?? '') } },
-    signing: { encryptionKeyFile: absolute(document.signing.encryptionKeyFile) },
+    signing: {
+      encryptionKeyFile: absolute(document.signing.encryptionKeyFile),
+      rotateEverySeconds: durationSeconds(document.signing.rotateEvery),
+    },
     audit: { directory: absolute(document.audit.directory) },
     clouds: { aws: stsEndpoint === undefined ? {} : { stsEndpoint } },
     log: document.log,

@@ -1,5 +1,6 @@
 import { dirname, relative, sep } from 'node:path';
 import { isJsonObject } from '../core/json.ts';
+import { duration, durationSeconds } from '../resources/duration.ts';
 import type { ConfigFault } from './config-faults.ts';
 import { ALTERNATIVES } from './schema.ts';
 import { baseUrlFault, isLoopback, originFault } from './urls.ts';
@@ -148,6 +149,19 @@ const encryptionKeyPlace: Rule = (draft) => {
     : [];
 };
 
+const SHORTEST_ROTATION = '2d';
+const LONGEST_ROTATION = '365d';
+
+/** Sooner, keys would pile up in the published documents; later, nobody would know any more that rotation works. */
+const rotation: Rule = (draft) => {
+  const text = draft.text('signing.rotateEvery');
+  if (text === undefined || !duration.safeParse(text).success) return [];
+  const seconds = durationSeconds(text);
+  const fits = seconds >= durationSeconds(SHORTEST_ROTATION) && seconds <= durationSeconds(LONGEST_ROTATION);
+  const message = `must be between ${SHORTEST_ROTATION} and ${LONGEST_ROTATION}`;
+  return fits ? [] : [{ path: 'signing.rotateEvery', message }];
+};
+
 const RULES: readonly Rule[] = [
   issuer,
   alternatives,
@@ -158,6 +172,7 @@ const RULES: readonly Rule[] = [
   workloadUrl,
   origins,
   encryptionKeyPlace,
+  rotation,
 ];
 
 /** Everything that the schema cannot say. */
@@ -167,7 +182,7 @@ export function ruleFaults(draft: Draft): RuleFault[] {
 
 /** What loads and has no effect yet, or opens more than it may seem. */
 export function ruleWarnings(draft: Draft): RuleFault[] {
-  const idle = ['admin.bootstrapTokenFile', 'signing.rotateEvery'].filter((path) => draft.has(path));
+  const idle = ['admin.bootstrapTokenFile'].filter((path) => draft.has(path));
   const host = draft.text('listen.host');
   const open = host !== undefined && !isLoopback(host);
   return [

@@ -30,7 +30,7 @@ export const configSchema = z.strictObject({
   outbound: z.strictObject({ allowOrigins: z.array(text).default([]) }).default({ allowOrigins: [] }),
   store: z.strictObject({ sqlite: z.strictObject({ path: text }).optional(), postgres: server }),
   cache: z.strictObject({ memory: z.strictObject({}).optional(), redis: server }).optional(),
-  signing: z.strictObject({ encryptionKeyFile: text, rotateEvery: duration.optional() }),
+  signing: z.strictObject({ encryptionKeyFile: text, rotateEvery: duration.default('30d') }),
   audit: z.strictObject({ directory: text }),
   clouds: z
     .strictObject({

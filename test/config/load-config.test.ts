@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { MIN_ROTATION_MS } from '../../src/authority/key-schedule.ts';
 import type { Config } from '../../src/config/config.ts';
 import { ConfigFaults } from '../../src/config/config-faults.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { variablesOf } from '../../src/config/variables.ts';
+import { durationSeconds } from '../../src/resources/duration.ts';
 
 const CONTRACT = join(import.meta.dirname, '../fixtures/contract/carnet.yaml');
 
@@ -69,16 +71,15 @@ describe('contract/carnet.yaml', () => {
       workloadUrl: 'http://127.0.0.1:8080',
       resources: [join(base, 'resources')],
       store: { sqlite: { path: join(base, 'var/carnet.db') } },
-      signing: { encryptionKeyFile: join(base, 'var/kek') },
+      signing: { encryptionKeyFile: join(base, 'var/kek'), rotateEverySeconds: 30 * 86_400 },
       audit: { directory: join(base, 'var/audit') },
       log: { level: 'info' },
     });
   });
 
-  test('warns of the two fields that have no effect yet, with their lines', () => {
+  test('warns of the field that has no effect yet, with its line', () => {
     expect(config.warnings.map(({ path, line }) => [path, typeof line])).toEqual([
       ['admin.bootstrapTokenFile', 'number'],
-      ['signing.rotateEvery', 'number'],
     ]);
   });
 
@@ -86,6 +87,33 @@ describe('contract/carnet.yaml', () => {
     expect(Object.isFrozen(config) && Object.isFrozen(config.store.sqlite) && Object.isFrozen(config.listeners)).toBe(
       true,
     );
+  });
+});
+
+describe('signing.rotateEvery', () => {
+  const rotating = (text?: string) =>
+    load(development, text === undefined ? {} : { CARNET_SIGNING_ROTATE_EVERY: text });
+
+  test('is 30 days when it is left out', () => {
+    expect(rotating().signing.rotateEverySeconds).toBe(30 * 86_400);
+  });
+
+  test.each(['2d', '48h', '365d'])('takes %s', (text) => {
+    expect(rotating(text).signing.rotateEverySeconds).toBe(durationSeconds(text));
+  });
+
+  test.each(['172799s', '47h', '1d', '366d', '99999999d'])('refuses %s, which is too short or too long', (text) => {
+    expect(faults(development, { CARNET_SIGNING_ROTATE_EVERY: text })).toEqual([
+      {
+        path: 'signing.rotateEvery',
+        message: 'must be between 2d and 365d',
+        variable: 'CARNET_SIGNING_ROTATE_EVERY',
+      },
+    ]);
+  });
+
+  test('has the shortest that the schedule of the keys can keep', () => {
+    expect(durationSeconds('2d') * 1000).toBe(MIN_ROTATION_MS);
   });
 });
 
