@@ -8,7 +8,7 @@ const GENERATOR = 65_537;
 /**
  * True for an RSA modulus whose primes were made by the weak generator of some smart cards and TPMs (ROCA,
  * CVE-2017-15361): its private key can be computed from it. Such a modulus is a power of 65537 modulo every small prime;
- * of other moduli fewer than one in 2^100 are.
+ * of other moduli one in 240 million is.
  */
 export function isRocaModulus(modulus: bigint): boolean {
   return PRIMES.every((prime) => powers(prime).has(Number(modulus % BigInt(prime))));
