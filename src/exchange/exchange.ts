@@ -8,7 +8,7 @@ import { DECIDER, decide } from '../policy/decide.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Verify } from '../verifiers/verify.ts';
 import type { Exchange, ExchangeRequest } from './exchange-request.ts';
-import type { Case, Journal } from './journal.ts';
+import { type Case, type Journal, signedHere } from './journal.ts';
 
 export interface ExchangeDeps {
   readonly catalog: { current(): Snapshot };
@@ -59,6 +59,8 @@ async function issued(deps: ExchangeDeps, subject: Case, grant: Grant): Promise<
   const { journal } = deps;
   try {
     const credential = await issue(deps, subject, grant);
+    // What a cloud has opened is there, stopped or not, and is named first; what was signed here is not issued yet.
+    if (signedHere(grant)) assertNotStopped(deps, subject, grant);
     await journal.issued(subject, grant, credential);
     assertNotStopped(deps, subject, grant);
     return credential;

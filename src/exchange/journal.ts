@@ -1,6 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Credential, Issuance } from '../core/credential.ts';
-import type { Allowed, Decision, Grant, Refused } from '../core/decision.ts';
+import type { Decision, Grant, Refused } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { ExchangeRequest } from './exchange-request.ts';
@@ -64,7 +64,7 @@ export class Journal {
     else await this.#audit.record(event);
   }
 
-  /** Records that nothing was released although it had been allowed. */
+  /** Records that nothing was released although it had been allowed, a session that a cloud has opened included. */
   failed(subject: Case, grant: Grant, thrown: unknown): void {
     const { key, reason, detail } = OAuthError.from(thrown);
     this.#audit.note({ ...common(subject), type: 'failed', mapping: grant.mapping, grant, error: key, reason, detail });
@@ -77,7 +77,7 @@ export class Journal {
 }
 
 /** True for what Carnet signs itself: its `jti` is known before it exists. */
-function signedHere(grant: Allowed['grant']): boolean {
+export function signedHere(grant: Grant): boolean {
   return grant.kind === 'jwtSvid' || grant.deliver === 'assertion';
 }
 

@@ -1,0 +1,243 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { AuditLog } from '../../src/audit/audit-log.ts';
+import type { AuditEvent } from '../../src/audit/events.ts';
+import type { Credential } from '../../src/core/credential.ts';
+import { OAuthError } from '../../src/core/oauth-error.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { TokenType } from '../../src/core/token-types.ts';
+import { createExchange } from '../../src/exchange/exchange.ts';
+import type { ExchangeRequest } from '../../src/exchange/exchange-request.ts';
+import { Journal } from '../../src/exchange/journal.ts';
+import type { Snapshot } from '../../src/policy/snapshot.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import {
+  ask,
+  awsMapping,
+  cluster,
+  guardrail,
+  NOW,
+  ROLE,
+  snapshotOf,
+  svidMapping,
+  workload,
+} from '../support/policy-builders.ts';
+
+const PROD = cluster('prod-eu', { tier: 'prod' });
+const SVID = svidMapping('mesh');
+const AWS = awsMapping('reports');
+const HANDED_OUT = awsMapping('handed-out', {
+  target: { aws: { roleArn: `${ROLE}-tool`, region: 'eu-west-1' } },
+  deliver: 'assertion',
+  residual: { accept: ['ttl'], reason: 'the tool calls AWS itself' },
+});
+const STOP = guardrail('stop', { match: { issuers: ['prod-eu'] }, deny: 'true', message: 'INC-42' });
+const before = snapshotOf(PROD, SVID, AWS, HANDED_OUT);
+
+/** What an exchange did, in the order in which it did it. */
+let story: string[];
+let events: AuditEvent[];
+let counted: [string | undefined, string][];
+let current: Snapshot;
+/** What happens while a record becomes durable, by its type. */
+let during: Readonly<Record<string, () => void>>;
+let whileIssuing: () => void;
+
+beforeEach(() => {
+  story = [];
+  events = [];
+  counted = [];
+  current = before;
+  during = {};
+  whileIssuing = () => undefined;
+});
+
+const audit: AuditLog = {
+  async record(event) {
+    during[event.type]?.();
+    await new Promise((done) => setImmediate(done));
+    story.push(`${event.type} durable`);
+    events.push(event);
+  },
+  note(event) {
+    story.push(event.type);
+    events.push(event);
+  },
+  countRefused: (issuer, reason) => counted.push([issuer, reason]),
+  head: () => ({ seq: 0, hash: '' }),
+  state: () => ({ ok: true }),
+  close: async () => undefined,
+};
+
+function credential(id: string): Credential {
+  const expiresAt = NOW / 1000 + 60;
+  return { issuedTokenType: TokenType.jwt, tokenType: 'N_A', accessToken: new Secret('made'), expiresAt, id };
+}
+
+async function made(id: string): Promise<Credential> {
+  story.push('made');
+  whileIssuing();
+  return credential(id);
+}
+
+const exchange = createExchange({
+  catalog: { current: () => current },
+  verify: async (token) => {
+    if (token.reveal() === 'forged') throw new OAuthError('token_signature', { issuer: 'prod-eu' });
+    if (token.reveal() === 'broken') throw new TypeError('unforeseen');
+    return workload();
+  },
+  journal: new Journal(audit),
+  targets: {
+    aws: {
+      kind: 'aws',
+      issue: (grant, _, { id }) => made(grant.deliver === 'assertion' ? id : 'ASIAEXAMPLE'),
+    },
+    jwtSvid: { kind: 'jwtSvid', issue: (_grant, _identity, { id }) => made(id) },
+  },
+  clock: new FakeClock(NOW),
+});
+
+/** The key of the error and its reason, or `released`. */
+async function outcome(address: string, token = 'good'): Promise<string> {
+  const request: ExchangeRequest = {
+    subjectToken: new Secret(token),
+    subjectTokenType: TokenType.jwt,
+    ask: ask(address),
+  };
+  try {
+    await exchange(request, { traceId: 'trace', door: 'token' });
+    return 'released';
+  } catch (error) {
+    if (!(error instanceof OAuthError)) throw error;
+    return [error.key, error.reason].filter((part) => part !== undefined).join(' ');
+  }
+}
+
+const unwritten = () => {
+  throw new OAuthError('audit_unavailable');
+};
+const names = () => events.map((event) => ('credential' in event ? event.credential?.id : undefined));
+
+describe('an exchange is recorded (DESIGN section 4)', () => {
+  test('before anything is made; what Carnet signs is named then and noted afterwards', async () => {
+    expect(await outcome('ledger')).toBe('released');
+    expect(story).toEqual(['allowed durable', 'made', 'issued']);
+    const [allowed, issued] = names();
+    expect(allowed).toMatch(/^[0-9a-f-]{36}$/);
+    expect(issued).toBe(allowed);
+  });
+
+  test('with a delivered assertion as one that Carnet signs itself', async () => {
+    expect(await outcome('handed-out')).toBe('released');
+    expect(story).toEqual(['allowed durable', 'made', 'issued']);
+    expect(new Set(names()).size).toBe(1);
+  });
+
+  test('and a credential of a cloud is released once its own name is durable too', async () => {
+    expect(await outcome('reports')).toBe('released');
+    expect(story).toEqual(['allowed durable', 'made', 'issued durable']);
+    expect(names()).toEqual([undefined, 'ASIAEXAMPLE']);
+  });
+
+  test('as refused, without a wait and with nothing made', async () => {
+    current = snapshotOf(PROD, SVID, STOP);
+    expect([await outcome('ledger'), story]).toEqual(['target_denied guardrail', ['refused']]);
+  });
+
+  test('as a count where the token proved nothing', async () => {
+    expect([await outcome('ledger', 'forged'), await outcome('ledger', 'broken')]).toEqual([
+      'token_signature',
+      'internal',
+    ]);
+    expect([story, counted]).toEqual([
+      [],
+      [
+        ['prod-eu', 'token_signature'],
+        [undefined, 'internal'],
+      ],
+    ]);
+  });
+});
+
+describe('an audit log that cannot write (promise 1)', () => {
+  test.each(['ledger', 'handed-out', 'reports'])('lets nothing be made for %s', async (address) => {
+    during = { allowed: unwritten };
+    expect([await outcome(address), story]).toEqual(['audit_unavailable', []]);
+  });
+
+  test('keeps back what a cloud has made, and says that it failed', async () => {
+    during = { issued: unwritten };
+    expect([await outcome('reports'), story]).toEqual(['audit_unavailable', ['allowed durable', 'made', 'failed']]);
+  });
+});
+
+describe('a target that fails', () => {
+  test('is recorded as failed, and what nobody foresaw is an internal error', async () => {
+    whileIssuing = () => {
+      throw new OAuthError('target_unavailable');
+    };
+    expect([await outcome('reports'), story]).toEqual(['target_unavailable', ['allowed durable', 'made', 'failed']]);
+    whileIssuing = () => {
+      throw new TypeError('unforeseen');
+    };
+    expect(await outcome('ledger')).toBe('internal');
+    expect(events.at(-1)).toMatchObject({ type: 'failed', error: 'internal', mapping: 'mesh' });
+  });
+});
+
+describe('a stop that comes during an exchange', () => {
+  const stop = () => {
+    current = snapshotOf(PROD, SVID, AWS, HANDED_OUT, STOP);
+  };
+
+  test.each(['ledger', 'handed-out'])(
+    'keeps back what Carnet has signed for %s, which then was never issued',
+    async (address) => {
+      whileIssuing = stop;
+      expect([await outcome(address), story]).toEqual([
+        'target_denied guardrail',
+        ['allowed durable', 'made', 'failed'],
+      ]);
+    },
+  );
+
+  test('while "allowed" becomes durable counts as well', async () => {
+    during = { allowed: stop };
+    expect(await outcome('ledger')).toBe('target_denied guardrail');
+  });
+
+  test('keeps back a session that a cloud has opened, whose name is in the log all the same', async () => {
+    during = { issued: stop };
+    expect(await outcome('reports')).toBe('target_denied guardrail');
+    expect([story.at(-1), names()]).toEqual(['failed', [undefined, 'ASIAEXAMPLE', undefined]]);
+  });
+
+  test('as a removed mapping or issuer counts too', async () => {
+    whileIssuing = () => {
+      current = snapshotOf(PROD, AWS);
+    };
+    expect(await outcome('ledger')).toBe('target_denied inactive');
+    current = before;
+    whileIssuing = () => {
+      current = snapshotOf(SVID, AWS);
+    };
+    expect(await outcome('ledger')).toBe('target_denied inactive');
+  });
+
+  test('as an issuer that no longer carries the label of a selector counts too', async () => {
+    const subject = { issuerSelector: { tier: 'prod' }, namespace: '*', serviceAccount: '*' };
+    const wide = svidMapping('wide', { subject });
+    current = snapshotOf(PROD, wide);
+    whileIssuing = () => {
+      current = snapshotOf(cluster('prod-eu', { tier: 'test' }), wide);
+    };
+    expect(await outcome('ledger')).toBe('target_denied inactive');
+  });
+
+  test('and a change that leaves the mapping as it was stops nothing', async () => {
+    whileIssuing = () => {
+      current = snapshotOf(PROD, SVID, AWS, cluster('edge-7'));
+    };
+    expect(await outcome('ledger')).toBe('released');
+  });
+});
