@@ -68,6 +68,12 @@ export function createMetrics() {
       labelNames: ['purpose'],
       registers,
     }),
+    tokenReviews: new Counter({
+      name: 'carnet_token_reviews_total',
+      help: 'Verified tokens whose cluster was asked, remembered answers too, by TrustedIssuer and outcome (valid, revoked, unreachable, failed).',
+      labelNames: ['issuer', 'outcome'],
+      registers,
+    }),
     outbound: new Counter({
       name: 'carnet_outbound_requests_total',
       help: 'Requests out of Carnet by purpose and outcome (answer, blocked, timeout, too_large, redirect, unreachable, overloaded).',
