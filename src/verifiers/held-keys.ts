@@ -4,8 +4,11 @@ import type { KeySet, VerificationKey } from './key-set.ts';
 
 /** Where a holder's keys come from and how often it may ask. */
 export interface KeyOrigin {
-  /** One attempt; `unchanged` when the source is the same as at the last success. */
-  fetch(): Promise<FetchedKeys | 'unchanged'>;
+  /**
+   * One attempt; `unchanged` when the source is the same as at the last success. What another replica has fetched before
+   * `notBefore` (milliseconds) is no answer.
+   */
+  fetch(notBefore: number): Promise<FetchedKeys | 'unchanged'>;
   /** Bounds on what the source itself says; `missing` where it says nothing. */
   readonly ttlSeconds: { readonly min: number; readonly missing: number; readonly max: number };
   /** Longest pause between attempts while they fail. */
@@ -40,7 +43,8 @@ interface HeldKeysDeps {
   readonly clock: Clock;
   /** 0 up to 1; for jitter alone. */
   readonly random: () => number;
-  readonly onFetched: (keys: KeySet, fetchedAt: number) => void;
+  /** `shared`: another replica has fetched them. */
+  readonly onFetched: (keys: KeySet, fetchedAt: number, shared: boolean) => void;
   readonly onFailed: (reason: string) => void;
 }
 
@@ -123,6 +127,7 @@ export class HeldKeys {
 
   async #freshen(): Promise<void> {
     const now = this.#deps.clock.now();
+    if (now < this.#attemptedAt) this.#startOver(now);
     if (this.#current() === undefined) {
       if (this.#mayAttempt(now)) await this.refresh();
     } else if (now >= this.#freshUntil && this.#failures === 0) {
@@ -131,6 +136,15 @@ export class HeldKeys {
       // Old keys serve meanwhile: a source that does not answer slows nobody down.
       void this.refresh();
     }
+  }
+
+  /** The clock was set back: what is due by it would wait until it has caught up. */
+  #startOver(now: number): void {
+    this.#attemptedAt = Number.NEGATIVE_INFINITY;
+    this.#nextAttemptAt = Number.NEGATIVE_INFINITY;
+    this.#freshUntil = Math.min(this.#freshUntil, now);
+    this.#refreshAfter = now;
+    this.#absent.clear();
   }
 
   #mayAttempt(now: number): boolean {

@@ -4,7 +4,7 @@ import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Effort, HeldKeys, type HeldKeysState, type KeyLookup, type KeyOrigin } from './held-keys.ts';
 import { fetchKeys, staticVersion } from './key-fetch.ts';
-import type { KeyOwnership } from './key-ownership.ts';
+import type { Holding, KeyOwnership } from './key-ownership.ts';
 
 export interface IssuerKeysState extends HeldKeysState {
   /** Name of the TrustedIssuer. */
@@ -89,7 +89,9 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
       if (held.get(issuer.name)?.keys !== keys) return NOT_CONFIGURED;
       if (lookup.found !== 'key') return lookup;
       const { thumbprint } = lookup.key;
-      if (deps.ownership.owner(thumbprint) === undefined) show(issuer, [thumbprint], deps.ownership);
+      if (deps.ownership.owner(thumbprint) === undefined) {
+        deps.ownership.claim(issuer.name, thumbprint, holdingOf(issuer));
+      }
       return deps.ownership.owner(thumbprint) === issuer.name ? lookup : { found: 'absent' };
     },
     follow(issuers) {
@@ -120,8 +122,8 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   };
 }
 
-function show(issuer: TrustedIssuer, thumbprints: Iterable<string>, ownership: KeyOwnership): void {
-  ownership.show(issuer.name, thumbprints, issuer.keys.kind === 'static' ? 'static' : 'fetched');
+function holdingOf({ keys }: TrustedIssuer): Holding {
+  return keys.kind === 'static' ? 'static' : 'fetched';
 }
 
 function holdKeys(issuer: TrustedIssuer, deps: IssuerKeysDeps): HeldKeys {
@@ -132,11 +134,8 @@ function holdKeys(issuer: TrustedIssuer, deps: IssuerKeysDeps): HeldKeys {
     onFetched(keys, fetchedAt) {
       metrics.keyFetches.inc({ issuer: issuer.name, outcome: 'ok' });
       metrics.keyAgeSeconds.set({ issuer: issuer.name }, fetchedAt / 1000);
-      show(
-        issuer,
-        [...keys.byKid.values()].map(({ thumbprint }) => thumbprint),
-        ownership,
-      );
+      const thumbprints = [...keys.byKid.values()].map(({ thumbprint }) => thumbprint);
+      ownership.show(issuer.name, thumbprints, holdingOf(issuer));
     },
     onFailed(reason) {
       metrics.keyFetches.inc({ issuer: issuer.name, outcome: 'failed' });

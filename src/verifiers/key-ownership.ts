@@ -11,8 +11,13 @@ export interface SharedKey {
 
 /** Which issuer each public key counts for, by RFC 7638 thumbprint. */
 export interface KeyOwnership {
-  /** Notes that an issuer's current set holds these keys; raises the alarm once for each that belongs to another. */
+  /**
+   * Notes that an issuer's current set holds these keys and no others; raises the alarm once for each that belongs to
+   * another.
+   */
   show(issuer: string, thumbprints: Iterable<string>, holding: Holding): void;
+  /** Notes that an issuer's current set holds this key among others. */
+  claim(issuer: string, thumbprint: string, holding: Holding): void;
   /** Name of the TrustedIssuer a key counts for; undefined when nobody has shown it. */
   owner(thumbprint: string): string | undefined;
   /** Gives up the keys of an issuer that is no longer configured. */
@@ -31,7 +36,8 @@ const MAX_KEYS_PER_ISSUER = 4096;
 
 /**
  * A public key counts for one issuer only: a static holder, else whoever showed it first (DESIGN section 5). Ownership
- * outlives the key's withdrawal; it ends when the issuer leaves the configuration or a static holder appears.
+ * ends when the issuer leaves the configuration or a static holder appears. That of a static holder ends with the key's
+ * withdrawal too, since people write such sets and mend them; that of all others outlives it.
  */
 export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): KeyOwnership {
   const entries = new Map<string, Entry>();
@@ -55,10 +61,20 @@ export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): Ke
     onSharedKey({ thumbprint, owner: entry.owner, other });
   }
 
-  function showOne(issuer: string, thumbprint: string, holding: Holding): void {
+  function giveUp(issuer: string, kept: ReadonlySet<string>): void {
+    const owned = byOwner.get(issuer) ?? new Set();
+    for (const thumbprint of owned) {
+      if (kept.has(thumbprint) || entries.get(thumbprint)?.holding !== 'static') continue;
+      owned.delete(thumbprint);
+      entries.delete(thumbprint);
+    }
+  }
+
+  function claim(issuer: string, thumbprint: string, holding: Holding): void {
     const entry = entries.get(thumbprint);
     const takesOver = entry === undefined || (holding === 'static' && entry.holding === 'fetched');
-    if (takesOver) own(issuer, thumbprint, holding);
+    const holdsOtherwise = entry?.owner === issuer && entry.holding !== holding;
+    if (takesOver || holdsOtherwise) own(issuer, thumbprint, holding);
     const current = entries.get(thumbprint);
     if (current === undefined || entry === undefined) return;
     const loser = current.owner === issuer ? entry.owner : issuer;
@@ -67,8 +83,11 @@ export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): Ke
 
   return {
     show(issuer, thumbprints, holding) {
-      for (const thumbprint of thumbprints) showOne(issuer, thumbprint, holding);
+      const shown = new Set(thumbprints);
+      giveUp(issuer, shown);
+      for (const thumbprint of shown) claim(issuer, thumbprint, holding);
     },
+    claim,
     owner: (thumbprint) => entries.get(thumbprint)?.owner,
     release(issuer) {
       for (const thumbprint of byOwner.get(issuer) ?? []) entries.delete(thumbprint);

@@ -165,6 +165,20 @@ describe('a source that fails (V13)', () => {
     expect(fetches()).toBe(3);
   });
 
+  test('is asked anew after the clock was set back, instead of not until it has caught up', async () => {
+    const { clock, outbound, find } = one({ 'cache-control': 'max-age=86400' });
+    expect(await find('k1')).toBe('k1');
+    clock.advance(-minutes(90));
+    outbound.json(JWKS, setOf(k2));
+    expect([await find('k2'), await find('k1')]).toEqual(['k2', 'absent']);
+    clock.advance(-minutes(90));
+    outbound.script.clear();
+    expect(await find('k2')).toBe('k2');
+    clock.advance(-minutes(90));
+    outbound.json(JWKS, setOf(k1));
+    expect(await find('k1')).toBe('k1');
+  });
+
   test('is not asked for an unknown kid before its pause is over', async () => {
     const { clock, outbound, find, fetches } = one({ 'cache-control': 'max-age=86400' });
     await find('k1');
@@ -543,5 +557,19 @@ describe('a key that two issuers show', () => {
     expect(told(await keys.find(second, 'k1', 'seek'))).toBe('absent');
     keys.follow(trustedIssuers(second));
     expect(told(await keys.find(second, 'k1', 'seek'))).toBe('k1');
+  });
+
+  test('counts for the other one once its static holder gave it up', async () => {
+    const { keys, outbound } = keysUnderTest();
+    outbound.json(JWKS, setOf(k1));
+    const fetching = fetched('a');
+    const mistaken = clusterIssuer('b', { keys: staticKeys(k1) });
+    const mended = clusterIssuer('b', { keys: staticKeys(k2) });
+    keys.follow(trustedIssuers(fetching, mistaken));
+    expect(told(await keys.find(mistaken, 'k1', 'seek'))).toBe('k1');
+    expect(told(await keys.find(fetching, 'k1', 'seek'))).toBe('absent');
+    keys.follow(trustedIssuers(fetching, mended));
+    expect(told(await keys.find(mended, 'k2', 'seek'))).toBe('k2');
+    expect(told(await keys.find(fetching, 'k1', 'seek'))).toBe('k1');
   });
 });

@@ -37,6 +37,34 @@ describe('ownership of a public key (DESIGN section 5, K3)', () => {
     expect(owns.owner('t1')).toBe('edge-8');
   });
 
+  test('of a static holder ends when its set no longer holds the key: a mistake can be taken back', () => {
+    const { owns } = ownership();
+    owns.show('edge-7', ['t1'], 'fetched');
+    owns.show('edge-8', ['t1', 't2'], 'static');
+    owns.show('edge-8', ['t2'], 'static');
+    expect([owns.owner('t1'), owns.owner('t2')]).toEqual([undefined, 'edge-8']);
+    owns.claim('edge-7', 't1', 'fetched');
+    owns.claim('edge-7', 't2', 'fetched');
+    expect([owns.owner('t1'), owns.owner('t2')]).toEqual(['edge-7', 'edge-8']);
+  });
+
+  test('of a static holder that now fetches goes on, but no longer before another static one', () => {
+    const { owns } = ownership();
+    owns.show('edge-7', ['t1', 't2'], 'static');
+    owns.show('edge-7', ['t1'], 'fetched');
+    owns.show('edge-8', ['t2'], 'fetched');
+    expect([owns.owner('t1'), owns.owner('t2')]).toEqual(['edge-7', 'edge-8']);
+    owns.show('edge-9', ['t1'], 'static');
+    expect(owns.owner('t1')).toBe('edge-9');
+  });
+
+  test('claimed of an unowned key takes no other key away', () => {
+    const { owns } = ownership();
+    owns.show('edge-7', ['t1'], 'static');
+    owns.claim('edge-7', 't2', 'static');
+    expect([owns.owner('t1'), owns.owner('t2')]).toEqual(['edge-7', 'edge-7']);
+  });
+
   test('of one issuer is bounded, so that rotating for ever takes nothing from others', () => {
     const { owns } = ownership();
     owns.show('edge-7', ['t'], 'fetched');
