@@ -8,9 +8,12 @@ export class StrictJsonError extends Error {
 export interface StrictJsonLimits {
   /** Nested containers; the outermost counts as 1. Default 16. */
   readonly maxDepth?: number;
-  /** Object members in the whole text. Array elements are bounded by the bytes alone. Default 256. */
+  /** Object members in the whole text. Default 256. */
   readonly maxMembers?: number;
 }
+
+/** Array elements in the whole text: a token has no room for more, and a key set no use. */
+const MAX_ELEMENTS = 4096;
 
 const LITERALS: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
   ['t', true],
@@ -38,7 +41,7 @@ const BACKSLASH = 0x5c;
  * only, no `__proto__` member. Strings with a lone surrogate are refused: they have no UTF-8 form, so whoever hashes or
  * compares them downstream sees another text. Objects have no prototype.
  *
- * Throws StrictJsonError. Work is linear in the bytes; the caller bounds those.
+ * At most 4,096 array elements. Throws StrictJsonError. Work is linear in the bytes; the caller bounds those.
  */
 export function parseStrictJson(
   bytes: Uint8Array,
@@ -68,6 +71,7 @@ class Reader {
   readonly #text: string;
   readonly #maxDepth: number;
   #membersLeft: number;
+  #elementsLeft = MAX_ELEMENTS;
   #at = 0;
 
   constructor(text: string, maxDepth: number, maxMembers: number) {
@@ -116,8 +120,11 @@ class Reader {
   #array(depth: number): readonly JsonValue[] {
     const array: JsonValue[] = [];
     if (this.#take(']')) return array;
-    do array.push(this.#value(depth + 1));
-    while (this.#take(','));
+    do {
+      this.#elementsLeft -= 1;
+      if (this.#elementsLeft < 0) throw new StrictJsonError('too many elements');
+      array.push(this.#value(depth + 1));
+    } while (this.#take(','));
     this.#expect(']');
     return array;
   }

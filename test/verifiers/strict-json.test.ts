@@ -85,6 +85,13 @@ describe('strict JSON', () => {
     expect(() => read(`{"x":{${members(100, 0)}},${members(156, 100)}}`)).toThrow('too many members');
   });
 
+  test('reads 4096 array elements in all and refuses 4097: half a megabyte of [0,0,... costs no time (V16)', () => {
+    const elements = (count: number) => Array.from({ length: count }, () => '0').join(',');
+    expect(() => read(`[[${elements(2000)}],[${elements(2094)}]]`)).not.toThrow();
+    expect(() => read(`[[${elements(2000)}],[${elements(2095)}]]`)).toThrow('too many elements');
+    expect(refused(`[${elements(260_000)}]`)).toThrow('too many elements');
+  });
+
   test('wants an object where one is asked for', () => {
     expect(() => parseStrictJsonObject(Buffer.from('[]'))).toThrow('not an object');
     expect(() => parseStrictJsonObject(Buffer.from('null'))).toThrow('not an object');
