@@ -1,7 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { activeKey, lastChangeAt, publishedKeys } from '../../src/authority/key-schedule.ts';
+import {
+  activeKey,
+  CLOCK_DIFFERENCE_MS,
+  LEAD_MS,
+  lastChangeAt,
+  MAX_UNREAD_MS,
+  MIN_ROTATION_MS,
+  PUBLISHED_BEFORE_USE_MS,
+  publishedKeys,
+  RETENTION_MS,
+  stateOf,
+} from '../../src/authority/key-schedule.ts';
 import type { Keyring, KeyTimes, RingKey } from '../../src/authority/keyring.ts';
 import { generateSigningKey } from '../../src/authority/signing-keys.ts';
+import { SVID_TTL } from '../../src/resources/targets/jwt-svid.ts';
 
 const DAY = 86_400_000;
 const keys = await Promise.all(Array.from({ length: 3 }, () => generateSigningKey('svid')));
@@ -20,49 +32,63 @@ const indexes = (published: readonly RingKey[]) => published.map(index);
 
 describe('activeKey and publishedKeys', () => {
   const rotation = ring(
-    { publishedAt: 10 * DAY, activeAt: 10 * DAY, retiredAt: 42 * DAY },
+    { publishedAt: 10 * DAY, activeAt: 10 * DAY, retiredAt: 40 * DAY, goneAt: 42 * DAY },
     { publishedAt: 39 * DAY, activeAt: 40 * DAY },
   );
 
   test.each([
-    ['before the next key is active', 40 * DAY - 1, 0, [0, 1]],
-    ['from the instant the next key is active', 40 * DAY, 1, [0, 1]],
-    ['while the old key is still published', 42 * DAY - 1, 1, [0, 1]],
-    ['from the instant the old key is retired', 42 * DAY, 1, [1]],
-  ])('sign with and publish the right keys %s', (_, now, active, published) => {
+    ['before the next key is active', 40 * DAY - 1, 0, [0, 1], ['active', 'prepared']],
+    ['from the instant the next key is active', 40 * DAY, 1, [0, 1], ['retired', 'active']],
+    ['while the old key is still published', 42 * DAY - 1, 1, [0, 1], ['retired', 'active']],
+    ['from the instant the old key is gone', 42 * DAY, 1, [1], ['gone', 'active']],
+  ])('sign with and publish the right keys %s', (_, now, active, published, states) => {
     expect(index(activeKey(rotation, now))).toBe(active);
     expect(indexes(publishedKeys(rotation, now))).toEqual(published);
+    expect(rotation.map((key) => stateOf(rotation, key, now))).toEqual(states);
   });
 
-  test('use the first key at once where the clock is behind that of the replica that made it', () => {
+  test('use the first key at once where the clock is behind by what is tolerated, and not by more', () => {
     const first = ring({ publishedAt: 10 * DAY, activeAt: 10 * DAY });
-    expect(index(activeKey(first, 10 * DAY - 5000))).toBe(0);
-    expect(indexes(publishedKeys(first, 10 * DAY - 5000))).toEqual([0]);
+    expect(index(activeKey(first, 10 * DAY - CLOCK_DIFFERENCE_MS))).toBe(0);
+    expect(activeKey(first, 10 * DAY - CLOCK_DIFFERENCE_MS - 1)).toBeUndefined();
+    expect(indexes(publishedKeys(first, 9 * DAY))).toEqual([0]);
   });
 
-  test('do not use a later key before its time, although it is published (M3)', () => {
-    const prepared = ring({ publishedAt: 1, activeAt: 1 }, { publishedAt: 2, activeAt: DAY });
+  test('do not use a later key before its time, not even within the tolerated difference (M3)', () => {
+    const prepared = ring(
+      { publishedAt: 1, activeAt: 1, retiredAt: DAY, goneAt: 3 * DAY },
+      { publishedAt: 2, activeAt: DAY },
+    );
     expect(index(activeKey(prepared, DAY - 1))).toBe(0);
   });
 
-  test('never sign with a retired key, even when no other is left', () => {
-    const retired = ring({ publishedAt: 1, activeAt: 1, retiredAt: 50 });
+  test('never sign with a retired key, even when no other is left and it is still published', () => {
+    const retired = ring({ publishedAt: 1, activeAt: 1, retiredAt: 50, goneAt: 90 });
     expect(index(activeKey(retired, 49))).toBe(0);
     expect(activeKey(retired, 50)).toBeUndefined();
-    expect(publishedKeys(retired, 50)).toEqual([]);
+    expect(indexes(publishedKeys(retired, 89))).toEqual([0]);
+    expect(publishedKeys(retired, 90)).toEqual([]);
   });
 
-  test('do not fall back from a retired first key to one that is only prepared', () => {
-    const gap = ring({ publishedAt: 1, activeAt: 1, retiredAt: 50 }, { publishedAt: 2, activeAt: 100 });
-    expect(activeKey(gap, 60)).toBeUndefined();
-    expect(index(activeKey(gap, 100))).toBe(1);
+  test('do not fall back from a retired key to one that is only prepared', () => {
+    const gap = ring({ publishedAt: 1, activeAt: 1, retiredAt: 50, goneAt: 60 }, { publishedAt: 2, activeAt: DAY });
+    expect(activeKey(gap, DAY / 2)).toBeUndefined();
+    expect(index(activeKey(gap, DAY))).toBe(1);
+  });
+
+  test('do not go back to a retired key where a new one had to sign at once and the clock is behind', () => {
+    const hurried = ring(
+      { publishedAt: 1, activeAt: 1, retiredAt: 9 * DAY, goneAt: 11 * DAY },
+      { publishedAt: 10 * DAY, activeAt: 10 * DAY },
+    );
+    expect(index(activeKey(hurried, 10 * DAY - 60_000))).toBe(1);
   });
 });
 
 describe('lastChangeAt', () => {
   const rotation = ring(
-    { publishedAt: 10, activeAt: 10, retiredAt: 60 },
-    { publishedAt: 30, activeAt: 40, retiredAt: 90 },
+    { publishedAt: 10, activeAt: 10, retiredAt: 40, goneAt: 60 },
+    { publishedAt: 30, activeAt: 40, retiredAt: 80, goneAt: 90 },
     { publishedAt: 70, activeAt: 80 },
   );
 
@@ -81,7 +107,28 @@ describe('lastChangeAt', () => {
     for (const now of [10 * DAY - 5000, 10 * DAY, 400 * DAY]) expect(lastChangeAt(first, now)).toBe(10 * DAY);
   });
 
-  test('does not count a retirement that is yet to come', () => {
-    expect(lastChangeAt(ring({ publishedAt: 10, activeAt: 10, retiredAt: 1000 }), 999)).toBe(10);
+  test('does not count an end that is yet to come', () => {
+    expect(lastChangeAt(ring({ publishedAt: 10, activeAt: 10, retiredAt: 50, goneAt: 1000 }), 999)).toBe(10);
+  });
+
+  test('remembers keys that the ring no longer holds', () => {
+    expect(lastChangeAt(ring({ publishedAt: 10, activeAt: 10, removalAt: 70 }), 100)).toBe(70);
+  });
+});
+
+describe('the bounds of the schedule', () => {
+  test('leave a day before first use, and room for clocks that differ', () => {
+    expect(PUBLISHED_BEFORE_USE_MS).toBe(DAY);
+    expect(LEAD_MS - PUBLISHED_BEFORE_USE_MS).toBeGreaterThan(2 * CLOCK_DIFFERENCE_MS);
+  });
+
+  test('keep a retired key until the longest token that any mapping can ask for has ended', () => {
+    const longestMs = Math.max(SVID_TTL.maxSeconds, 300) * 1000;
+    const cachedMs = 3_600_000;
+    expect(RETENTION_MS).toBeGreaterThanOrEqual(longestMs + MAX_UNREAD_MS + cachedMs + CLOCK_DIFFERENCE_MS);
+  });
+
+  test('publish three keys at most when keys change as often as they may', () => {
+    expect(Math.ceil((LEAD_MS + RETENTION_MS) / MIN_ROTATION_MS)).toBeLessThanOrEqual(2);
   });
 });

@@ -126,8 +126,37 @@ describe('loadKeyrings', () => {
       expect(String(error)).toMatch(/^KeyFault: store: the document signing-keys\/cloud has a key that was changed/);
     });
 
-    test('refuses a retirement that was added', async () => {
-      expect(await edited({ v: 1, keys: [{ ...row(), retiredAt: clock.now() }] })).toBeInstanceOf(KeyFault);
+    test.each([{ retiredAt: 1, goneAt: 2 }, { removalAt: 1 }])('refuses %j that was added', async (added) => {
+      const error = await edited({ v: 1, keys: [{ ...row(), ...added }] });
+      expect(String(error)).toContain('has a key that was changed after writing');
+    });
+
+    test.each([{ retiredAt: 5 }, { goneAt: 5 }, { retiredAt: 5, goneAt: 4 }])(
+      'refuses the end %j, which is not whole, although it was sealed so',
+      async (end) => {
+        const key = await generateSigningKey('cloud');
+        const ring = sealRing(encryptionKey, 'cloud', [{ key, publishedAt: 1, activeAt: 1, ...end }]);
+        expect(String(await edited(ring))).toContain('has a key whose form this version does not know');
+      },
+    );
+
+    test('takes a whole end', async () => {
+      const key = await generateSigningKey('cloud');
+      const times = { publishedAt: 1, activeAt: 1, retiredAt: 5, goneAt: 5, removalAt: 1 };
+      const loaded = await edited(sealRing(encryptionKey, 'cloud', [{ key, ...times }]));
+      expect(loaded).toMatchObject({ cloud: [times] });
+    });
+
+    test('refuses more keys than any schedule makes', async () => {
+      const keys = await Promise.all(Array.from({ length: 9 }, () => generateSigningKey('svid')));
+      const ring = sealRing(
+        encryptionKey,
+        'svid',
+        keys.map((key) => ({ key, publishedAt: 1, activeAt: 1 })),
+      );
+      const crowded = new MemoryDocumentStore();
+      await crowded.put(SIGNING_KEYS, 'svid', ring, 0);
+      await expect(load({ store: crowded })).rejects.toThrow('holds over 8 keys');
     });
 
     test('refuses another kid', async () => {

@@ -205,12 +205,19 @@ describe('an authority whose keys rotate', () => {
   beforeEach(async () => {
     moving.set(start);
     ring = [
-      { key: await generateSigningKey('svid'), publishedAt: start, activeAt: start, retiredAt: start + 10 * DAY },
+      {
+        key: await generateSigningKey('svid'),
+        publishedAt: start,
+        activeAt: start,
+        retiredAt: start + 2 * DAY,
+        goneAt: start + 10 * DAY,
+      },
       {
         key: await generateSigningKey('svid'),
         publishedAt: start + 1,
         activeAt: start + 2 * DAY,
         retiredAt: start + 20 * DAY,
+        goneAt: start + 22 * DAY,
       },
     ];
     const store = new MemoryDocumentStore();
@@ -233,6 +240,8 @@ describe('an authority whose keys rotate', () => {
   test('refuses to sign when no key is active', async () => {
     moving.set(start + 20 * DAY);
     await expect(signer()).rejects.toThrow(/^refused to sign: no key for svid is active/);
+    expect(published()).toEqual([ring[1]?.key.kid]);
+    moving.set(start + 22 * DAY);
     expect(published()).toEqual([]);
   });
 });
