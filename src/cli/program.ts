@@ -4,6 +4,7 @@ import type { ExchangeOptions } from './exchange.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { TrustKubernetesOptions } from './trust-kubernetes.ts';
 
 /** Runs the `carnet` command. `args` are those after the program's name. Resolves to the exit code; never throws. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -84,6 +85,19 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
     .action(async (options: { config: string; output: 'text' | 'json' }) => {
       const { auditVerify } = await import('./audit-verify.ts');
       finish(await auditVerify(options, surroundings));
+    });
+  program
+    .command('trust')
+    .description('print what the other side must be told to trust Carnet')
+    .command('kubernetes')
+    .description('an AuthenticationConfiguration: an API server that accepts JWT-SVIDs')
+    .addOption(configOption())
+    .option('--audience <name>', 'the audience of this API server alone (required)')
+    .option('--ca-file <file>', 'certificates of the authority behind the issuer, where it is a private one')
+    .option('--discovery-url <url>', 'where the API server reads discovery, when not below the issuer')
+    .action(async (options: TrustKubernetesOptions) => {
+      const { trustKubernetes } = await import('./trust-kubernetes.ts');
+      finish(trustKubernetes(options, surroundings));
     });
   return program;
 }
