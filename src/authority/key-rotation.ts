@@ -9,7 +9,7 @@ import {
   stateOf,
 } from './key-schedule.ts';
 import { withActivated, withoutGone, withoutKey, withPrepared } from './key-steps.ts';
-import { changeRing, type Keyring, type KeyringDeps, readRing } from './keyring.ts';
+import { changeRing, type Keyring, type KeyringDeps, type RingKey, readRing } from './keyring.ts';
 import { generateSigningKey } from './signing-keys.ts';
 
 export interface KeyRotationDeps extends KeyringDeps {
@@ -84,18 +84,19 @@ export class KeyRotation {
     let kid = '';
     await changeRing(this.#deps, purpose, async (ring) => {
       const now = clock.now();
-      const prepared = preparedKey(ring, now);
-      if (!prepared) throw new KeyRefusal(`no key of ${purpose} is prepared; run carnet keys prepare`);
-      const readyAt = prepared.publishedAt + PUBLISHED_BEFORE_USE_MS;
-      if (readyAt > now && !unpublished)
-        throw new KeyRefusal(
-          `the prepared key of ${purpose} is published for less than 24 h, and verifiers with an older copy would ` +
-            `refuse its tokens; wait until ${new Date(readyAt).toISOString()}, or say --now`,
-        );
-      kid = prepared.key.kid;
+      this.isTooNew(ring, purpose, { unpublished });
+      kid = readiness(ring, purpose, now).prepared.key.kid;
       return withActivated(ring, now);
     });
     return kid;
+  }
+
+  /** Whether the prepared key is too new for `activate`. Throws the KeyRefusal that `activate` would throw. */
+  isTooNew(ring: Keyring, purpose: Purpose, { unpublished }: { readonly unpublished: boolean }): boolean {
+    const now = this.#deps.clock.now();
+    const { readyAt } = readiness(ring, purpose, now);
+    if (readyAt > now && !unpublished) throw tooNew(purpose, readyAt);
+    return readyAt > now;
   }
 
   /**
@@ -135,6 +136,19 @@ export class KeyRotation {
     }
     throw unknown(kid);
   }
+}
+
+function readiness(ring: Keyring, purpose: Purpose, now: number): { prepared: RingKey; readyAt: number } {
+  const prepared = preparedKey(ring, now);
+  if (!prepared) throw new KeyRefusal(`no key of ${purpose} is prepared; run carnet keys prepare`);
+  return { prepared, readyAt: prepared.publishedAt + PUBLISHED_BEFORE_USE_MS };
+}
+
+function tooNew(purpose: Purpose, readyAt: number): KeyRefusal {
+  return new KeyRefusal(
+    `the prepared key of ${purpose} is published for less than 24 h, and verifiers with an older copy would refuse its ` +
+      `tokens; wait until ${new Date(readyAt).toISOString()}, or say --now`,
+  );
 }
 
 function unknown(kid: string): KeyRefusal {

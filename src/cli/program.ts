@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ExchangeOptions } from './exchange.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
+import { addKeysCommands } from './keys-command.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { TrustKubernetesOptions } from './trust-kubernetes.ts';
@@ -86,6 +87,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       const { auditVerify } = await import('./audit-verify.ts');
       finish(await auditVerify(options, surroundings));
     });
+  addKeysCommands(program, surroundings, finish);
   program
     .command('trust')
     .description('print what the other side must be told to trust Carnet')

@@ -8,8 +8,8 @@ import { refuseOtherMethods } from './methods.ts';
 import { type PublishedSchema, publishedSchemas } from './schemas/discovery.ts';
 
 /** Metadata changes with a deployment, keys at any time: a verifier that lacks a new key refuses good tokens. */
-const METADATA_SECONDS = 3600;
-const KEYS_SECONDS = 300;
+export const METADATA_SECONDS = 3600;
+export const KEYS_SECONDS = 300;
 
 interface Publication {
   readonly path: string;

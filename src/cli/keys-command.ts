@@ -1,0 +1,47 @@
+import { type Command, Option } from 'commander';
+import { PURPOSES, type Purpose } from '../authority/authority.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export interface KeysOptions {
+  readonly config: string;
+  readonly purpose?: Purpose;
+  readonly output: 'table' | 'json';
+}
+
+/** Adds `carnet keys …`. */
+export function addKeysCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
+  const keys = program.command('keys').description("work with Carnet's own signing keys, also while the service runs");
+  const load = () => import('./keys.ts');
+  command(keys, 'list', 'show the keys and when they rotate').action(async (options: KeysOptions) => {
+    finish(await (await load()).listKeys(options, around));
+  });
+  command(keys, 'prepare', 'publish the next key now, ahead of the schedule').action(async (options: KeysOptions) => {
+    finish(await (await load()).prepareKeys(options, around));
+  });
+  command(keys, 'activate', 'let the prepared key sign from now on')
+    .option('--now', 'even if verifiers may not have seen it yet')
+    .action(async (options: KeysOptions & { now?: boolean }) => {
+      finish(await (await load()).activateKeys(options, around));
+    });
+  command(keys, 'revoke', 'take a key out of the published ones and out of signing, at once and for good')
+    .argument('<kid>', 'the key, as carnet keys list shows it')
+    .action(async (kid: string, options: KeysOptions) => {
+      finish(await (await load()).revokeKey(kid, options, around));
+    });
+  command(keys, 'export', 'write discovery documents, key sets and the SPIFFE bundle into a folder for a bucket')
+    .requiredOption('--out <folder>', 'what becomes the root of the bucket')
+    .action(async (options: KeysOptions & { out: string }) => {
+      const { exportDocuments } = await import('./keys-export.ts');
+      finish(await exportDocuments(options, around));
+    });
+}
+
+function command(keys: Command, name: string, description: string): Command {
+  return keys
+    .command(name)
+    .description(description)
+    .addOption(new Option('--config <file>', 'the configuration').default('carnet.yaml'))
+    .addOption(new Option('--purpose <purpose>', 'only the keys of one purpose').choices(PURPOSES))
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'));
+}
