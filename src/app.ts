@@ -27,6 +27,7 @@ import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createIssuerKeys, type IssuerKeys } from './verifiers/issuer-keys.ts';
 import { memoryKeyOwnership } from './verifiers/key-ownership.ts';
+import { createTokenReview } from './verifiers/token-review.ts';
 import { createVerifier } from './verifiers/verify.ts';
 
 /** One process is one replica, and SQLite has room for one. */
@@ -180,7 +181,7 @@ function doorDeps(parts: Parts): DoorDeps {
   return {
     exchange: createExchange({
       catalog,
-      verify: createVerifier({ keys, clock }),
+      verify: createVerifier({ keys, clock, review: createTokenReview({ outbound, clock, metrics }) }),
       journal: new Journal(audit),
       targets: {
         aws: createAwsTarget({ authority, outbound, clock, ...(stsEndpoint !== undefined && { stsEndpoint }) }),

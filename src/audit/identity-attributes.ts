@@ -20,6 +20,8 @@ export interface IdentityAttributes {
   readonly pod?: { readonly name: string; readonly uid: string } | undefined;
   readonly node?: { readonly name: string; readonly uid?: string } | undefined;
   readonly binding?: string | undefined;
+  /** Whether the cluster confirmed that the token still counts; absent in records from before it could be asked. */
+  readonly liveness?: string | undefined;
   readonly claims?: JsonObject | undefined;
   /** Present when claims were left out to keep the line in its limit: over the JSON of all of them. */
   readonly claimsSha256?: string | undefined;
@@ -29,8 +31,8 @@ export function identityAttributes(identity: VerifiedIdentity): IdentityAttribut
   const { kind, subject, spiffeId, issuedAt, expiresAt } = identity;
   const base = { kind, subject, spiffeId, issuedAt, expiresAt };
   if (identity.kind === 'oidc') return { ...base, claims: withoutJti(identity.claims) };
-  const { cluster, namespace, serviceAccount, serviceAccountUid, pod, node, binding } = identity;
-  return { ...base, cluster, namespace, serviceAccount, serviceAccountUid, pod, node, binding };
+  const { cluster, namespace, serviceAccount, serviceAccountUid, pod, node, binding, liveness } = identity;
+  return { ...base, cluster, namespace, serviceAccount, serviceAccountUid, pod, node, binding, liveness };
 }
 
 function withoutJti(claims: JsonObject): JsonObject {

@@ -5,9 +5,16 @@ import { isJsonObject } from '../core/json.ts';
 import type { Document, Fault, ValidDocument } from '../resources/document.ts';
 import { fieldName } from '../resources/field-name.ts';
 import { type FileReference, fileReferences } from '../resources/file-references.ts';
+import { accessOf, KubeconfigError, readKubeconfig } from '../resources/kubeconfig.ts';
 import { errorCode } from './file-fault.ts';
 
-const MAX_BYTES = { jwks: 512 * 1024, certificates: 1024 * 1024, secret: 64 * 1024, bundle: 512 * 1024 } as const;
+const MAX_BYTES = {
+  jwks: 512 * 1024,
+  certificates: 1024 * 1024,
+  secret: 64 * 1024,
+  bundle: 512 * 1024,
+  kubeconfig: 1024 * 1024,
+} as const;
 
 /**
  * Faults of the files that documents name. They change nothing that is loaded: the files are read again whenever they
@@ -25,7 +32,8 @@ export async function fileFieldFaults(documents: readonly Document[]): Promise<r
   return faults;
 }
 
-async function problemOf({ file, content }: FileReference, { source }: ValidDocument): Promise<string | undefined> {
+async function problemOf({ file, content }: FileReference, document: ValidDocument): Promise<string | undefined> {
+  const { source } = document;
   if (source.baseDirectory === undefined) return undefined;
   const path = resolve(source.baseDirectory, file);
   try {
@@ -33,7 +41,8 @@ async function problemOf({ file, content }: FileReference, { source }: ValidDocu
     if (!found.isFile()) return 'names something that is not a file';
     if (found.size > MAX_BYTES[content]) return `names a file larger than ${MAX_BYTES[content] / 1024} KiB`;
     await access(path, constants.R_OK);
-    return content === 'jwks' ? keySetProblem(await readFile(path, 'utf8')) : undefined;
+    if (content === 'jwks') return keySetProblem(await readFile(path, 'utf8'));
+    return content === 'kubeconfig' ? kubeconfigProblem(await readFile(path, 'utf8'), contextOf(document)) : undefined;
   } catch (error) {
     const code = errorCode(error);
     return code === 'ENOENT' ? 'names a file that does not exist' : `names a file that cannot be read (${code})`;
@@ -47,6 +56,20 @@ function keySetProblem(text: string): string | undefined {
   } catch {
     return 'names a file that is not JSON';
   }
+}
+
+function kubeconfigProblem(text: string, context: string | undefined): string | undefined {
+  try {
+    accessOf(readKubeconfig(text), context);
+    return undefined;
+  } catch (error) {
+    if (error instanceof KubeconfigError) return `names a kubeconfig that cannot be used: ${error.message}`;
+    throw error;
+  }
+}
+
+function contextOf(document: ValidDocument): string | undefined {
+  return document.kind === 'TrustedIssuer' ? document.spec.keys?.kubeconfig?.context : undefined;
 }
 
 function faultAt({ kind, name, source }: ValidDocument, { path }: FileReference, message: string): Fault {

@@ -16,6 +16,9 @@ interface IdentityBase {
   readonly jtiSha256: string;
 }
 
+/** Whether the token's own API server has confirmed that it still counts (K32 to K35). */
+export type Liveness = 'reviewed' | 'unreachable' | 'not_asked';
+
 export interface KubernetesIdentity extends IdentityBase {
   readonly kind: 'kubernetes';
   /** Name of the cluster as configured; two TrustedIssuers may share it. */
@@ -29,6 +32,7 @@ export interface KubernetesIdentity extends IdentityBase {
   readonly node?: { readonly name: string; readonly uid?: string };
   /** What the token is bound to (K25). */
   readonly binding: 'pod' | 'node' | 'secret' | 'none';
+  readonly liveness: Liveness;
 }
 
 export interface OidcIdentity extends IdentityBase {

@@ -115,6 +115,10 @@ export const ERRORS = {
     code: 'invalid_request',
     description: 'a required claim of the subject token is missing or contradicts another',
   },
+  token_revoked: {
+    code: 'invalid_request',
+    description: 'the cluster no longer accepts the subject token: what it was issued to is gone',
+  },
   token_type_for_issuer: {
     code: 'invalid_request',
     description: 'subject_token_type does not fit the issuer of the token',
@@ -126,6 +130,10 @@ export const ERRORS = {
   keys_unavailable: {
     code: 'temporarily_unavailable',
     description: 'the keys of the token issuer cannot be had right now',
+  },
+  review_unavailable: {
+    code: 'temporarily_unavailable',
+    description: 'the cluster of the subject token cannot be asked right now whether it is still valid',
   },
   audit_unavailable: {
     code: 'temporarily_unavailable',

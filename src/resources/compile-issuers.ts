@@ -1,9 +1,8 @@
-import { resolve } from 'node:path';
-import type { JsonObject } from '../core/json.ts';
 import type { DocumentOf, Fault } from './document.ts';
 import { durationSeconds } from './duration.ts';
 import { fieldName } from './field-name.ts';
-import type { IssuerProfile, KeySource, TrustedIssuer, TrustedIssuers } from './issuers.ts';
+import type { IssuerProfile, TrustedIssuer, TrustedIssuers } from './issuers.ts';
+import { keySource, type OwnCluster, tokenReview } from './key-source.ts';
 import { DEFAULT_KUBERNETES_PATH, mayProduceSamePath } from './spiffe-path.ts';
 
 type IssuerDocument = DocumentOf<'TrustedIssuer'>;
@@ -16,6 +15,8 @@ export interface IssuerContext {
   readonly trustDomain: string;
   /** Carnet's own issuers: a TrustedIssuer equal to one would let Carnet's tokens come back as subjects. */
   readonly ownIssuers: readonly string[];
+  /** Absent where Carnet does not run in a cluster: keys by `inCluster` are a fault then. */
+  readonly ownCluster?: OwnCluster;
 }
 
 export interface CompiledIssuers {
@@ -40,9 +41,11 @@ export function compileIssuers(documents: readonly IssuerDocument[], context: Is
   const faults: Fault[] = [];
   const compiled: Compiled[] = [];
   for (const document of documents) {
-    const own = ownIssuerFault(document, context.ownIssuers);
-    if (own !== undefined) faults.push(own);
-    else if (!unbuilt.has(document.name)) compiled.push({ document, issuer: compileIssuer(document) });
+    const wrong = ownIssuerFault(document, context.ownIssuers) ?? ownClusterFault(document, context.ownCluster);
+    if (wrong !== undefined) faults.push(wrong);
+    else if (!unbuilt.has(document.name)) {
+      compiled.push({ document, issuer: compileIssuer(document, context.ownCluster) });
+    }
   }
   const clashes = pathClashes(compiled);
   const clashing = new Set(clashes.map((clash) => clash.name));
@@ -54,23 +57,27 @@ export function compileIssuers(documents: readonly IssuerDocument[], context: Is
   };
 }
 
-/** Origins that keys of this issuer are fetched from; empty for static keys. */
-export function originsOf(issuer: TrustedIssuer): string[] {
-  const { keys } = issuer;
-  if (keys.kind === 'static') return [];
-  const addresses = keys.kind === 'discovery' ? [keys.url, keys.jwksUri] : [keys.url];
+/**
+ * Origins that this issuer's keys are fetched from and its tokens are reviewed at, as far as the resource tells: a
+ * kubeconfig is read when it is used.
+ */
+export function originsOf({ keys, profile }: TrustedIssuer): string[] {
+  const review = profile.kind === 'kubernetes' ? profile.tokenReview?.server : undefined;
+  const addresses = [
+    ...(keys.kind === 'discovery' ? [keys.url, keys.jwksUri] : []),
+    ...(keys.kind === 'jwks' ? [keys.url] : []),
+    ...(review?.kind === 'address' ? [review.url] : []),
+  ];
   const origins = addresses.flatMap((address) => (address === undefined ? [] : [new URL(address).origin]));
   return [...new Set(origins)];
 }
 
 function unbuiltFeature(spec: IssuerDocument['spec']): string | undefined {
   if (spec.spiffe !== undefined) return 'spiffe';
-  if (spec.keys?.push !== undefined) return 'keys.push';
-  const review = spec.kubernetes?.tokenReview?.mode ?? 'never';
-  return review === 'never' ? undefined : `kubernetes.tokenReview.mode: ${review}`;
+  return spec.keys?.push === undefined ? undefined : 'keys.push';
 }
 
-function compileIssuer(document: IssuerDocument): TrustedIssuer {
+function compileIssuer(document: IssuerDocument, ownCluster: OwnCluster | undefined): TrustedIssuer {
   const { spec } = document;
   return {
     name: document.name,
@@ -85,34 +92,13 @@ function compileIssuer(document: IssuerDocument): TrustedIssuer {
     algorithms: spec.algorithms,
     maxTokenLifetimeSeconds: durationSeconds(spec.maxTokenLifetime),
     clockSkewSeconds: durationSeconds(spec.clockSkew),
-    keys: keySource(document),
-    profile: profile(document),
+    keys: keySource(document, ownCluster),
+    profile: profile(document, ownCluster),
   };
 }
 
-function keySource({ spec, source }: IssuerDocument): KeySource {
-  const file = (path: string) => (source.baseDirectory === undefined ? path : resolve(source.baseDirectory, path));
-  const { discovery, jwks, static: fixed } = spec.keys ?? {};
-  if (discovery !== undefined) {
-    return {
-      kind: 'discovery',
-      url: discovery.url ?? `${spec.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`,
-      ...(discovery.jwksUri !== undefined && { jwksUri: discovery.jwksUri }),
-      ...(discovery.caFile !== undefined && { caFile: file(discovery.caFile) }),
-      ...(discovery.bearerTokenFile !== undefined && { bearerTokenFile: file(discovery.bearerTokenFile) }),
-    };
-  }
-  if (jwks !== undefined) {
-    return { kind: 'jwks', url: jwks.url, ...(jwks.caFile !== undefined && { caFile: file(jwks.caFile) }) };
-  }
-  return {
-    kind: 'static',
-    ...(fixed?.jwksFile !== undefined && { jwksFile: file(fixed.jwksFile) }),
-    ...(fixed?.jwks !== undefined && { jwks: fixed.jwks as JsonObject }),
-  };
-}
-
-function profile({ name, spec }: IssuerDocument): IssuerProfile {
+function profile(document: IssuerDocument, ownCluster: OwnCluster | undefined): IssuerProfile {
+  const { name, spec } = document;
   if (spec.oidc !== undefined) {
     return {
       kind: 'oidc',
@@ -122,7 +108,13 @@ function profile({ name, spec }: IssuerDocument): IssuerProfile {
   }
   const cluster = spec.kubernetes?.cluster ?? name;
   const template = spec.kubernetes?.spiffePath ?? DEFAULT_KUBERNETES_PATH;
-  return { kind: 'kubernetes', cluster, spiffePath: template.replaceAll('{cluster}', cluster) };
+  const review = tokenReview(document, ownCluster);
+  return {
+    kind: 'kubernetes',
+    cluster,
+    spiffePath: template.replaceAll('{cluster}', cluster),
+    ...(review !== undefined && { tokenReview: review }),
+  };
 }
 
 function indexIssuers(compiled: readonly Compiled[], trustDomain: string): TrustedIssuers {
@@ -143,6 +135,14 @@ function ownIssuerFault(document: IssuerDocument, ownIssuers: readonly string[])
   }
   const at = (document.spec.previousIssuers ?? []).findIndex(({ issuer }) => ownIssuers.includes(issuer));
   return at < 0 ? undefined : fault(document, ['previousIssuers', at, 'issuer'], 'is an issuer of Carnet itself');
+}
+
+function ownClusterFault(document: IssuerDocument, ownCluster: OwnCluster | undefined): Fault | undefined {
+  if (document.spec.keys?.inCluster === undefined || ownCluster !== undefined) return undefined;
+  return {
+    ...fault(document, ['keys', 'inCluster'], 'is for a Carnet that runs in a cluster, and this one does not'),
+    hint: 'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; use keys.discovery or keys.kubeconfig',
+  };
 }
 
 /** Templates of one's own against each other: the default form has a reserved first segment and holds its cluster. */

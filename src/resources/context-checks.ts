@@ -56,6 +56,7 @@ function addresses(spec: DocumentOf<'TrustedIssuer'>['spec']): readonly Address[
     [['spec', 'keys', 'discovery', 'url'], spec.keys?.discovery?.url],
     [['spec', 'keys', 'discovery', 'jwksUri'], spec.keys?.discovery?.jwksUri],
     [['spec', 'keys', 'jwks', 'url'], spec.keys?.jwks?.url],
+    [['spec', 'kubernetes', 'tokenReview', 'url'], spec.kubernetes?.tokenReview?.url],
     [['spec', 'spiffe', 'bundle', 'url'], spec.spiffe?.bundle.url],
   ];
   return named.flatMap(([path, address]) => (address === undefined ? [] : [{ path, address }]));

@@ -7,7 +7,7 @@ export interface FileReference {
   readonly path: readonly string[];
   /** As written: relative to the folder of the document. Never for the eyes of a caller of the API. */
   readonly file: string;
-  readonly content: 'jwks' | 'certificates' | 'secret' | 'bundle';
+  readonly content: 'jwks' | 'certificates' | 'secret' | 'bundle' | 'kubeconfig';
 }
 
 type Field = Omit<FileReference, 'file'>;
@@ -18,6 +18,9 @@ const FILE_FIELDS: { readonly [K in Kind]: readonly Field[] } = {
     { path: ['spec', 'keys', 'discovery', 'bearerTokenFile'], content: 'secret' },
     { path: ['spec', 'keys', 'jwks', 'caFile'], content: 'certificates' },
     { path: ['spec', 'keys', 'static', 'jwksFile'], content: 'jwks' },
+    { path: ['spec', 'keys', 'kubeconfig', 'file'], content: 'kubeconfig' },
+    { path: ['spec', 'kubernetes', 'tokenReview', 'caFile'], content: 'certificates' },
+    { path: ['spec', 'kubernetes', 'tokenReview', 'bearerTokenFile'], content: 'secret' },
     { path: ['spec', 'spiffe', 'bundle', 'caFile'], content: 'certificates' },
     { path: ['spec', 'spiffe', 'bundle', 'file'], content: 'bundle' },
   ],

@@ -12,7 +12,32 @@ export type KeySource =
       readonly bearerTokenFile?: string;
     }
   | { readonly kind: 'jwks'; readonly url: string; readonly caFile?: string }
+  | KubeconfigSource
   | { readonly kind: 'static'; readonly jwksFile?: string; readonly jwks?: JsonObject };
+
+/** A context of a kubeconfig, its current one when none is named. */
+export interface KubeconfigSource {
+  readonly kind: 'kubeconfig';
+  readonly file: string;
+  readonly context?: string;
+}
+
+/** How an API server is reached, and as whom. */
+export type ApiServerSource =
+  | {
+      readonly kind: 'address';
+      /** Base address, no trailing slash. */
+      readonly url: string;
+      readonly caFile?: string;
+      readonly bearerTokenFile?: string;
+    }
+  | KubeconfigSource;
+
+/** That the API server is asked whether a verified token still counts (K32). `prefer` does without when it cannot be reached. */
+export interface TokenReview {
+  readonly mode: 'prefer' | 'require';
+  readonly server: ApiServerSource;
+}
 
 /** What kind of tokens an issuer writes, and what is asked of them beyond signature, audience and time. */
 export type IssuerProfile =
@@ -21,6 +46,8 @@ export type IssuerProfile =
       readonly cluster: string;
       /** Path template, `{cluster}` already filled; open are `{namespace}` and `{serviceAccount}`, whole segments. */
       readonly spiffePath: string;
+      /** Absent: never asked. */
+      readonly tokenReview?: TokenReview;
     }
   | {
       readonly kind: 'oidc';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { isPathSegment, isTrustDomain } from '../core/spiffe-id.ts';
 import { duration } from './duration.ts';
 import { exactlyOne, present, rule } from './rule.ts';
@@ -52,14 +53,37 @@ const keys = exactlyOne(
       .meta({ description: 'Keys straight from a JWKS address.' })
       .optional(),
     static: staticKeys.meta({ description: 'Keys from a file or from this document.' }).optional(),
+    inCluster: z
+      .strictObject({})
+      .meta({ description: 'Keys of the cluster that Carnet runs in, with its own ServiceAccount.' })
+      .optional(),
+    kubeconfig: z
+      .strictObject({ file, context: z.string().min(1).max(1024).optional() })
+      .meta({ description: 'Keys from the API server of a kubeconfig, read at each fetch. Token or tokenFile only.' })
+      .optional(),
     push: z.strictObject({}).meta({ description: 'Keys that the cluster sends. Not built yet.' }).optional(),
   }),
-  ['discovery', 'jwks', 'static', 'push'],
+  ['discovery', 'jwks', 'static', 'inCluster', 'kubeconfig', 'push'],
 );
+
+const reviewAddress = webAddress
+  .refine((text) => !text.includes('?'), 'must not have a query')
+  .meta({ description: 'Base address of the API server.', examples: ['https://10.7.0.1:6443'] });
 
 const kubernetes = z.strictObject({
   cluster: z.string().max(253).refine(isPathSegment, 'must be letters, digits, ., - and _').optional(),
-  tokenReview: z.strictObject({ mode: z.enum(['never', 'prefer', 'require']) }).optional(),
+  tokenReview: z
+    .strictObject({
+      mode: z.enum(['never', 'prefer', 'require']),
+      url: reviewAddress.optional(),
+      caFile: file.optional(),
+      bearerTokenFile: file.optional(),
+    })
+    .meta({
+      description:
+        'Whether the API server is asked if a verified token still counts. Address, CA and bearer default to those of keys.',
+    })
+    .optional(),
   spiffePath: kubernetesPath.optional(),
 });
 
@@ -109,8 +133,38 @@ function hasDistinctIssuers(spec: Readonly<Record<string, unknown>>): boolean {
   return new Set(all).size === all.length;
 }
 
+/** A review needs an API server and a bearer for it; what cannot be read here is another rule's fault. */
+function hasReviewer({ keys, kubernetes, issuer }: JsonObject): boolean {
+  const review = objectAt(kubernetes, 'tokenReview');
+  if (review === undefined || review['mode'] === 'never') return true;
+  if (review['url'] === undefined && isJsonObject(keys) && present(keys, ['inCluster', 'kubeconfig']).length > 0) {
+    return true;
+  }
+  const discovery = objectAt(keys, 'discovery') ?? {};
+  const asked = discovery['url'] ?? (discovery['bearerTokenFile'] === undefined ? undefined : issuer);
+  if (review['url'] === undefined && asked === undefined) return false;
+  if (review['bearerTokenFile'] !== undefined) return true;
+  return discovery['bearerTokenFile'] !== undefined && isSameOrigin(review['url'] ?? asked, asked);
+}
+
+function objectAt(value: JsonValue | undefined, field: string): JsonObject | undefined {
+  const found = isJsonObject(value) ? value[field] : undefined;
+  return isJsonObject(found) ? found : undefined;
+}
+
+function isSameOrigin(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
+  if (typeof one !== 'string' || typeof other !== 'string' || !URL.canParse(one) || !URL.canParse(other)) return true;
+  return new URL(one).origin === new URL(other).origin;
+}
+
+const withReviewer = rule(withKeys, hasReviewer, {
+  path: ['kubernetes', 'tokenReview'],
+  message: 'has no API server to ask, or no bearer token for it',
+  hint: 'give it url and bearerTokenFile, or take the keys from the API server: keys.discovery with url and bearerTokenFile, keys.inCluster or keys.kubeconfig',
+});
+
 /** `spec` of a TrustedIssuer: somebody whose tokens Carnet accepts (DESIGN section 5). */
-export const trustedIssuerSpec = rule(withKeys, hasDistinctIssuers, {
+export const trustedIssuerSpec = rule(withReviewer, hasDistinctIssuers, {
   path: ['previousIssuers'],
   message: 'must not repeat an issuer',
 });

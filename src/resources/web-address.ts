@@ -3,7 +3,8 @@ import { z } from 'zod';
 const VISIBLE = /^https?:\/\/[\x21-\x7e]+$/;
 const IPV4_LOOPBACK = /^127(\.\d{1,3}){3}$/;
 
-function isWebAddress(text: string): boolean {
+/** A web address without user information and fragment. */
+export function isWebAddress(text: string): boolean {
   if (!VISIBLE.test(text) || !URL.canParse(text)) return false;
   const url = new URL(text);
   return url.username === '' && url.password === '' && !text.includes('#');

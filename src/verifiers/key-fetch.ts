@@ -1,9 +1,11 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { JsonObject } from '../core/json.ts';
-import { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/secret.ts';
 import { type Outbound, type OutboundAnswer, OutboundError } from '../outbound/outbound.ts';
 import type { KeySource, TrustedIssuer } from '../resources/issuers.ts';
+import { ApiServerError, reachApiServer, readCa } from './api-server.ts';
 import { type KeySet, KeySetError, readKeySet } from './key-set.ts';
+import { codeOf, readSmall, SmallFileError } from './small-file.ts';
 import { parseStrictJsonObject, StrictJsonError } from './strict-json.ts';
 
 /** Why keys could not be had. `message` may be read by an admin: it holds no path, header or body. */
@@ -15,16 +17,16 @@ export interface FetchedKeys {
   readonly keys: KeySet;
   /** How long the source says the set may be used unasked; undefined when it does not say. */
   readonly maxAgeSeconds: number | undefined;
+  /** What the keys were read from, where it came over the network. */
+  readonly document?: Buffer;
+  /** When another replica asked for them, milliseconds; absent where this process did. */
+  readonly fetchedAt?: number;
 }
 
-const MAX_DOCUMENT_BYTES = 512 * 1024;
+export const MAX_DOCUMENT_BYTES = 512 * 1024;
 /** 64 keys of about 30 members, the limit of bytes being the tighter one. */
 const DOCUMENT_LIMITS = { maxDepth: 16, maxMembers: 2048 };
-const MAX_BEARER_BYTES = 16 * 1024;
-const MAX_CA_BYTES = 256 * 1024;
 const JSON_TYPES = ['application/json', 'application/jwk-set+json'];
-
-type DiscoverySource = Extract<KeySource, { kind: 'discovery' }>;
 
 /**
  * Asks an issuer's source for its keys, once, without memory. Everything on the network goes through Outbound; what
@@ -34,9 +36,14 @@ export async function fetchKeys(issuer: TrustedIssuer, outbound: Outbound): Prom
   try {
     const source = issuer.keys;
     if (source.kind === 'static') return { keys: await readStatic(source), maxAgeSeconds: undefined };
-    const ca = source.caFile === undefined ? undefined : await readCa(source.caFile);
-    if (source.kind === 'jwks') return readAnswer(await get({ outbound, ca, url: source.url, purpose: 'jwks' }));
-    return await discover(issuer.issuer, source, { outbound, ca });
+    // Files are read at each fetch: people and kubelets replace them (K10).
+    if (source.kind === 'jwks') {
+      const ca = source.caFile === undefined ? undefined : await readCa(source.caFile, 'caFile');
+      return readAnswer(await get({ outbound, ca, url: source.url, purpose: 'jwks' }));
+    }
+    const server = await reachApiServer(source.kind === 'kubeconfig' ? source : { ...source, kind: 'address' });
+    const documents = source.kind === 'discovery' ? source : documentsOf(server.url);
+    return await discover(issuer.issuer, { ...documents, outbound, ca: server.ca, bearer: server.bearer });
   } catch (error) {
     throw asFetchError(error);
   }
@@ -67,14 +74,24 @@ interface Way {
   readonly ca: string | undefined;
 }
 
-async function discover(issuer: string, source: DiscoverySource, way: Way): Promise<FetchedKeys> {
-  // Read at each fetch: the kubelet rotates the file (K10).
-  const bearer = source.bearerTokenFile === undefined ? undefined : await readBearer(source.bearerTokenFile);
-  const document = readDocument(await get({ ...way, url: source.url, bearer, purpose: 'discovery' }));
+interface Discovery extends Way {
+  readonly url: string;
+  /** In place of the advertised one. */
+  readonly jwksUri?: string;
+  readonly bearer: Secret | undefined;
+}
+
+/** An API server often advertises an address that only its nodes reach, so its own path is asked instead (K10). */
+function documentsOf(server: string): Pick<Discovery, 'url' | 'jwksUri'> {
+  return { url: `${server}/.well-known/openid-configuration`, jwksUri: `${server}/openid/v1/jwks` };
+}
+
+async function discover(issuer: string, { bearer, jwksUri, ...way }: Discovery): Promise<FetchedKeys> {
+  const document = readDocument(await get({ ...way, bearer, purpose: 'discovery' }));
   if (document['issuer'] !== issuer) throw new KeyFetchError('the discovery document names another issuer');
-  const url = source.jwksUri ?? advertised(document, source.url);
+  const url = jwksUri ?? advertised(document, way.url);
   // The bearer is for the origin it was configured with and for no other (K10).
-  const keyBearer = sameOrigin(url, source.url) ? bearer : undefined;
+  const keyBearer = sameOrigin(url, way.url) ? bearer : undefined;
   return readAnswer(await get({ ...way, url, bearer: keyBearer, purpose: 'jwks' }));
 }
 
@@ -127,40 +144,20 @@ function readDocument({ body }: OutboundAnswer): JsonObject {
   return parseStrictJsonObject(body, DOCUMENT_LIMITS);
 }
 
+/** The keys of a document that came over the network. Throws KeySetError or StrictJsonError. */
+export function readKeyDocument(document: Buffer): KeySet {
+  return readKeySet(parseStrictJsonObject(document, DOCUMENT_LIMITS));
+}
+
 function readAnswer(answer: OutboundAnswer): FetchedKeys {
-  const keys = readKeySet(readDocument(answer));
+  const keys = readKeyDocument(answer.body);
   const [, seconds] = /(?:^|[\s,])max-age=([0-9]{1,10})(?:$|[\s,;])/i.exec(answer.headers['cache-control'] ?? '') ?? [];
-  return { keys, maxAgeSeconds: seconds === undefined ? undefined : Number(seconds) };
-}
-
-async function readCa(file: string): Promise<string> {
-  return (await readSmall(file, MAX_CA_BYTES, 'caFile')).toString('latin1');
-}
-
-async function readBearer(file: string): Promise<Secret> {
-  const text = (await readSmall(file, MAX_BEARER_BYTES, 'bearerTokenFile')).toString('latin1').trim();
-  if (!/^[\x21-\x7e]+$/.test(text)) throw new KeyFetchError('bearerTokenFile does not hold one token');
-  return new Secret(text);
-}
-
-async function readSmall(file: string, maxBytes: number, what: string): Promise<Buffer> {
-  try {
-    const status = await stat(file);
-    if (!status.isFile()) throw new KeyFetchError(`${what} is not a file`);
-    if (status.size > maxBytes) throw new KeyFetchError(`${what} is larger than ${maxBytes} bytes`);
-    return await readFile(file);
-  } catch (error) {
-    if (error instanceof KeyFetchError) throw error;
-    throw new KeyFetchError(`${what} cannot be read (${codeOf(error)})`);
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+  return { keys, maxAgeSeconds: seconds === undefined ? undefined : Number(seconds), document: answer.body };
 }
 
 function asFetchError(error: unknown): KeyFetchError {
   if (error instanceof KeyFetchError) return error;
+  if (error instanceof SmallFileError || error instanceof ApiServerError) return new KeyFetchError(error.message);
   if (error instanceof OutboundError) return new KeyFetchError(`${error.failure}: ${error.message}`);
   if (error instanceof KeySetError) return new KeyFetchError(`the key set is refused: ${error.message}`);
   if (error instanceof StrictJsonError) return new KeyFetchError(`the answer is refused: ${error.message}`);

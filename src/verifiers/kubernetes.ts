@@ -46,6 +46,7 @@ export function kubernetesIdentity(token: SignedToken, cluster: string, spiffePa
     serviceAccount,
     serviceAccountUid,
     ...binding(about, refuse),
+    liveness: 'not_asked',
   };
 }
 

@@ -1,6 +1,6 @@
 import { compactVerify } from 'jose';
 import type { Clock } from '../core/clock.ts';
-import type { VerifiedIdentity } from '../core/identity.ts';
+import type { KubernetesIdentity, VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
@@ -12,6 +12,7 @@ import type { VerificationKey } from './key-set.ts';
 import { kubernetesIdentity, LEGACY_ISSUER } from './kubernetes.ts';
 import { oidcIdentity } from './oidc.ts';
 import type { SignedToken } from './profile.ts';
+import type { ReviewToken } from './token-review.ts';
 
 /** A subject token, the type the caller says it has, and the issuers of the request's snapshot. */
 export type Verify = (token: Secret, tokenType: TokenType, issuers: TrustedIssuers) => Promise<VerifiedIdentity>;
@@ -19,6 +20,8 @@ export type Verify = (token: Secret, tokenType: TokenType, issuers: TrustedIssue
 export interface VerifierDeps {
   readonly keys: Pick<IssuerKeys, 'find'>;
   readonly clock: Clock;
+  /** Absent: tokens of issuers that ask for a review are refused. */
+  readonly review?: ReviewToken;
 }
 
 /** Issuers that share an `iss` and a `kid`: more are refused, so that one token costs at most this many verifications. */
@@ -27,25 +30,27 @@ const MAX_HOLDERS = 4;
 /**
  * Verifies a subject token in the order that spends least on forgeries: form, issuer by exact `iss`, token type and
  * algorithm by configuration, key by `kid`, one signature check, claims (V1 to V11, K19 to K26). Where issuers share an
- * `iss`, exactly one key must verify (K3).
+ * `iss`, exactly one key must verify (K3). Where the issuer wants it, its API server has the last word (K32).
  *
  * Throws OAuthError `token_malformed`, `token_issuer`, `token_type_for_issuer`, `token_signature`, `token_audience`,
- * `token_expired`, `token_not_yet_valid`, `token_lifetime`, `token_claims` or `keys_unavailable`; `issuer` is set where
- * the error concerns one. Nothing of the token is in the error.
+ * `token_expired`, `token_not_yet_valid`, `token_lifetime`, `token_claims`, `keys_unavailable`, `token_revoked` or
+ * `review_unavailable`; `issuer` is set where the error concerns one. Nothing of the token is in the error.
  */
-export function createVerifier({ keys, clock }: VerifierDeps): Verify {
+export function createVerifier({ keys, clock, review }: VerifierDeps): Verify {
   return async (token, tokenType, issuers) => {
     const now = clock.now();
     const jws = readCompactJws(token);
     const candidates = selectIssuers(jws, tokenType, issuers, now);
     const issuer = await signer({ jws, token, candidates, keys });
-    return identityOf({
+    const signed = {
       issuer,
       claims: jws.unverifiedClaims,
       signingInput: jws.signingInput,
       trustDomain: issuers.trustDomain,
       now,
-    });
+    };
+    const identity = identityOf(signed);
+    return identity.kind === 'kubernetes' ? reviewed(identity, { signed, token, review }) : identity;
   };
 }
 
@@ -175,4 +180,25 @@ function identityOf(token: SignedToken): VerifiedIdentity {
     case 'oidc':
       return oidcIdentity(token, profile);
   }
+}
+
+interface Reviewing {
+  readonly signed: SignedToken;
+  readonly token: Secret;
+  readonly review: ReviewToken | undefined;
+}
+
+/** Last of all, so that no forged token ever costs the cluster a request (K32). */
+async function reviewed(
+  identity: KubernetesIdentity,
+  { signed: { issuer, claims, signingInput }, token, review }: Reviewing,
+): Promise<KubernetesIdentity> {
+  const wanted = issuer.profile.kind === 'kubernetes' ? issuer.profile.tokenReview : undefined;
+  if (wanted === undefined) return identity;
+  const audience = [claims['aud'] ?? []].flat().find((one) => issuer.audiences.includes(String(one)));
+  if (review === undefined || audience === undefined) {
+    throw new OAuthError('review_unavailable', { detail: 'nothing here can review it', issuer: issuer.name });
+  }
+  const liveness = await review({ token, signingInput, audience: String(audience), identity }, wanted);
+  return { ...identity, liveness };
 }

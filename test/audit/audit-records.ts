@@ -22,6 +22,7 @@ export const podIdentity: KubernetesIdentity = {
   pod: { name: 'reports-7d9', uid: '5b2a6b1e-0000-4000-8000-000000000002' },
   node: { name: 'node-1' },
   binding: 'pod',
+  liveness: 'not_asked',
 };
 
 export function oidcIdentity(claims: JsonObject): OidcIdentity {

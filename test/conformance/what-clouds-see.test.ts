@@ -48,6 +48,7 @@ const identity: KubernetesIdentity = {
   serviceAccount: 'api',
   serviceAccountUid: '7a1f7f0e-52a9-4c7e-9f0a-1d2f3b4c5d6e',
   binding: 'pod',
+  liveness: 'not_asked',
   pod: { name: 'api-0', uid: '0b0d3a52-1d2c-4a69-8f0a-6d1f6f6f7a11' },
 };
 

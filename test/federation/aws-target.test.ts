@@ -38,6 +38,7 @@ const identity: KubernetesIdentity = {
   serviceAccount: 'reporter',
   serviceAccountUid: 'uid',
   binding: 'pod',
+  liveness: 'not_asked',
   issuedAt: 0,
   expiresAt: 0,
   jtiSha256: '',

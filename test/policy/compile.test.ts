@@ -381,8 +381,8 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
     const spec = {
       issuer: 'https://prod-eu.example.org',
       audiences: ['https://sts.example.org'],
-      keys: { discovery: {} },
-      kubernetes: { tokenReview: { mode: 'require' } },
+      keys: { push: {} },
+      kubernetes: {},
     };
     const { snapshot, faults, refused } = compiled([document('TrustedIssuer', 'prod-eu', spec), svidMapping('mesh')]);
     expect(snapshot.issuers.byName.size).toBe(0);

@@ -116,8 +116,6 @@ describe('compileIssuers', () => {
       },
     ],
     ['keys.push', { keys: { push: {} } }],
-    ['kubernetes.tokenReview.mode: prefer', { kubernetes: { tokenReview: { mode: 'prefer' } } }],
-    ['kubernetes.tokenReview.mode: require', { kubernetes: { tokenReview: { mode: 'require' } } }],
   ])('leaves out an issuer that uses %s, by name', (feature, spec) => {
     const {
       issuers: compiled,

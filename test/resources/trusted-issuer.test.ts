@@ -23,13 +23,13 @@ const RULES: readonly (readonly [string, object, object, string])[] = [
     'one source of keys',
     keys({ discovery: {} }),
     keys({ discovery: {}, static: { jwks: JWKS } }),
-    'spec.keys: must have exactly one of discovery, jwks, static, push',
+    'spec.keys: must have exactly one of discovery, jwks, static, inCluster, kubeconfig, push',
   ],
   [
     'some source of keys',
     keys({ jwks: { url: 'https://a.example/keys' } }),
     keys({}),
-    'spec.keys: must have exactly one of discovery, jwks, static, push',
+    'spec.keys: must have exactly one of discovery, jwks, static, inCluster, kubeconfig, push',
   ],
   [
     'one static key set',

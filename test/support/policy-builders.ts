@@ -110,6 +110,7 @@ export function workload(changes: Partial<KubernetesIdentity> = {}): KubernetesI
     serviceAccountUid: '11111111-1111-1111-1111-111111111111',
     pod: { name: 'reporter-0', uid: '22222222-2222-2222-2222-222222222222' },
     binding: 'pod',
+    liveness: 'not_asked',
     ...changes,
   };
 }

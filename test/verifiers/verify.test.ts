@@ -81,6 +81,7 @@ describe('a projected token (K20 to K26)', () => {
       pod: { name: 'reporter-7d9f', uid: 'pod-uid' },
       node: { name: 'n1', uid: 'node-uid' },
       binding: 'pod',
+      liveness: 'not_asked',
     });
   });
 

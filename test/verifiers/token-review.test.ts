@@ -1,0 +1,386 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { identityAttributes } from '../../src/audit/identity-attributes.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { TokenType } from '../../src/core/token-types.ts';
+import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
+import type { ApiServerSource, TokenReview, TrustedIssuer } from '../../src/resources/issuers.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { createTokenReview } from '../../src/verifiers/token-review.ts';
+import { createVerifier } from '../../src/verifiers/verify.ts';
+import { type ClusterOptions, FakeCluster } from '../fakes/cluster.ts';
+import { signClaims } from '../fakes/cluster-keys.ts';
+import { REVIEW_PATH } from '../fakes/cluster-reviews.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { AUDIENCE, clusterIssuer, keysUnderTest, refusal, staticKeys, trustedIssuers } from './issuers-under-test.ts';
+
+const POD = { audiences: [AUDIENCE], boundTo: { kind: 'pod', name: 'reporter-7d9f' } } as const;
+const CAPACITY = 16;
+
+let clock: FakeClock;
+let folder: string;
+let closers: (() => Promise<void>)[] = [];
+beforeEach(async () => {
+  clock = new FakeClock();
+  folder = await mkdtemp(join(tmpdir(), 'carnet-review-'));
+});
+afterEach(async () => {
+  await Promise.all(closers.map((close) => close()));
+  closers = [];
+  await rm(folder, { recursive: true });
+});
+
+async function startCluster(options: ClusterOptions = {}): Promise<FakeCluster> {
+  const cluster = await FakeCluster.start({ algorithm: 'ES256', now: () => clock.now(), ...options });
+  closers.push(() => cluster.close());
+  return cluster;
+}
+
+interface Setting {
+  readonly mode?: TokenReview['mode'];
+  readonly server?: Partial<ApiServerSource>;
+  readonly allowOrigins?: readonly string[];
+  readonly issuer?: Partial<TrustedIssuer>;
+}
+
+/** A verifier of one cluster's tokens that knows its keys already, so that every request seen is a review. */
+async function verifierOf(cluster: FakeCluster, { mode = 'require', server = {}, allowOrigins, issuer }: Setting = {}) {
+  const [caFile, bearerTokenFile] = [join(folder, 'ca.pem'), join(folder, 'token')];
+  await writeFile(caFile, cluster.ca);
+  await writeFile(bearerTokenFile, cluster.apiToken());
+  const metrics = createMetrics();
+  const outbound = createOutbound({
+    allowOrigins: allowOrigins ?? [cluster.url],
+    allowLoopbackHttp: true,
+    metrics,
+    clock,
+  });
+  closers.push(() => outbound.close());
+  const tokenReview = { mode, server: { kind: 'address', url: cluster.url, caFile, bearerTokenFile, ...server } };
+  const trusted = clusterIssuer('edge-7', { issuer: cluster.issuer, keys: staticKeys(cluster.signingKey), ...issuer });
+  const profile = { ...trusted.profile, tokenReview } as TrustedIssuer['profile'];
+  const review = createTokenReview({ outbound, clock, metrics });
+  const verify = createVerifier({ keys: keysUnderTest(clock).keys, clock, review });
+  const issuers = trustedIssuers({ ...trusted, profile });
+  const counted = async (outcome: string) =>
+    (await metrics.tokenReviews.get()).values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0;
+  return { verify: (token: string) => verify(new Secret(token), TokenType.jwt, issuers), counted };
+}
+
+function gate(): { readonly held: Promise<void>; open(): void } {
+  let open = () => {};
+  const held = new Promise<void>((done) => {
+    open = done;
+  });
+  return { held, open: () => open() };
+}
+
+async function untilAsked(cluster: FakeCluster, times: number): Promise<void> {
+  while (cluster.requests(REVIEW_PATH) < times) await new Promise((done) => setImmediate(done));
+}
+
+describe('a token whose cluster is asked (K32, K33)', () => {
+  test('is an identity that the cluster has confirmed, and the audit attributes say so', async () => {
+    const cluster = await startCluster();
+    const { verify, counted } = await verifierOf(cluster);
+    const identity = await verify(cluster.token(POD));
+    expect(identity).toMatchObject({ liveness: 'reviewed', pod: { name: 'reporter-7d9f' } });
+    expect(identityAttributes(identity)).toMatchObject({ liveness: 'reviewed' });
+    expect(await counted('valid')).toBe(1);
+  });
+
+  test('is not asked about where the issuer does not want it', async () => {
+    const cluster = await startCluster();
+    const profile = clusterIssuer('edge-7').profile;
+    const plain = clusterIssuer('edge-7', { issuer: cluster.issuer, keys: staticKeys(cluster.signingKey), profile });
+    const verify = createVerifier({ keys: keysUnderTest(clock).keys, clock });
+    const identity = await verify(new Secret(cluster.token(POD)), TokenType.jwt, trustedIssuers(plain));
+    expect(identity).toMatchObject({ liveness: 'not_asked' });
+    expect(cluster.requests(REVIEW_PATH)).toBe(0);
+  });
+
+  test('is asked about for the one audience of ours that it carries', async () => {
+    const cluster = await startCluster();
+    const issuer = { audiences: ['https://first.example.org', AUDIENCE], allowExtraAudiences: true };
+    const { verify } = await verifierOf(cluster, { issuer });
+    const token = cluster.token({ ...POD, audiences: ['https://vault.example.org', AUDIENCE] });
+    expect(await verify(token)).toMatchObject({ liveness: 'reviewed' });
+  });
+
+  test.each(['unbound', 'secret', 'node'] as const)('may be %s', async (kind) => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const bound = kind === 'unbound' ? {} : { boundTo: { kind, name: 'thing' } as const };
+    expect(await verify(cluster.token({ audiences: [AUDIENCE], ...bound }))).toMatchObject({ liveness: 'reviewed' });
+  });
+
+  test('is refused by a verifier that has nobody to ask', async () => {
+    const cluster = await startCluster();
+    const server = { kind: 'address', url: cluster.url } as const;
+    const profile = { ...clusterIssuer('edge-7').profile, tokenReview: { mode: 'prefer', server } } as const;
+    const issuer = { issuer: cluster.issuer, keys: staticKeys(cluster.signingKey) };
+    const verify = createVerifier({ keys: keysUnderTest(clock).keys, clock });
+    const issuers = trustedIssuers({ ...clusterIssuer('edge-7', issuer), profile } as TrustedIssuer);
+    const error = await refusal(verify(new Secret(cluster.token(POD)), TokenType.jwt, issuers));
+    expect(error.key).toBe('review_unavailable');
+  });
+});
+
+describe('what is gone from the cluster (K35)', () => {
+  test('a pod that is deleted is refused once what was remembered is 10 s old, and not before', async () => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const token = cluster.token(POD);
+    await verify(token);
+    cluster.delete('pod', { name: 'reporter-7d9f' });
+    clock.advance(9_999);
+    expect(await verify(token)).toMatchObject({ liveness: 'reviewed' });
+    expect(cluster.requests(REVIEW_PATH)).toBe(1);
+    clock.advance(1);
+    const error = await refusal(verify(token));
+    expect([error.key, error.status, error.issuer]).toEqual(['token_revoked', 400, 'edge-7']);
+    expect(cluster.requests(REVIEW_PATH)).toBe(2);
+  });
+
+  test('a pod that is deleted at any moment is refused within 20 s, the cache of the API server added to ours', async () => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const token = cluster.token(POD);
+    await verify(token);
+    clock.advance(9_000);
+    cluster.delete('pod', { name: 'reporter-7d9f' });
+    let refusedAfter = 0;
+    for (; refusedAfter < 60; refusedAfter += 1) {
+      clock.advance(1000);
+      if ((await verify(token).catch(() => undefined)) === undefined) break;
+    }
+    expect(refusedAfter).toBeLessThan(20);
+  });
+
+  test.each([
+    ['pod', { name: 'reporter-7d9f' }],
+    ['sa', { name: 'reporter' }],
+  ] as const)('a %s of the same name that came later does not count as the former one (K31)', async (kind, which) => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const former = cluster.token(POD);
+    cluster.delete(kind, which);
+    const later = cluster.token(POD);
+    expect((await refusal(verify(former))).key).toBe('token_revoked');
+    expect(await verify(later)).toMatchObject({ liveness: 'reviewed' });
+  });
+
+  test('a refusal is remembered for 2 s', async () => {
+    const cluster = await startCluster();
+    const { verify, counted } = await verifierOf(cluster);
+    const token = cluster.token(POD);
+    cluster.delete('pod', { name: 'reporter-7d9f' });
+    for (const [wait, asked] of [
+      [0, 1],
+      [1_999, 1],
+      [1, 2],
+    ] as const) {
+      clock.advance(wait);
+      expect((await refusal(verify(token))).key).toBe('token_revoked');
+      expect(cluster.requests(REVIEW_PATH)).toBe(asked);
+    }
+    expect(await counted('revoked')).toBe(3);
+  });
+
+  test('a clock that is set back makes nothing live longer', async () => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const token = cluster.token({ ...POD, expirationSeconds: 600 });
+    clock.advance(20_000);
+    await verify(token);
+    clock.advance(-1);
+    await verify(token);
+    expect(cluster.requests(REVIEW_PATH)).toBe(2);
+  });
+});
+
+describe('what the cluster is spared', () => {
+  test('100 exchanges of one token at once, and 100 more within 10 s, are one review (K34)', async () => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const token = cluster.token(POD);
+    await Promise.all(Array.from({ length: 100 }, () => verify(token)));
+    clock.advance(9_999);
+    await Promise.all(Array.from({ length: 100 }, () => verify(token)));
+    expect(cluster.requests(REVIEW_PATH)).toBe(1);
+  });
+
+  test('another token of the same pod is another review', async () => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    await verify(cluster.token(POD));
+    await verify(cluster.token(POD));
+    expect(cluster.requests(REVIEW_PATH)).toBe(2);
+  });
+
+  test.each([
+    ['signed by another key', (cluster: FakeCluster) => cluster.token(POD).slice(0, -8).concat('AAAAAAAA')],
+    ['for another audience', (cluster: FakeCluster) => cluster.token({ ...POD, audiences: ['https://other.example'] })],
+    ['without uid', (cluster: FakeCluster) => signClaims(cluster.signingKey, withoutUid(cluster.claims(POD)))],
+  ])('a token %s is refused without a review (K32)', async (_, forge) => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const forged = forge(cluster);
+    for (let i = 0; i < 10; i += 1) await refusal(verify(forged));
+    expect(cluster.requests(REVIEW_PATH)).toBe(0);
+  });
+
+  test('an expired token is refused without a review', async () => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster);
+    const token = cluster.token({ ...POD, expirationSeconds: 600 });
+    clock.advance(631_000);
+    expect((await refusal(verify(token))).key).toBe('token_expired');
+    expect(cluster.requests(REVIEW_PATH)).toBe(0);
+  });
+
+  test('no more than 16 reviews are under way; further ones are a 503 in either mode, and the first are answered', async () => {
+    const cluster = await startCluster();
+    const { held, open } = gate();
+    cluster.faults[REVIEW_PATH] = { hold: held };
+    const { verify, counted } = await verifierOf(cluster, { mode: 'prefer' });
+    const waiting = Array.from({ length: CAPACITY }, () => verify(cluster.token(POD)));
+    const error = await refusal(verify(cluster.token(POD)));
+    expect([error.key, error.status, error.retryAfterSeconds]).toEqual(['review_unavailable', 503, 2]);
+    await untilAsked(cluster, CAPACITY);
+    open();
+    const answered = await Promise.all(waiting);
+    expect(new Set(answered.map((identity) => 'liveness' in identity && identity.liveness))).toEqual(
+      new Set(['reviewed']),
+    );
+    expect([cluster.requests(REVIEW_PATH), await counted('failed')]).toEqual([CAPACITY, 1]);
+    expect(await verify(cluster.token(POD))).toMatchObject({ liveness: 'reviewed' });
+  });
+});
+
+function withoutUid(claims: Record<string, unknown>): object {
+  const about = claims['kubernetes.io'] as Record<string, unknown>;
+  return { ...claims, 'kubernetes.io': { ...about, serviceaccount: { name: 'reporter' } } };
+}
+
+describe('a cluster that gives no verdict', () => {
+  test('that cannot be reached lets `prefer` go on unreviewed and refuses `require` with 503', async () => {
+    for (const mode of ['prefer', 'require'] as const) {
+      const cluster = await startCluster();
+      const { verify, counted } = await verifierOf(cluster, { mode });
+      const token = cluster.token(POD);
+      cluster.faults[REVIEW_PATH] = { hangUp: true };
+      if (mode === 'prefer') expect(await verify(token)).toMatchObject({ liveness: 'unreachable' });
+      else expect(await refusal(verify(token))).toMatchObject({ key: 'review_unavailable', status: 503 });
+      expect(await counted('unreachable')).toBe(1);
+      delete cluster.faults[REVIEW_PATH];
+      expect(await verify(token)).toMatchObject({ liveness: 'reviewed' });
+    }
+  });
+
+  test.each(['prefer', 'require'] as const)('says 403, 401, 500, nonsense: 503 under `%s`, and heals', async (mode) => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster, { mode });
+    const details: (string | undefined)[] = [];
+    for (const faults of [
+      { status: 401 },
+      { status: 403 },
+      { status: 404 },
+      { status: 429 },
+      { status: 500 },
+      { status: 503 },
+      { redirectTo: 'https://127.0.0.1:1/' },
+      { paddingBytes: 70_000 },
+      { contentType: 'text/html' },
+      { body: '{"kind":"TokenReview"' },
+      { body: '{"kind":"Status","apiVersion":"v1","status":{"authenticated":true}}' },
+      { body: '{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1"}' },
+      { body: '{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","status":{"authenticated":"true"}}' },
+      { body: '{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","status":{"authenticated":true}}' },
+    ]) {
+      cluster.faults[REVIEW_PATH] = faults;
+      const error = await refusal(verify(cluster.token(POD)));
+      expect([error.key, error.status]).toEqual(['review_unavailable', 503]);
+      details.push(error.detail);
+    }
+    expect(details[0]).toContain("the API server's own audience");
+    expect(details[1]).toContain('system:auth-delegator');
+    delete cluster.faults[REVIEW_PATH];
+    expect(await verify(cluster.token(POD))).toMatchObject({ liveness: 'reviewed' });
+  });
+
+  test('without the role for reviews is a 503 that names the role', async () => {
+    const cluster = await startCluster({ reviewBound: false });
+    const { verify } = await verifierOf(cluster, { mode: 'prefer' });
+    expect((await refusal(verify(cluster.token(POD)))).detail).toContain('bind the ClusterRole system:auth-delegator');
+  });
+
+  test('at an origin that is not allowed, or without CA or bearer, is never a yes', async () => {
+    const cluster = await startCluster();
+    const token = cluster.token(POD);
+    const blocked = await verifierOf(cluster, { mode: 'prefer', allowOrigins: [] });
+    expect((await refusal(blocked.verify(token))).detail).toMatch(/^blocked/);
+    for (const field of ['bearerTokenFile', 'caFile'] as const) {
+      const lacking = await verifierOf(cluster, { mode: 'prefer', server: { [field]: join(folder, 'nothing') } });
+      expect((await refusal(lacking.verify(token))).detail).toBe(`${field} cannot be read (ENOENT)`);
+    }
+    expect(cluster.requests(REVIEW_PATH)).toBe(0);
+  });
+
+  test('that is another cluster with other keys does not accept the token', async () => {
+    const [mine, other] = [await startCluster(), await startCluster()];
+    const [caFile, bearerTokenFile] = [join(folder, 'other-ca.pem'), join(folder, 'other-token')];
+    await writeFile(caFile, other.ca);
+    await writeFile(bearerTokenFile, other.apiToken());
+    const server = { url: other.url, caFile, bearerTokenFile };
+    const { verify } = await verifierOf(mine, { server, allowOrigins: [other.url] });
+    expect((await refusal(verify(mine.token(POD)))).key).toBe('token_revoked');
+  });
+});
+
+describe('an answer that confirms something else (K33)', () => {
+  const uid = 'sa-uid';
+  const extra = (podUid: unknown) => ({ 'authentication.kubernetes.io/pod-uid': podUid });
+  const right = {
+    authenticated: true,
+    audiences: [AUDIENCE],
+    user: { username: 'system:serviceaccount:payments:reporter', uid, extra: extra(['pod-uid']) },
+  };
+  const user = (changes: object) => ({ ...right, user: { ...right.user, ...changes } });
+
+  test.each([
+    ['is taken when all is as in the token', right, undefined],
+    ['of another audience', { ...right, audiences: ['https://other.example'] }, 'review_unavailable'],
+    ['without audiences', { ...right, audiences: undefined }, 'review_unavailable'],
+    ['of another account', user({ username: 'system:serviceaccount:payments:admin' }), 'review_unavailable'],
+    ['of another account uid', user({ uid: 'sa-uid-2' }), 'review_unavailable'],
+    ['of another pod', user({ extra: extra(['pod-uid-2']) }), 'review_unavailable'],
+    ['of two pods', user({ extra: extra(['pod-uid', 'pod-uid-2']) }), 'review_unavailable'],
+    ['of no pod', user({ extra: undefined }), 'review_unavailable'],
+    ['of a pod that is no list', user({ extra: extra('pod-uid') }), 'review_unavailable'],
+    ['of nobody', { ...right, user: undefined }, 'review_unavailable'],
+    ['is a refusal when authenticated is false', { ...right, authenticated: false }, 'token_revoked'],
+    ['is a refusal when authenticated is left out', { ...right, authenticated: undefined }, 'token_revoked'],
+    ['is nothing when authenticated is 1', { ...right, authenticated: 1 }, 'review_unavailable'],
+  ])('%s', async (_, status, expected) => {
+    const cluster = await startCluster();
+    const { verify } = await verifierOf(cluster, { mode: 'prefer' });
+    cluster.faults[REVIEW_PATH] = {
+      body: JSON.stringify({ kind: 'TokenReview', apiVersion: 'authentication.k8s.io/v1', status }),
+    };
+    const claims = cluster.claims(POD);
+    const about = claims['kubernetes.io'] as object;
+    const token = signClaims(cluster.signingKey, {
+      ...claims,
+      'kubernetes.io': {
+        ...about,
+        serviceaccount: { name: 'reporter', uid },
+        pod: { name: 'reporter-7d9f', uid: 'pod-uid' },
+      },
+    });
+    if (expected === undefined) expect(await verify(token)).toMatchObject({ liveness: 'reviewed' });
+    else expect((await refusal(verify(token))).key).toBe(expected);
+  });
+});
