@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { SQLITE_BUSY, sqliteCode } from './store-fault.ts';
 
 /** Held until `release`, or until the process is gone, however it went. */
 export interface FileLock {
@@ -16,14 +17,8 @@ export function lockFile(path: string): FileLock | undefined {
     database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    if (isBusy(error)) return undefined;
+    if (sqliteCode(error) === SQLITE_BUSY) return undefined;
     throw error;
   }
   return { release: () => database.close() };
-}
-
-const SQLITE_BUSY = 5;
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY;
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { type DocumentStore, type StoredDocument, VersionConflict } from './document-store.ts';
+import { whenUnlocked } from './locked.ts';
 import { nodeSqliteDialect } from './sqlite-dialect.ts';
 import { openSqliteFile } from './sqlite-file.ts';
 import { migrate } from './sqlite-migrations.ts';
@@ -14,12 +15,14 @@ interface Tables {
   changes: { collection: string; counter: number };
 }
 
+const DEFAULT_BUSY_TIMEOUT_MS = 5000;
+
 interface SqliteStoreOptions {
   readonly path: string;
   readonly clock: Clock;
   /** How often the writes of other processes are looked for. Default 1 s. */
   readonly watchIntervalMs?: number;
-  /** How long a statement waits for another process that writes. Default 5 s. The wait blocks this process. */
+  /** How long a statement waits for another process that writes. Default 5 s. */
   readonly busyTimeoutMs?: number;
 }
 
@@ -29,7 +32,7 @@ interface SqliteStoreOptions {
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<DocumentStore> {
   const fault = (cause: unknown) => sqliteFault(options.path, cause);
-  const { busyTimeoutMs = 5000 } = options;
+  const { busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS } = options;
   let database: DatabaseSync | undefined;
   try {
     database = openSqliteFile(options.path, busyTimeoutMs);
@@ -46,39 +49,44 @@ class SqliteDocumentStore implements DocumentStore {
   readonly #db: Kysely<Tables>;
   readonly #clock: Clock;
   readonly #watch: ChangeWatch;
+  readonly #busyTimeoutMs: number;
 
-  constructor(db: Kysely<Tables>, { clock, watchIntervalMs = 1000 }: SqliteStoreOptions) {
+  constructor(db: Kysely<Tables>, options: SqliteStoreOptions) {
+    const { clock, watchIntervalMs = 1000, busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS } = options;
     this.#db = db;
     this.#clock = clock;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#watch = new ChangeWatch(() => this.#counters(), watchIntervalMs);
   }
 
   async get(collection: string, name: string): Promise<StoredDocument | undefined> {
-    const row = await this.#db
+    const query = this.#db
       .selectFrom('documents')
       .select(['name', 'version', 'value'])
       .where('collection', '=', text(collection))
-      .where('name', '=', text(name))
-      .executeTakeFirst();
+      .where('name', '=', text(name));
+    const row = await this.#whenUnlocked(() => query.executeTakeFirst());
     return row && fromRow(collection, row);
   }
 
   async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
     const written = { value: JSON.stringify(value), written_at: this.#clock.now() };
     const key = { collection: text(collection), name: text(name) };
-    const row = await (ifVersion === 0 ? this.#insert(key, written) : this.#update(key, written, ifVersion));
+    const row = await this.#whenUnlocked(() =>
+      ifVersion === 0 ? this.#insert(key, written) : this.#update(key, written, ifVersion),
+    );
     if (row === undefined) throw new VersionConflict(`${collection}/${name} is not at version ${ifVersion}`);
     await this.#watch.look();
     return row.version;
   }
 
   async list(collection: string): Promise<readonly StoredDocument[]> {
-    const rows = await this.#db
+    const query = this.#db
       .selectFrom('documents')
       .select(['name', 'version', 'value'])
       .where('collection', '=', text(collection))
-      .orderBy('name')
-      .execute();
+      .orderBy('name');
+    const rows = await this.#whenUnlocked(() => query.execute());
     return rows.map((row) => fromRow(collection, row));
   }
 
@@ -89,6 +97,10 @@ class SqliteDocumentStore implements DocumentStore {
   async close(): Promise<void> {
     this.#watch.stop();
     await this.#db.destroy();
+  }
+
+  #whenUnlocked<T>(work: () => Promise<T>): Promise<T> {
+    return whenUnlocked(work, this.#busyTimeoutMs);
   }
 
   #insert(key: { collection: string; name: string }, written: { value: string; written_at: number }) {

@@ -4,13 +4,15 @@ import { DatabaseSync } from 'node:sqlite';
 
 /**
  * Opens the file, creating it (0600) and its folder (0700) where missing, so that a statement that has returned is on
- * disk: write-ahead log, FULL synchronisation. A statement waits `busyTimeoutMs` for another process that writes.
+ * disk: write-ahead log, FULL synchronisation. Opening waits, and blocks, up to `busyTimeoutMs` for a process that holds the
+ * lock; a statement does not wait (`whenUnlocked` does).
  */
 export function openSqliteFile(path: string, busyTimeoutMs: number): DatabaseSync {
   createFile(path);
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs });
   try {
     setDurability(database);
+    database.exec('pragma busy_timeout = 0');
     return database;
   } catch (cause) {
     database.close();

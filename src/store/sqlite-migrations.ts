@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
-import { SQLITE_BUSY, StoreFault, sqliteCode } from './store-fault.ts';
+import { whenUnlocked } from './locked.ts';
+import { StoreFault } from './store-fault.ts';
 
 /**
  * Forward only: a migration that was released is never edited, and none has a way back. Rows of `changes` count the
@@ -35,8 +35,6 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   },
 };
 
-const RETRY_MS = 10;
-
 /**
  * Brings the schema up to date. One transaction that holds the write lock from the start: of stores that are opened
  * together on one file, one migrates and the others find it done; after a crash nothing is half done.
@@ -46,7 +44,8 @@ export async function migrate<Tables>(
   db: Kysely<Tables>,
   busyTimeoutMs: number,
 ): Promise<void> {
-  await begin(database, busyTimeoutMs);
+  // Its holder may be another store of this very process.
+  await whenUnlocked(() => database.exec('begin immediate'), busyTimeoutMs);
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return database.exec('commit');
@@ -55,19 +54,4 @@ export async function migrate<Tables>(
   throw new Error('its schema is not one that this version knows; run the Carnet that wrote it, or a later one', {
     cause: error,
   });
-}
-
-/** Waits for the lock without blocking: its holder may be another store of this very process. */
-async function begin(database: DatabaseSync, busyTimeoutMs: number): Promise<void> {
-  database.exec('pragma busy_timeout = 0');
-  for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
-    try {
-      database.exec('begin immediate');
-      break;
-    } catch (cause) {
-      if (waitedMs >= busyTimeoutMs || sqliteCode(cause) !== SQLITE_BUSY) throw cause;
-      await setTimeout(RETRY_MS);
-    }
-  }
-  database.exec(`pragma busy_timeout = ${busyTimeoutMs}`);
 }

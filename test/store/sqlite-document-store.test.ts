@@ -144,6 +144,20 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
+  test('goes on with everything else while another process writes, and writes when that has ended', async () => {
+    const store = await openSqliteStore({ path, clock });
+    await store.put('c', 'n', 'before', 0);
+    const holder = new DatabaseSync(path);
+    holder.exec('begin immediate');
+    const waiting = store.put('c', 'n', 'after', 1);
+    for (let turn = 0; turn < 3; turn += 1) await new Promise((done) => setImmediate(done));
+    expect(await store.get('c', 'n')).toMatchObject({ value: 'before', version: 1 });
+    holder.exec('rollback');
+    expect(await waiting).toBe(2);
+    holder.close();
+    await store.close();
+  });
+
   test('refuses a file that a later version has written, and changes nothing in it', async () => {
     await (await openSqliteStore({ path, clock })).close();
     const later = new DatabaseSync(path);
