@@ -1,7 +1,9 @@
 /** `oversize`: something lies there that is larger than asked for; it was not read. */
 export type CacheRead =
   | { readonly outcome: 'hit'; readonly value: string }
-  | { readonly outcome: 'miss' | 'oversize' | 'unavailable' };
+  | { readonly outcome: 'miss' }
+  | { readonly outcome: 'oversize' }
+  | { readonly outcome: 'unavailable' };
 
 export interface CacheState {
   readonly ok: boolean;

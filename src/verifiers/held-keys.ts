@@ -48,6 +48,11 @@ interface HeldKeysDeps {
   readonly onFailed: (reason: string) => void;
 }
 
+/** How long a set may be used, by what its source says and the bounds on that. */
+export function boundedTtlSeconds({ min, missing, max }: KeyOrigin['ttlSeconds'], said: number | undefined): number {
+  return Math.min(Math.max(said ?? missing, min), max);
+}
+
 const UNKNOWN_KID_PAUSE_MS = 30_000;
 const ABSENT_KID_MS = 120_000;
 const MAX_ABSENT_KIDS = 256;
@@ -64,6 +69,8 @@ export class HeldKeys {
   readonly #deps: HeldKeysDeps;
   #set: KeySet | undefined;
   #fetchedAt: number | undefined;
+  /** Whether another replica has asked for the set. */
+  #shared = false;
   #freshUntil = 0;
   /** From here on a lookup starts the next attempt without waiting for it. */
   #refreshAfter = 0;
@@ -92,9 +99,9 @@ export class HeldKeys {
   }
 
   /** One attempt, or the one that is under way; none after `drop`. Never rejects. */
-  async refresh(): Promise<void> {
+  async refresh(notBefore = (this.#fetchedAt ?? Number.NEGATIVE_INFINITY) + 1): Promise<void> {
     if (this.#dropped) return;
-    this.#flight ??= this.#attempt().finally(() => {
+    this.#flight ??= this.#attempt(notBefore).finally(() => {
       this.#flight = undefined;
     });
     await this.#flight;
@@ -161,19 +168,23 @@ export class HeldKeys {
 
   /** Only a `kid` that the source has been asked about and has denied is remembered as absent. */
   async #askFor(kid: string): Promise<void> {
-    await this.refresh();
+    const joined = this.#flight !== undefined;
+    const notBefore = this.#deps.clock.now() - UNKNOWN_KID_PAUSE_MS + 1;
+    await this.refresh(notBefore);
+    // What was under way may have brought a replica's answer from before the kid was asked for.
+    if (joined && !this.#holds(kid) && this.#mayAskFor(kid)) await this.refresh(notBefore);
     this.#absent.delete(kid);
-    if (this.#failures > 0 || this.#holds(kid)) return;
+    if (this.#failures > 0 || this.#shared || this.#holds(kid)) return;
     this.#absent.set(kid, this.#deps.clock.now() + ABSENT_KID_MS);
     const [oldest] = this.#absent.keys();
     if (this.#absent.size > MAX_ABSENT_KIDS && oldest !== undefined) this.#absent.delete(oldest);
   }
 
-  async #attempt(): Promise<void> {
+  async #attempt(notBefore: number): Promise<void> {
     const startedAt = this.#deps.clock.now();
     this.#attemptedAt = startedAt;
     try {
-      const answer = await this.#origin.fetch();
+      const answer = await this.#origin.fetch(notBefore);
       if (!this.#dropped) this.#succeeded(answer, startedAt);
     } catch (error) {
       if (!this.#dropped) this.#failed(error instanceof Error ? error.message : 'unforeseen failure');
@@ -181,16 +192,19 @@ export class HeldKeys {
   }
 
   #succeeded(answer: FetchedKeys | 'unchanged', startedAt: number): void {
-    const { min, missing, max } = this.#origin.ttlSeconds;
     const said = answer === 'unchanged' ? undefined : answer.maxAgeSeconds;
-    const ttlMs = 1000 * Math.min(Math.max(said ?? missing, min), max);
+    const ttlMs = 1000 * boundedTtlSeconds(this.#origin.ttlSeconds, said);
+    const sharedAt = answer === 'unchanged' ? undefined : answer.fetchedAt;
+    const fetchedAt = sharedAt ?? startedAt;
     this.#failures = 0;
-    this.#fetchedAt = startedAt;
-    this.#freshUntil = startedAt + ttlMs;
-    this.#refreshAfter = startedAt + ttlMs * (0.75 + 0.15 * this.#deps.random());
+    this.#shared = sharedAt !== undefined;
+    this.#attemptedAt = fetchedAt;
+    this.#fetchedAt = fetchedAt;
+    this.#freshUntil = fetchedAt + ttlMs;
+    this.#refreshAfter = fetchedAt + ttlMs * (0.75 + 0.15 * this.#deps.random());
     if (answer === 'unchanged') return;
     this.#set = answer.keys;
-    this.#deps.onFetched(answer.keys, startedAt);
+    this.#deps.onFetched(answer.keys, fetchedAt, this.#shared);
   }
 
   #failed(reason: string): void {

@@ -2,9 +2,17 @@ import type { Clock } from '../core/clock.ts';
 import type { Outbound } from '../outbound/outbound.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Effort, HeldKeys, type HeldKeysState, type KeyLookup, type KeyOrigin } from './held-keys.ts';
+import {
+  boundedTtlSeconds,
+  type Effort,
+  HeldKeys,
+  type HeldKeysState,
+  type KeyLookup,
+  type KeyOrigin,
+} from './held-keys.ts';
 import { fetchKeys, staticVersion } from './key-fetch.ts';
 import type { Holding, KeyOwnership } from './key-ownership.ts';
+import { createSharedFetch, type SharedKeysDeps } from './shared-keys.ts';
 
 export interface IssuerKeysState extends HeldKeysState {
   /** Name of the TrustedIssuer. */
@@ -31,6 +39,8 @@ export interface IssuerKeysDeps {
   readonly clock: Clock;
   readonly metrics: Pick<Metrics, 'keyFetches' | 'keyAgeSeconds'>;
   readonly ownership: KeyOwnership;
+  /** Where replicas share what they have fetched; absent where each is on its own. */
+  readonly shared?: Pick<SharedKeysDeps, 'cache' | 'seal' | 'wait' | 'onRejected'>;
   /** 0 up to 1, for jitter; `Math.random` unless told. */
   readonly random?: () => number;
   /** Told of each failed attempt; the reason holds no path, header or body. */
@@ -69,7 +79,7 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
     // A request that still runs on an older snapshot must not bring back what has been dropped.
     if (followed !== undefined && (configured === undefined || sourceOf(configured) !== source)) return undefined;
     present?.keys.drop();
-    const keys = holdKeys(issuer, deps);
+    const keys = holdKeys(issuer, source, deps);
     held.set(issuer.name, { source, keys });
     return keys;
   }
@@ -126,13 +136,14 @@ function holdingOf({ keys }: TrustedIssuer): Holding {
   return keys.kind === 'static' ? 'static' : 'fetched';
 }
 
-function holdKeys(issuer: TrustedIssuer, deps: IssuerKeysDeps): HeldKeys {
+function holdKeys(issuer: TrustedIssuer, source: string, deps: IssuerKeysDeps): HeldKeys {
   const { clock, metrics, ownership, outbound, random = Math.random, onFailure } = deps;
-  return new HeldKeys(originOf(issuer, outbound), {
+  const origin = issuer.keys.kind === 'static' ? staticOrigin(issuer, outbound) : fetchedOrigin(issuer, source, deps);
+  return new HeldKeys(origin, {
     clock,
     random,
-    onFetched(keys, fetchedAt) {
-      metrics.keyFetches.inc({ issuer: issuer.name, outcome: 'ok' });
+    onFetched(keys, fetchedAt, shared) {
+      metrics.keyFetches.inc({ issuer: issuer.name, outcome: shared ? 'shared' : 'ok' });
       metrics.keyAgeSeconds.set({ issuer: issuer.name }, fetchedAt / 1000);
       const thumbprints = [...keys.byKid.values()].map(({ thumbprint }) => thumbprint);
       ownership.show(issuer.name, thumbprints, holdingOf(issuer));
@@ -144,17 +155,25 @@ function holdKeys(issuer: TrustedIssuer, deps: IssuerKeysDeps): HeldKeys {
   });
 }
 
-function originOf(issuer: TrustedIssuer, outbound: Outbound): KeyOrigin {
-  if (issuer.keys.kind !== 'static') {
-    return {
-      fetch: () => fetchKeys(issuer, outbound),
-      ttlSeconds: { min: 60, missing: 300, max: 24 * 3600 },
-      maxBackoffSeconds: 60,
-      asksForUnknownKid: true,
-    };
-  }
+const FETCHED_TTL_SECONDS = { min: 60, missing: 300, max: 24 * 3600 };
+
+function fetchedOrigin(issuer: TrustedIssuer, source: string, { outbound, clock, shared }: IssuerKeysDeps): KeyOrigin {
+  const ask = () => fetchKeys(issuer, outbound);
+  const ttlSeconds = (said: number | undefined) => boundedTtlSeconds(FETCHED_TTL_SECONDS, said);
+  return {
+    fetch:
+      shared === undefined
+        ? ask
+        : createSharedFetch({ issuer: issuer.name, source, ttlSeconds, ask }, { ...shared, clock }),
+    ttlSeconds: FETCHED_TTL_SECONDS,
+    maxBackoffSeconds: 60,
+    asksForUnknownKid: true,
+  };
+}
+
+function staticOrigin(issuer: TrustedIssuer, outbound: Outbound): KeyOrigin {
   let seen: string | undefined;
-  const inline = issuer.keys.jwksFile === undefined;
+  const inline = issuer.keys.kind === 'static' && issuer.keys.jwksFile === undefined;
   // A file is looked at once a second, so a change counts within that.
   const ttl = inline ? Number.POSITIVE_INFINITY : 1;
   return {
