@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { blockCoverage } from './block-coverage.ts';
-import { fuzz } from './fuzzer.ts';
-import { TARGETS } from './targets.ts';
+import { blockCoverage } from '../test/fuzz/block-coverage.ts';
+import { fuzz } from '../test/fuzz/fuzzer.ts';
+import { TARGETS } from '../test/fuzz/targets.ts';
 
 /**
- * `main.ts [--seconds N | --executions N] [--seed N] [--keep FOLDER]`: fuzzes every target for its share of the time or
+ * `fuzz.ts [--seconds N | --executions N] [--seed N] [--keep FOLDER]`: fuzzes every target for its share of the time or
  * for so many executions each. A finding is written to the folder, by target; the run then ends with 1.
  */
 const { values } = parseArgs({
@@ -15,7 +15,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '60' },
     executions: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 32) },
-    keep: { type: 'string', default: join(import.meta.dirname, '../fixtures/fuzz') },
+    keep: { type: 'string', default: join(import.meta.dirname, '../test/fixtures/fuzz') },
   },
 });
 

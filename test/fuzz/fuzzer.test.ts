@@ -91,7 +91,7 @@ describe('the fuzzer', () => {
 describe('the reader under fuzzing (V1, V7, V16)', () => {
   test('keeps its promises for 300 inputs to each of its four targets, by the command itself', () => {
     const keep = mkdtempSync(join(tmpdir(), 'carnet-fuzz-'));
-    const main = join(import.meta.dirname, 'main.ts');
+    const main = join(import.meta.dirname, '../../scripts/fuzz.ts');
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [main, '--executions', '300', '--seed', '1', '--keep', keep],

@@ -59,7 +59,7 @@ function theirs(input: Uint8Array): Outcome {
 /** Objects get a prototype, so that they compare with JSON.parse's. */
 const plain = (value: unknown): unknown => structuredClone(value);
 
-export const strictJson: Target = {
+const strictJson: Target = {
   name: 'strict-json',
   seeds: bytes(
     '{"iss":"https://a.example","aud":["b"],"exp":1900000000,"kubernetes.io":{"namespace":"n"}}',
@@ -83,7 +83,7 @@ const CLAIMS = encoded('{"iss":"https://a.example","sub":"s","exp":1900000000}')
 /** Every detail is one of a few fixed texts: a detail that repeats the token would be longer or hold other characters. */
 const DETAIL = /^[A-Za-z0-9 :,_'-]{1,70}$/;
 
-export const compactJws: Target = {
+const compactJws: Target = {
   name: 'compact-jws',
   seeds: bytes(
     `${HEADER}.${CLAIMS}.c2ln`,
@@ -134,8 +134,8 @@ function disagreement(token: string, { alg, kid, unverifiedClaims, signingInput 
 }
 
 /** A change within a segment, encoded again: plain changes of base64url seldom leave JSON behind. */
-export const jwsHeader: Target = segmentTarget('jws-header', strictHeaderSeeds(), (text) => `${text}.${CLAIMS}.c2ln`);
-export const jwsClaims: Target = segmentTarget('jws-claims', strictJson.seeds, (text) => `${HEADER}.${text}.c2ln`);
+const jwsHeader: Target = segmentTarget('jws-header', strictHeaderSeeds(), (text) => `${text}.${CLAIMS}.c2ln`);
+const jwsClaims: Target = segmentTarget('jws-claims', strictJson.seeds, (text) => `${HEADER}.${text}.c2ln`);
 
 function strictHeaderSeeds(): readonly Uint8Array[] {
   return bytes(
