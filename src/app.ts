@@ -12,7 +12,10 @@ import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import { Secret } from './core/secret.ts';
 import { createExchange } from './exchange/exchange.ts';
+import { ForgeryBound } from './exchange/forgery-bound.ts';
+import { IdentityRate } from './exchange/identity-rate.ts';
 import { Journal } from './exchange/journal.ts';
+import { SingleUse } from './exchange/single-use.ts';
 import { createAwsTarget } from './federation/aws/aws-target.ts';
 import { createJwtSvidTarget } from './federation/jwt-svid/jwt-svid-target.ts';
 import { createOutbound } from './outbound/guarded-outbound.ts';
@@ -22,6 +25,7 @@ import type { Fault } from './resources/document.ts';
 import type { DoorDeps, Part, PublishedDocuments } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
 import type { DocumentStore } from './store/document-store.ts';
+import { MemoryCache } from './store/memory-cache.ts';
 import { openSqliteStore } from './store/sqlite-document-store.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -135,6 +139,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
       development: config.development,
       ownIssuers: PURPOSES.map((purpose) => authority.issuer(purpose)),
       requireGrants: false,
+      ...(config.ownCluster !== undefined && { ownCluster: config.ownCluster }),
     },
     beforeSwap: ({ issuers }) => {
       keys.follow(issuers);
@@ -186,7 +191,14 @@ function doorDeps(parts: Parts): DoorDeps {
   return {
     exchange: createExchange({
       catalog,
-      verify: createVerifier({ keys, clock, review: createTokenReview({ outbound, clock, metrics }) }),
+      verify: createVerifier({
+        keys,
+        clock,
+        review: createTokenReview({ outbound, clock, metrics }),
+        bound: new ForgeryBound(clock).check,
+      }),
+      rate: new IdentityRate({ clock }),
+      singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
       journal: new Journal(audit),
       targets: {
         aws: createAwsTarget({ authority, outbound, clock, ...(stsEndpoint !== undefined && { stsEndpoint }) }),

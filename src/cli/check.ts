@@ -24,7 +24,11 @@ interface Installation {
   readonly development: boolean;
   readonly resources: readonly string[];
   readonly allowOrigins: readonly string[];
+  readonly ownCluster: { readonly server: string };
 }
+
+/** Resources for a Carnet in a cluster are checked anywhere: there, this name is the API server's. */
+const ANY_CLUSTER = { server: 'https://kubernetes.default.svc' };
 
 /** `carnet check`: every fault of the resources, as a fresh installation would find them. Resolves to the exit code. */
 export async function check(
@@ -57,20 +61,29 @@ function installationOf(
   const named = files.map((file) => resolve(workingDirectory, file));
   const file = config ?? 'carnet.yaml';
   if (config === undefined && named.length > 0 && !existsSync(resolve(workingDirectory, file))) {
-    return { trustDomain: 'example.org', ownIssuers: [], development: false, resources: named, allowOrigins: [] };
+    return {
+      trustDomain: 'example.org',
+      ownIssuers: [],
+      development: false,
+      resources: named,
+      allowOrigins: [],
+      ownCluster: ANY_CLUSTER,
+    };
   }
-  const { issuer, trustDomain, development, resources, outbound } = loadConfiguration(file, surroundings);
+  const configuration = loadConfiguration(file, surroundings);
+  const { issuer, trustDomain, development, resources, outbound, ownCluster = ANY_CLUSTER } = configuration;
   return {
     trustDomain,
     ownIssuers: [issuer, `${issuer}/svid`],
     development,
     resources: named.length > 0 ? named : resources,
     allowOrigins: outbound.allowOrigins,
+    ownCluster,
   };
 }
 
 async function findFaults(installation: Installation, now: number): Promise<{ faults: Fault[]; documents: number }> {
-  const { trustDomain, ownIssuers, development, resources } = installation;
+  const { trustDomain, ownIssuers, ownCluster, development, resources } = installation;
   const reading = await readResources(resources, { development, now }).catch((error: unknown) => {
     if (error instanceof UnsteadyFiles) throw new CommandError(ExitCode.unavailable, error.message, { cause: error });
     throw error;
@@ -79,7 +92,7 @@ async function findFaults(installation: Installation, now: number): Promise<{ fa
     documents: reading.documents,
     firstSeen: () => undefined,
     lastGood: [],
-    context: { trustDomain, ownIssuers, requireGrants: false },
+    context: { trustDomain, ownIssuers, ownCluster, requireGrants: false },
   });
   const origins = originWarnings(compiled.snapshot.issuers, reading.documents, installation);
   const all = [...reading.faults, ...compiled.faults, ...compiled.refused, ...origins];

@@ -27,10 +27,14 @@ export interface Config {
   readonly resources: readonly string[];
   readonly outbound: { readonly allowOrigins: readonly string[] };
   readonly store: { readonly sqlite: { readonly path: string } };
+  /** In memory where absent. The URL holds no password. */
+  readonly cache: { readonly redis?: { readonly url: string; readonly passwordFile?: string } };
   readonly signing: { readonly encryptionKeyFile: string; readonly rotateEverySeconds: number };
   readonly audit: { readonly directory: string };
   readonly clouds: { readonly aws: { readonly stsEndpoint?: string } };
   readonly log: { readonly level: LogLevel };
+  /** The API server of the cluster that Carnet runs in; absent elsewhere. */
+  readonly ownCluster?: { readonly server: string };
   /** What loads but has no effect yet, or is unwise; for the banner and the log. */
   readonly warnings: readonly ConfigFault[];
 }

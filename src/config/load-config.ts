@@ -5,6 +5,7 @@ import { nearestName } from '../resources/nearest-name.ts';
 import type { Config, ListenerConfig } from './config.ts';
 import { type ConfigFault, ConfigFaults } from './config-faults.ts';
 import { type Environment, overlay } from './environment.ts';
+import { ownClusterOf } from './own-cluster.ts';
 import { Draft, type RuleFault, ruleFaults, ruleWarnings } from './rules.ts';
 import { type ConfigDocument, configSchema } from './schema.ts';
 import { variablesOf } from './variables.ts';
@@ -62,8 +63,15 @@ function listenersOf({ listen, listeners }: ConfigDocument): ListenerConfig[] {
   );
 }
 
+function redisOf({ cache }: ConfigDocument, absolute: (path: string) => string): Config['cache']['redis'] {
+  if (cache?.redis === undefined) return undefined;
+  const { url, passwordFile } = cache.redis;
+  return { url, ...(passwordFile === undefined ? {} : { passwordFile: absolute(passwordFile) }) };
+}
+
 function build(document: ConfigDocument, absolute: (path: string) => string): Omit<Config, 'warnings'> {
   const { stsEndpoint } = document.clouds?.aws ?? {};
+  const redis = redisOf(document, absolute);
   return {
     issuer: document.issuer,
     trustDomain: document.trustDomain,
@@ -77,6 +85,7 @@ function build(document: ConfigDocument, absolute: (path: string) => string): Om
     resources: document.resources.map(absolute),
     outbound: document.outbound,
     store: { sqlite: { path: absolute(document.store.sqlite?.path ?? '') } },
+    cache: redis === undefined ? {} : { redis },
     signing: {
       encryptionKeyFile: absolute(document.signing.encryptionKeyFile),
       rotateEverySeconds: durationSeconds(document.signing.rotateEvery),
@@ -129,5 +138,10 @@ export function loadConfig(source: ConfigSource): Config {
   const faults = distinct([...schemaFaults(parsed.error), ...ruleFaults(draft)]).map(placed);
   const all = [...overlaid.faults, ...faults];
   if (all.length > 0 || !parsed.success) throw new ConfigFaults(all, file);
-  return freeze({ ...build(parsed.data, absolute), warnings: ruleWarnings(draft).map(placed) });
+  const ownCluster = ownClusterOf(source.environment);
+  return freeze({
+    ...build(parsed.data, absolute),
+    ...(ownCluster === undefined ? {} : { ownCluster }),
+    warnings: ruleWarnings(draft).map(placed),
+  });
 }
