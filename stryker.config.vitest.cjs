@@ -6,9 +6,7 @@ module.exports = {
     include: [
       `test/${folder}/**/*.test.ts`,
       `test/property/${property}.test.ts`,
-      ...(folder === 'verifiers'
-        ? ['test/conformance/json-test-suite.test.ts', 'test/conformance/token-tables.test.ts']
-        : []),
+      ...(folder === 'verifiers' ? ['test/conformance/{json-test-suite,cve-table,oidc-rules}.test.ts'] : []),
     ],
     // It tests sockets and certificates, slowly, and covers nothing that the others do not.
     exclude: ['test/verifiers/cluster.test.ts'],
