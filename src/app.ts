@@ -37,6 +37,9 @@ import { createVerifier } from './verifiers/verify.ts';
 /** One process is one replica, and SQLite has room for one. */
 const AUDIT_STREAM = 'carnet';
 
+/** Longer than any exchange takes; shorter than the 30 s after which Kubernetes kills. */
+const DRAIN_MS = 20_000;
+
 export interface App {
   /** Listens on every door and resolves to where. */
   start(): Promise<readonly { readonly door: string; readonly url: string }[]>;
@@ -50,6 +53,8 @@ interface AppDeps {
   readonly clock: Clock;
   /** Where the log goes. */
   readonly destination: { write(line: string): unknown };
+  /** How long `close` waits for requests under way before their connections are cut. Default 20,000 ms. */
+  readonly drainMilliseconds?: number;
 }
 
 /** The concrete parts, in the order in which they are built; they are closed in the opposite one. */
@@ -75,7 +80,7 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const opened = new AsyncDisposableStack();
   try {
     const parts = await open(config, deps, opened);
-    return await serving(parts, opened);
+    return await serving(parts, opened, deps.drainMilliseconds ?? DRAIN_MS);
   } catch (error) {
     await opened.disposeAsync();
     throw error;
@@ -153,7 +158,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
   return { config, clock, log, metrics, store, authority, rotator, audit, outbound, keys, catalog };
 }
 
-async function serving(parts: Parts, opened: AsyncDisposableStack): Promise<App> {
+async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: number): Promise<App> {
   const { catalog, audit, config } = parts;
   await catalog.start();
   opened.defer(() => catalog.close());
@@ -161,7 +166,9 @@ async function serving(parts: Parts, opened: AsyncDisposableStack): Promise<App>
   const deps = doorDeps(parts);
   const doors: Door[] = [];
   for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
-  for (const { server } of doors) opened.defer(() => server.close());
+  opened.defer(async () => {
+    await Promise.all(doors.map(({ server }) => drained(server, drainMs)));
+  });
   return {
     start: () => Promise.all(doors.map(listen)),
     summary: () => ({ mappings: catalog.current().mappings.size, faults: catalog.faults() }),
@@ -178,6 +185,12 @@ async function door({ name, tls }: ListenerConfig, deps: DoorDeps): Promise<Fast
   if (tls === undefined) return createDoor(name, deps);
   const [cert, key] = await Promise.all([readFile(tls.certFile, 'utf8'), readFile(tls.keyFile, 'utf8')]);
   return createDoor(name, deps, { cert, key: new Secret(key) });
+}
+
+/** A closing server of Node watches no client's time any more: one that sends its request for ever would hold it open. */
+async function drained(server: FastifyInstance, drainMs: number): Promise<void> {
+  const timer = setTimeout(() => server.server.closeAllConnections(), drainMs);
+  await server.close().finally(() => clearTimeout(timer));
 }
 
 async function listen({ listener, server }: Door): Promise<{ door: string; url: string }> {
