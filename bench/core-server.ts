@@ -5,7 +5,10 @@ import { GENESIS } from '../src/audit/line.ts';
 import { createAuthority } from '../src/authority/local-authority.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { createExchange } from '../src/exchange/exchange.ts';
+import { ForgeryBound } from '../src/exchange/forgery-bound.ts';
+import { IdentityRate } from '../src/exchange/identity-rate.ts';
 import { Journal } from '../src/exchange/journal.ts';
+import { SingleUse } from '../src/exchange/single-use.ts';
 import { createAwsTarget } from '../src/federation/aws/aws-target.ts';
 import { createJwtSvidTarget } from '../src/federation/jwt-svid/jwt-svid-target.ts';
 import { createOutbound } from '../src/outbound/guarded-outbound.ts';
@@ -13,6 +16,7 @@ import { compile } from '../src/policy/compile.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
 import { readDocuments } from '../src/resources/read-documents.ts';
 import { createDoor } from '../src/routes/doors.ts';
+import { MemoryCache } from '../src/store/memory-cache.ts';
 import { createLogger } from '../src/telemetry/logger.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { createIssuerKeys } from '../src/verifiers/issuer-keys.ts';
@@ -57,7 +61,9 @@ const nothing = () => ({});
 const server = createDoor('all', {
   exchange: createExchange({
     catalog: { current: () => snapshot },
-    verify: createVerifier({ keys, clock }),
+    verify: createVerifier({ keys, clock, bound: new ForgeryBound(clock).check }),
+    rate: new IdentityRate({ clock }),
+    singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
     journal: new Journal(silentAudit),
     targets: { aws: createAwsTarget({ authority, outbound, clock }), jwtSvid: createJwtSvidTarget({ authority }) },
     clock,

@@ -5,7 +5,8 @@ import { exchangeForm } from '../test/support/running-carnet.ts';
 const AUDIENCE = 'https://sts.example.org';
 /** What is asked for: the audience of a JWT-SVID. */
 const TARGET = 'ledger';
-const WORKLOADS = 64;
+/** So many that none of them asks as often as an identity may. */
+const WORKLOADS = 1024;
 /** As long as those of managed clusters are. */
 const ISSUER = 'https://oidc.eks.eu-west-1.example.org/id/5F0C7A6B1E2D4C3B9A8F7E6D5C4B3A29';
 const NAMESPACE = 'payments-production';
@@ -24,7 +25,7 @@ export interface Material {
   readonly answer: string;
 }
 
-/** Tokens of 64 pods with the claims and the size of projected ones, and the resources that accept them. */
+/** Tokens of many pods with the claims and the size of projected ones, and the resources that accept them. */
 export async function prepareMaterial(): Promise<Omit<Material, 'answer'>> {
   const cluster = await FakeCluster.start({ issuer: ISSUER });
   try {
@@ -36,7 +37,7 @@ export async function prepareMaterial(): Promise<Omit<Material, 'answer'>> {
       accepted: tokens.map(bodyOf),
       malformed: tokens.map((token) => bodyOf(`${token}=`)),
       unknownIssuer: forge(key, claims, () => ({ iss: 'https://kubernetes.elsewhere.example.org' })),
-      badSignature: tokens.map((token) => bodyOf(withOtherSignature(token))),
+      badSignature: badlySigned(tokens),
       expired: forge(key, claims, expired),
     };
     return { keySet, tokens, bodies, resources: resourcesOf(cluster.issuer, keySet) };
@@ -76,10 +77,13 @@ function expired({ iat, exp, nbf }: Record<string, unknown>): object {
   return { iat: Number(iat) - day, nbf: Number(nbf) - day, exp: Number(exp) - day };
 }
 
-/** A signature of the right length by nobody's key. */
-function withOtherSignature(token: string): string {
-  const stranger = signClaims(newKey('RS256'), {});
-  return `${token.slice(0, token.lastIndexOf('.'))}${stranger.slice(stranger.lastIndexOf('.'))}`;
+/** Signatures of the right length by nobody's key. */
+function badlySigned(tokens: readonly string[]): readonly string[] {
+  const stranger = newKey('RS256');
+  return tokens.map((token, number) => {
+    const other = signClaims(stranger, { number });
+    return bodyOf(`${token.slice(0, token.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`);
+  });
 }
 
 function resourcesOf(issuer: string, keySet: object): string {

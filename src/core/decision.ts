@@ -78,6 +78,8 @@ export interface Allowed {
   readonly outcome: 'allowed';
   readonly mapping: string;
   readonly grant: Grant;
+  /** The mapping or the issuer lets each token be used once only: it has to be used up before anything is issued. */
+  readonly replay?: 'once';
   readonly steps: readonly Step[];
 }
 

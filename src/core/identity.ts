@@ -14,6 +14,8 @@ interface IdentityBase {
   readonly expiresAt: number;
   /** Lower-case hex SHA-256 of `jti`, or of the signing input where the token has none (K26). */
   readonly jtiSha256: string;
+  /** Absent when the token has no `jti`: then nothing tells it from its copies, and it cannot be for single use (R2). */
+  readonly hasJti?: true;
 }
 
 /** Whether the token's own API server has confirmed that it still counts (K32 to K35). */

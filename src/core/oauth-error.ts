@@ -123,6 +123,10 @@ export const ERRORS = {
     code: 'invalid_request',
     description: 'subject_token_type does not fit the issuer of the token',
   },
+  token_replayed: {
+    code: 'invalid_request',
+    description: 'the subject token has been used already and may be used once; request a new one',
+  },
   target_refused: { code: 'invalid_target', description: 'no target that you may use answers to this name' },
   target_denied: { code: 'invalid_target', description: 'the target refuses this workload; the reason names why' },
   scope_refused: { code: 'invalid_scope', description: 'the scope is malformed or wider than the target allows' },
@@ -134,6 +138,10 @@ export const ERRORS = {
   review_unavailable: {
     code: 'temporarily_unavailable',
     description: 'the cluster of the subject token cannot be asked right now whether it is still valid',
+  },
+  replay_unavailable: {
+    code: 'temporarily_unavailable',
+    description: 'whether the subject token has been used already cannot be told right now',
   },
   audit_unavailable: {
     code: 'temporarily_unavailable',

@@ -1,26 +1,30 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, toSeconds } from '../core/clock.ts';
 import type { Credential, Target } from '../core/credential.ts';
-import type { Grant } from '../core/decision.ts';
+import type { Decision, Grant } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { DECIDER, decide } from '../policy/decide.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Verify } from '../verifiers/verify.ts';
 import type { Exchange, ExchangeRequest } from './exchange-request.ts';
+import type { IdentityRate } from './identity-rate.ts';
 import { type Case, type Journal, signedHere } from './journal.ts';
+import type { SingleUse } from './single-use.ts';
 
 export interface ExchangeDeps {
   readonly catalog: { current(): Snapshot };
   readonly verify: Verify;
+  readonly rate: Pick<IdentityRate, 'admit'>;
+  readonly singleUse: Pick<SingleUse, 'consume'>;
   readonly journal: Journal;
   readonly targets: { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
   readonly clock: Clock;
 }
 
 /**
- * The main use case: verify, decide, record, issue, record, on one snapshot (DESIGN section 4). Every failure is an
- * OAuthError, and none of them leaves a credential that the audit log does not name.
+ * The main use case: verify, decide, record, issue, record, on one snapshot, within its limits (DESIGN section 4). Every
+ * failure is an OAuthError, and none of them leaves a credential that the audit log does not name.
  */
 export function createExchange(deps: ExchangeDeps): Exchange {
   const { catalog, journal, clock } = deps;
@@ -28,7 +32,10 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const snapshot = catalog.current();
     const identity = await verified(deps, request, snapshot);
     const subject = openCase(deps, { request, identity, snapshot, traceId: context.traceId });
-    const grant = await journal.allowed(subject, decide(snapshot, identity, request.ask, clock.now()));
+    admit(deps, subject);
+    const decision = decide(snapshot, identity, request.ask, clock.now());
+    await useUp(deps, subject, { snapshot, decision });
+    const grant = await journal.allowed(subject, decision);
     return issued(deps, subject, grant);
   };
 }
@@ -38,7 +45,7 @@ async function verified({ verify, journal }: ExchangeDeps, request: ExchangeRequ
     return await verify(request.subjectToken, request.subjectTokenType, snapshot.issuers);
   } catch (thrown) {
     const error = OAuthError.from(thrown);
-    journal.unverified(error);
+    journal.counted(error);
     throw error;
   }
 }
@@ -53,6 +60,36 @@ interface Opening {
 function openCase({ clock }: ExchangeDeps, { request, identity, snapshot, traceId }: Opening): Case {
   const issuance = { id: randomUUID(), issuedAt: toSeconds(clock.now()), traceId };
   return { traceId, revision: snapshot.revision, decider: DECIDER, request, identity, issuance };
+}
+
+/** After verification, so that nobody can use up the allowance of somebody else; before policy, whose work it bounds. */
+function admit({ rate, journal }: ExchangeDeps, subject: Case): void {
+  const { identity } = subject;
+  const admission = rate.admit(identity);
+  if (admission.admitted) return;
+  const { retryAfterSeconds, worthRecord } = admission;
+  const detail = 'the identity asks too often';
+  const error = new OAuthError('rate_limited', { detail, retryAfterSeconds, issuer: identity.issuer });
+  if (worthRecord) journal.limited(subject, error);
+  else journal.counted(error);
+  throw error;
+}
+
+interface Verdict {
+  readonly snapshot: Snapshot;
+  readonly decision: Decision;
+}
+
+/** What policy refuses uses nothing up; what fails after this stays used up (R5). */
+async function useUp(deps: ExchangeDeps, subject: Case, { snapshot, decision }: Verdict): Promise<void> {
+  if (decision.outcome === 'refused' || decision.replay === undefined) return;
+  try {
+    await deps.singleUse.consume(subject.identity, snapshot.issuers);
+  } catch (thrown) {
+    const error = OAuthError.from(thrown);
+    deps.journal.limited(subject, error, decision.mapping);
+    throw error;
+  }
 }
 
 async function issued(deps: ExchangeDeps, subject: Case, grant: Grant): Promise<Credential> {

@@ -24,8 +24,8 @@ export class Journal {
     this.#audit = audit;
   }
 
-  /** Counts a request whose token proved nothing: nobody unauthenticated can fill the disk. */
-  unverified(error: OAuthError): void {
+  /** Counts a request that is not worth a record: whoever proved nothing, or asks far too often, cannot fill the disk. */
+  counted(error: OAuthError): void {
     this.#audit.countRefused(error.issuer, error.key);
   }
 
@@ -68,6 +68,12 @@ export class Journal {
   failed(subject: Case, grant: Grant, thrown: unknown): void {
     const { key, reason, detail } = OAuthError.from(thrown);
     this.#audit.note({ ...common(subject), type: 'failed', mapping: grant.mapping, grant, error: key, reason, detail });
+  }
+
+  /** Records, without waiting, that a limit rather than policy refused a verified identity. */
+  limited(subject: Case, error: OAuthError, mapping?: string): void {
+    const { key, detail } = error;
+    this.#audit.note({ ...common(subject), type: 'refused', mapping, error: key, detail });
   }
 
   #refused(subject: Case, { error, mapping, reason, detail }: Refused): OAuthError {

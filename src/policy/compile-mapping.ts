@@ -44,6 +44,7 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
       ...(spec.ttl?.outliveSubject !== undefined && { outliveSubject: spec.ttl.outliveSubject }),
     },
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
+    ...(spec.replay !== undefined && { replay: spec.replay }),
     unrestricted: spec.intents === 'unrestricted',
   };
 }

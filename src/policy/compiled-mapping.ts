@@ -19,6 +19,8 @@ export interface Terms {
   };
   /** Milliseconds. */
   readonly expiresAt?: number;
+  /** Present: a token is good for one credential of this mapping and of others that say so. */
+  readonly replay?: 'once';
   /** False also for targets that have no intents. */
   readonly unrestricted: boolean;
 }

@@ -32,6 +32,7 @@ interface Case {
   readonly ask: Ask;
   readonly now: number;
   readonly ceiling: Ceiling;
+  readonly replay: 'once' | undefined;
 }
 
 /** Gates in the order of DESIGN section 6, up to the ttl. */
@@ -56,7 +57,9 @@ export function decide(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask,
   const { terms } = mapping.state;
   const issuer = snapshot.issuers.byName.get(identity.issuer);
   const subjected = { identity, issuer, mapping: mapping.name, terms };
-  const one = { mapping: mapping.name, terms, identity, ask, now, ceiling: ceiling(snapshot.guardrails, subjected) };
+  const replay = terms.replay ?? issuer?.replay;
+  const limits = { ceiling: ceiling(snapshot.guardrails, subjected), replay };
+  const one = { mapping: mapping.name, terms, identity, ask, now, ...limits };
   for (const gate of EARLY_GATES) {
     const verdict = gate(one);
     if (verdict.refusal !== undefined) return refuse(mapping.name, steps, verdict);
@@ -87,7 +90,13 @@ function settle(one: Case, steps: Step[]): Decision {
   if (!result.ok) return refuse(mapping, steps, denied('identity', result.reason, result.detail));
   steps.push(passed('identity', result.detail));
   steps.push(passed('intents', terms.unrestricted ? 'unrestricted' : 'the target has none'));
-  return { outcome: 'allowed', mapping, grant: result.grant, steps };
+  return {
+    outcome: 'allowed',
+    mapping,
+    grant: result.grant,
+    ...(one.replay !== undefined && { replay: one.replay }),
+    steps,
+  };
 }
 
 function tokenType({ terms, ask }: Case): Verdict {

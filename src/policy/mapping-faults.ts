@@ -3,7 +3,7 @@ import { durationSeconds } from '../resources/duration.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import { nearestName } from '../resources/nearest-name.ts';
 import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
-import { errorAt } from './fault.ts';
+import { errorAt, warningAt } from './fault.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
 import { carries, type Subject } from './subject.ts';
 
@@ -37,6 +37,19 @@ export function mappingFaults(examined: Examined): readonly Fault[] {
     ...audienceFaults(examined),
     ...subFaults(examined),
     ...ttlFaults(examined),
+  ];
+}
+
+/** What a mapping does that its author may not mean. */
+export function mappingWarnings({ document, subject, surroundings }: Omit<Examined, 'target'>): readonly Fault[] {
+  if (document.spec.replay === undefined) return [];
+  const meant = issuersOf(subject, surroundings.issuers);
+  if (!meant.some((issuer) => issuer.profile.kind === 'kubernetes' && canMatch(issuer, subject))) return [];
+  return [
+    warningAt(document, ['spec', 'replay'], {
+      message: 'lets a pod use its projected token once, and the kubelet keeps that one for long',
+      hint: 'leave it out unless workloads request a token for each exchange',
+    }),
   ];
 }
 

@@ -4,7 +4,7 @@ import { compileMapping, subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
-import { mappingFaults, type Surroundings } from './mapping-faults.ts';
+import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
 import { quarantined } from './quarantine.ts';
 import { type Aged, tiedMappings } from './ties.ts';
 import { unbuiltFeatures } from './unbuilt-features.ts';
@@ -72,12 +72,13 @@ function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outc
     return { version, mapping: undefined, faults: [warning], good: document };
   }
   const unbuilt = unbuiltFeatures(document.spec, target, context);
+  const inactive = unbuilt.map((feature) =>
+    warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
+  );
   return {
     version,
     mapping: compileMapping(document, { subject, target, unbuilt }),
-    faults: unbuilt.map((feature) =>
-      warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
-    ),
+    faults: [...inactive, ...mappingWarnings({ document, subject, surroundings: context })],
     good: document,
   };
 }

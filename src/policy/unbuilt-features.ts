@@ -16,7 +16,6 @@ export function unbuiltFeatures(
     ['intents', Array.isArray(spec.intents)],
     ['mode: report', spec.mode === 'report'],
     ['access.justInTime', spec.access !== 'standing'],
-    ['replay: once', spec.replay !== undefined],
     ['target.aws.policyArns', target.kind === 'aws' && target.spec.policyArns !== undefined],
     ['grants (requireGrants)', requireGrants],
   ];

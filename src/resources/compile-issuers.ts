@@ -53,7 +53,7 @@ export function compileIssuers(documents: readonly IssuerDocument[], context: Is
   return {
     issuers: indexIssuers(whole, context.trustDomain),
     inactive,
-    faults: [...faults, ...clashes, ...twinWarnings(whole)],
+    faults: [...faults, ...clashes, ...twinWarnings(whole), ...replayWarnings(whole)],
   };
 }
 
@@ -94,6 +94,7 @@ function compileIssuer(document: IssuerDocument, ownCluster: OwnCluster | undefi
     clockSkewSeconds: durationSeconds(spec.clockSkew),
     keys: keySource(document, ownCluster),
     profile: profile(document, ownCluster),
+    ...(spec.replay !== undefined && { replay: spec.replay }),
   };
 }
 
@@ -193,6 +194,21 @@ function twinWarnings(compiled: readonly Compiled[]): Fault[] {
     for (const twin of twins) warnings.push(twinWarning(document, twin));
   }
   return warnings;
+}
+
+/** A kubelet hands its pods one token for most of an hour: used once, it is used up (R1). */
+function replayWarnings(compiled: readonly Compiled[]): Fault[] {
+  return compiled
+    .filter(({ issuer }) => issuer.replay !== undefined && issuer.profile.kind === 'kubernetes')
+    .map(({ document }) => ({
+      ...fault(
+        document,
+        ['replay'],
+        'lets a pod use its projected token once, and the kubelet keeps that one for long',
+      ),
+      hint: 'leave it out unless workloads request a token for each exchange',
+      severity: 'warning' as const,
+    }));
 }
 
 function twinWarning(document: IssuerDocument, twin: string): Fault {

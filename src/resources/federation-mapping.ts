@@ -90,7 +90,10 @@ const shape = z.strictObject({
   access: z.union([z.literal('standing'), z.strictObject({ justInTime: z.looseObject({}) })]).default('standing'),
   expiresAt: instant.optional(),
   shareAcrossPods: z.boolean().optional(),
-  replay: z.literal('once').optional(),
+  replay: z
+    .literal('once')
+    .meta({ description: 'Each token may be used once only, and must have a `jti`.' })
+    .optional(),
 });
 
 const withIntents = rule(shape, (spec) => spec['intents'] !== undefined || !hasTarget(spec, CLOUD_TARGETS), {

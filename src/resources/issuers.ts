@@ -71,6 +71,8 @@ export interface TrustedIssuer {
   readonly clockSkewSeconds: number;
   readonly keys: KeySource;
   readonly profile: IssuerProfile;
+  /** Present: each of its tokens may be used once only, whichever mapping it is for (R1). */
+  readonly replay?: 'once';
 }
 
 /** The issuers' part of a Snapshot. An issuer that uses what is not built is not in it, so its tokens are refused. */

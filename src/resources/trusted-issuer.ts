@@ -114,6 +114,10 @@ const shape = z.strictObject({
   algorithms: unique(z.enum(ALGORITHMS), ALGORITHMS.length).default(['RS256', 'ES256']),
   maxTokenLifetime: duration.default('24h'),
   clockSkew: duration.default('30s'),
+  replay: z
+    .literal('once')
+    .meta({ description: 'Each token may be used once only, and must have a `jti`.' })
+    .optional(),
   keys: keys.optional(),
   kubernetes: kubernetes.optional(),
   oidc: oidc.optional(),

@@ -25,6 +25,7 @@ export function identityBase({ issuer, signingInput }: SignedToken, checked: Che
     jtiSha256: createHash('sha256')
       .update(checked.jti ?? signingInput)
       .digest('hex'),
+    ...(checked.jti !== undefined && { hasJti: true as const }),
   };
 }
 

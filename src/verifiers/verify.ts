@@ -12,6 +12,7 @@ import type { VerificationKey } from './key-set.ts';
 import { kubernetesIdentity, LEGACY_ISSUER } from './kubernetes.ts';
 import { oidcIdentity } from './oidc.ts';
 import type { SignedToken } from './profile.ts';
+import type { BoundCheck } from './signature-check.ts';
 import type { ReviewToken } from './token-review.ts';
 
 /** A subject token, the type the caller says it has, and the issuers of the request's snapshot. */
@@ -22,7 +23,11 @@ export interface VerifierDeps {
   readonly clock: Clock;
   /** Absent: tokens of issuers that ask for a review are refused. */
   readonly review?: ReviewToken;
+  /** Around every check of a signature, so that forgeries can be kept from crowding out the rest. Absent: no bound. */
+  readonly bound?: BoundCheck;
 }
+
+const unbounded: BoundCheck = (_, check) => check();
 
 /** Issuers that share an `iss` and a `kid`: more are refused, so that one token costs at most this many verifications. */
 const MAX_HOLDERS = 4;
@@ -33,15 +38,15 @@ const MAX_HOLDERS = 4;
  * `iss`, exactly one key must verify (K3). Where the issuer wants it, its API server has the last word (K32).
  *
  * Throws OAuthError `token_malformed`, `token_issuer`, `token_type_for_issuer`, `token_signature`, `token_audience`,
- * `token_expired`, `token_not_yet_valid`, `token_lifetime`, `token_claims`, `keys_unavailable`, `token_revoked` or
- * `review_unavailable`; `issuer` is set where the error concerns one. Nothing of the token is in the error.
+ * `token_expired`, `token_not_yet_valid`, `token_lifetime`, `token_claims`, `keys_unavailable`, `token_revoked`,
+ * `review_unavailable` or what `bound` throws; `issuer` is set where the error concerns one. Nothing of the token is in the error.
  */
-export function createVerifier({ keys, clock, review }: VerifierDeps): Verify {
+export function createVerifier({ keys, clock, review, bound = unbounded }: VerifierDeps): Verify {
   return async (token, tokenType, issuers) => {
     const now = clock.now();
     const jws = readCompactJws(token);
     const candidates = selectIssuers(jws, tokenType, issuers, now);
-    const issuer = await signer({ jws, token, candidates, keys });
+    const issuer = await signer({ jws, token, candidates, keys, bound });
     const signed = {
       issuer,
       claims: jws.unverifiedClaims,
@@ -106,6 +111,7 @@ interface Search {
   readonly token: Secret;
   readonly candidates: readonly TrustedIssuer[];
   readonly keys: Pick<IssuerKeys, 'find'>;
+  readonly bound: BoundCheck;
 }
 
 interface Found {
@@ -137,17 +143,29 @@ function lookUp({ keys, jws }: Search, issuers: readonly TrustedIssuer[], effort
   return Promise.all(issuers.map(async (issuer) => ({ issuer, lookup: await keys.find(issuer, jws.kid, effort) })));
 }
 
-async function verifyAll({ jws, token }: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
+async function verifyAll(search: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
+  const { jws, token, candidates, bound } = search;
   const holders = found.flatMap(({ issuer, lookup }) => (lookup.found === 'key' ? [{ issuer, key: lookup.key }] : []));
   if (holders.length > MAX_HOLDERS) throw tooMany();
-  const signers: TrustedIssuer[] = [];
-  for (const { issuer, key } of holders) if (await verifies(token, jws, key)) signers.push(issuer);
-  if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
-  return signers[0];
+  const fitting = holders.filter(({ key }) => key.alg === jws.alg);
+  if (fitting.length === 0) return undefined;
+  const { iss, sub } = jws.unverifiedClaims;
+  const presented = {
+    ...aboutOne(candidates),
+    token,
+    iss: String(iss),
+    subject: typeof sub === 'string' ? sub : '',
+    keys: fitting.map(({ key }) => key),
+  };
+  return bound(presented, async () => {
+    const signers: TrustedIssuer[] = [];
+    for (const { issuer, key } of fitting) if (await verifies(token, jws, key)) signers.push(issuer);
+    if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
+    return signers[0];
+  });
 }
 
 async function verifies(token: Secret, { alg }: CompactJws, key: VerificationKey): Promise<boolean> {
-  if (key.alg !== alg) return false;
   try {
     await compactVerify(token.reveal(), key.key, { algorithms: [alg] });
     return true;

@@ -7,6 +7,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { createExchange } from '../../src/exchange/exchange.ts';
 import type { ExchangeRequest } from '../../src/exchange/exchange-request.ts';
+import type { Admission } from '../../src/exchange/identity-rate.ts';
 import { Journal } from '../../src/exchange/journal.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -41,6 +42,8 @@ let current: Snapshot;
 /** What happens while a record becomes durable, by its type. */
 let during: Readonly<Record<string, () => void>>;
 let whileIssuing: () => void;
+let admission: Admission;
+let whileUsingUp: () => void;
 
 beforeEach(() => {
   story = [];
@@ -49,6 +52,8 @@ beforeEach(() => {
   current = before;
   during = {};
   whileIssuing = () => undefined;
+  admission = { admitted: true };
+  whileUsingUp = () => story.push('used up');
 });
 
 const audit: AuditLog = {
@@ -86,6 +91,8 @@ const exchange = createExchange({
     if (token.reveal() === 'broken') throw new TypeError('unforeseen');
     return workload();
   },
+  rate: { admit: () => admission },
+  singleUse: { consume: async () => whileUsingUp() },
   journal: new Journal(audit),
   targets: {
     aws: {

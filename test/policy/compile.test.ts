@@ -344,7 +344,6 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
     ['intents', { intents: [{ allow: 'object.read', resource: { bucket: 'b' } }] }],
     ['mode: report', { mode: 'report', until: '2026-11-30T00:00:00Z' }],
     ['access.justInTime', { access: { justInTime: {} } }],
-    ['replay: once', { replay: 'once' }],
     ['target.aws.policyArns', { target: { aws: { roleArn: ROLE, region: 'eu-west-1', policyArns: ['x'] } } }],
     ['target.azure', { target: { azure: { tenant: UUID, clientId: UUID, scopes: ['https://x/.default'] } } }],
     ['target.oauth', { target: { oauth: { issuer: 'https://as.example.org' } } }],

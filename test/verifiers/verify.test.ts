@@ -74,6 +74,7 @@ describe('a projected token (K20 to K26)', () => {
       expiresAt: seconds + 3600,
       // SHA-256 of "j".
       jtiSha256: '189f40034be7a199f1fa9891668ee3ab6049f82d38c68be70f596eab2e1857b7',
+      hasJti: true,
       cluster: 'edge-7',
       namespace: 'payments',
       serviceAccount: 'reporter',

@@ -1,0 +1,96 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../core/clock.ts';
+import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import { type Rate, TokenBucket } from '../core/token-bucket.ts';
+import type { BoundCheck, Presented } from '../verifiers/signature-check.ts';
+import { FairLine } from './fair-line.ts';
+
+/** Forgeries of one `iss` that are checked as they come. A fleet that is configured wrongly stays below it. */
+const FORGERIES: Rate = { perSecond: 50, burst: 200 };
+/** Forgeries in the name of one identity that has shown a good token. */
+const FORGERIES_OF_ONE: Rate = { perSecond: 0.2, burst: 5 };
+/** Beyond: so many checks at once, few beside those of tokens that are known; and so many wait, a fraction of a second. */
+const LINE = { atOnce: 8, places: 256 };
+const RETRY_AFTER_SECONDS = 1;
+const MAX_ISSUERS = 4096;
+const MAX_TOKENS = 20_000;
+const MAX_IDENTITIES = 50_000;
+
+interface IssuerState {
+  readonly forgeries: TokenBucket;
+  readonly line: FairLine;
+}
+
+/**
+ * What forged tokens may cost, by `iss` (DESIGN section 4). Only failures count, and they close nothing: while there are
+ * too many, tokens and identities that were good lately go ahead, everybody else waits in a short line in which names take
+ * turns. Whoever finds no place there is told to come back.
+ */
+export class ForgeryBound {
+  readonly #clock: Clock;
+  readonly #issuers = new LRUCache<string, IssuerState>({ max: MAX_ISSUERS });
+  /** Tokens that were good, by hash: nobody without the token can look like it. */
+  readonly #goodTokens = new LRUCache<string, true>({ max: MAX_TOKENS });
+  /** Identities of which a token was good; a forger who knows a name spends the allowance of that name alone. */
+  readonly #goodIdentities = new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES });
+  /** Tokens that were not signed by these keys. That is a fact for ever: repeating one costs and counts nothing. */
+  readonly #notSigned = new LRUCache<string, string>({ max: MAX_TOKENS });
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
+  readonly check: BoundCheck = async (presented, run) => {
+    const token = lengthPrefixedHash(presented.iss, presented.token.reveal());
+    const keys = presented.keys.map(({ alg, thumbprint }) => `${alg} ${thumbprint}`).join(' ');
+    if (this.#notSigned.get(token) === keys) return undefined;
+    const identity = lengthPrefixedHash(presented.iss, presented.subject);
+    const state = this.#stateOf(presented.iss);
+    const signer = await this.#admitted({ presented, token, identity, state }, run);
+    if (signer === undefined) {
+      state.forgeries.spend(1, this.#clock.now());
+      this.#notSigned.set(token, keys);
+    } else {
+      this.#goodTokens.set(token, true);
+      if (!this.#goodIdentities.has(identity)) {
+        this.#goodIdentities.set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
+      }
+    }
+    return signer;
+  };
+
+  async #admitted<T>(one: Attempt, run: () => Promise<T | undefined>): Promise<T | undefined> {
+    const now = this.#clock.now();
+    if (one.state.forgeries.left(now) >= 1 || this.#goodTokens.get(one.token) === true) return run();
+    const allowance = this.#goodIdentities.get(one.identity);
+    if (allowance?.take(now) === true) {
+      const signer = await run();
+      if (signer !== undefined) allowance.giveBack(1);
+      return signer;
+    }
+    const outcome = await one.state.line.run(one.identity, run);
+    if (outcome !== 'refused') return outcome;
+    throw new OAuthError('rate_limited', {
+      detail: 'too many tokens of this issuer fail, and too many wait',
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      issuer: one.presented.issuer,
+    });
+  }
+
+  #stateOf(iss: string): IssuerState {
+    const known = this.#issuers.get(iss);
+    if (known !== undefined) return known;
+    const state = { forgeries: new TokenBucket(FORGERIES, this.#clock.now()), line: new FairLine(LINE) };
+    this.#issuers.set(iss, state);
+    return state;
+  }
+}
+
+interface Attempt {
+  readonly presented: Presented;
+  readonly token: string;
+  readonly identity: string;
+  readonly state: IssuerState;
+}
