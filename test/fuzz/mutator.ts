@@ -34,7 +34,8 @@ const MAX_BYTES = 20_000;
 /** One to four changes: bits, bytes, words of the format, cuts, repetitions and splices. */
 export function mutate(input: Uint8Array, material: Material): Uint8Array {
   let mutated = input;
-  for (let changes = 1 + material.dice.roll(4); changes > 0; changes -= 1) mutated = change(mutated, material);
+  for (let changes = 1 + material.dice.roll(1 + material.dice.roll(4)); changes > 0; changes -= 1)
+    mutated = change(mutated, material);
   return mutated.subarray(0, MAX_BYTES);
 }
 
