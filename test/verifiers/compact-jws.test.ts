@@ -29,9 +29,19 @@ describe('the form of a token (V1)', () => {
     ['a dot too many at the end', `${token()}.`],
     ['JSON serialisation', '{"payload":"e30","signatures":[]}'],
     ['no text', ''],
-    ['dots alone', '..'],
-  ])('refuses %s (V1)', async (_, text) => {
-    await detailOf(text);
+    ['a dot alone', '.'],
+  ])('refuses %s by the number of segments (V1)', async (_, text) => {
+    expect(await detailOf(text)).toBe('not three segments');
+  });
+
+  test('refuses dots alone: none of three segments may be empty (V1)', async () => {
+    expect(await detailOf('..')).toBe('a segment is empty or not base64url');
+  });
+
+  test('tells a fault of the header from one of the claims (V7)', async () => {
+    expect(await detailOf(token('{'))).toBe('header: a string is missing');
+    expect(await detailOf(token(HEADER, '{'))).toBe('claims: a string is missing');
+    expect(await detailOf(withHeader({ kid: '' }))).toBe('header: kid is not 1 to 256 printable characters');
   });
 
   test.each([
