@@ -111,6 +111,7 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
         if (configured === undefined || sourceOf(configured) !== source) forget(name, keys);
         if (configured === undefined) deps.ownership.release(name);
       }
+      deps.ownership.follow(issuers.byName);
       for (const issuer of issuers.byName.values()) {
         const fresh = !held.has(issuer.name);
         const keys = heldKeys(issuer);

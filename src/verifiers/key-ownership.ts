@@ -22,11 +22,25 @@ export interface KeyOwnership {
   owner(thumbprint: string): string | undefined;
   /** Gives up the keys of an issuer that is no longer configured. */
   release(issuer: string): void;
+  /** Makes these the issuers for whom a key can count, by name: what others are remembered to own is anybody's. */
+  follow(issuers: { has(name: string): boolean }): void;
 }
 
-interface Entry {
+/** For whom a key counts and how that one came by it. */
+export interface Owned {
   readonly owner: string;
   readonly holding: Holding;
+}
+
+/** Told of each change by a claim or by giving up, `former` being who lost the key. */
+export type OnOwned = (thumbprint: string, now: Owned | undefined, former: string | undefined) => void;
+
+export interface MemoryKeyOwnership extends KeyOwnership {
+  /** Takes over what is known from elsewhere, in silence. */
+  adopt(thumbprint: string, owned: Owned): void;
+}
+
+interface Entry extends Owned {
   /** Who else has shown the key, so that each is alarmed about once. */
   readonly others: Set<string>;
 }
@@ -39,12 +53,16 @@ const MAX_KEYS_PER_ISSUER = 4096;
  * ends when the issuer leaves the configuration or a static holder appears. That of a static holder ends with the key's
  * withdrawal too, since people write such sets and mend them; that of all others outlives it.
  */
-export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): KeyOwnership {
+export function memoryKeyOwnership(
+  onSharedKey: (shared: SharedKey) => void,
+  onOwned: OnOwned = () => {},
+): MemoryKeyOwnership {
   const entries = new Map<string, Entry>();
   const byOwner = new Map<string, Set<string>>();
 
-  function own(issuer: string, thumbprint: string, holding: Holding): void {
+  function own(thumbprint: string, { owner: issuer, holding }: Owned, told: OnOwned): void {
     const former = entries.get(thumbprint);
+    told(thumbprint, { owner: issuer, holding }, former?.owner);
     if (former !== undefined) byOwner.get(former.owner)?.delete(thumbprint);
     entries.set(thumbprint, { owner: issuer, holding, others: new Set() });
     const owned = byOwner.get(issuer) ?? new Set();
@@ -53,6 +71,7 @@ export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): Ke
     if (oldest === undefined) return;
     owned.delete(oldest);
     entries.delete(oldest);
+    told(oldest, undefined, issuer);
   }
 
   function alarm(entry: Entry, thumbprint: string, other: string): void {
@@ -67,14 +86,23 @@ export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): Ke
       if (kept.has(thumbprint) || entries.get(thumbprint)?.holding !== 'static') continue;
       owned.delete(thumbprint);
       entries.delete(thumbprint);
+      onOwned(thumbprint, undefined, issuer);
     }
+  }
+
+  function forget(issuer: string, told: OnOwned): void {
+    for (const thumbprint of byOwner.get(issuer) ?? []) {
+      entries.delete(thumbprint);
+      told(thumbprint, undefined, issuer);
+    }
+    byOwner.delete(issuer);
   }
 
   function claim(issuer: string, thumbprint: string, holding: Holding): void {
     const entry = entries.get(thumbprint);
     const takesOver = entry === undefined || (holding === 'static' && entry.holding === 'fetched');
     const holdsOtherwise = entry?.owner === issuer && entry.holding !== holding;
-    if (takesOver || holdsOtherwise) own(issuer, thumbprint, holding);
+    if (takesOver || holdsOtherwise) own(thumbprint, { owner: issuer, holding }, onOwned);
     const current = entries.get(thumbprint);
     if (current === undefined || entry === undefined) return;
     const loser = current.owner === issuer ? entry.owner : issuer;
@@ -89,9 +117,10 @@ export function memoryKeyOwnership(onSharedKey: (shared: SharedKey) => void): Ke
     },
     claim,
     owner: (thumbprint) => entries.get(thumbprint)?.owner,
-    release(issuer) {
-      for (const thumbprint of byOwner.get(issuer) ?? []) entries.delete(thumbprint);
-      byOwner.delete(issuer);
+    release: (issuer) => forget(issuer, onOwned),
+    follow(issuers) {
+      for (const issuer of [...byOwner.keys()]) if (!issuers.has(issuer)) forget(issuer, () => {});
     },
+    adopt: (thumbprint, owned) => own(thumbprint, owned, () => {}),
   };
 }
