@@ -11,6 +11,7 @@ import { StoreFault } from '../store/store-fault.ts';
 import { loadConfiguration } from './configuration.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { KeysOptions } from './keys-command.ts';
+import { printable } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface KeyAccess {
@@ -68,7 +69,7 @@ async function ringOf(rotation: KeyRotation, purpose: Purpose): Promise<Keyring>
 
 function forPeople(error: unknown): unknown {
   const cause = { cause: error };
-  if (error instanceof KeyRefusal) return new CommandError(ExitCode.refused, error.message, cause);
+  if (error instanceof KeyRefusal) return new CommandError(ExitCode.refused, printable(error.message), cause);
   if (error instanceof VersionConflict)
     return new CommandError(ExitCode.unavailable, 'others change the keys at the same time; try again', cause);
   if (error instanceof KeyFault || error instanceof StoreFault)
