@@ -135,3 +135,38 @@ describe('time (V9)', () => {
     expect(check(good, {}, { endsBy: now + 10 * HOUR }).expiresAt).toBe(now + HOUR);
   });
 });
+
+describe('what is wrong, for log and audit alone (V16)', () => {
+  const others = (count: number) => Array.from({ length: count }, (_, index) => `https://o${index}.example`);
+
+  test.each<[string, object]>([
+    ['sub is not a non-empty string', { sub: '' }],
+    ['jti is not a non-empty string', { jti: '' }],
+    ['aud is missing, empty, or neither text nor array', { aud: [] }],
+    ['aud is missing, empty, or neither text nor array', { aud: { 0: AUDIENCE, length: 1 } }],
+    ['aud has more than 16 members', { aud: others(17) }],
+    ['aud has a member that is not a non-empty string', { aud: [AUDIENCE, ''] }],
+    ['no member of aud is an audience of this issuer', { aud: 'https://other.example' }],
+    ['aud names more than this service', { aud: [AUDIENCE, 'https://other.example'] }],
+    ['exp is not a number', { exp: '1' }],
+    ['the token ends before it begins', { exp: good.iat }],
+    ['lives 86402 s, longer than 86400 s', { exp: good.iat + 86_401.5 }],
+    ['iat is in the future', { iat: now + 31, nbf: now }],
+    ['nbf is in the future', { nbf: now + 31 }],
+    ['exp has passed', { iat: now - 100, nbf: now - 100, exp: now - 30 }],
+  ])('is told as: %s', async (detail, changes) => {
+    const error = await refusal(() => check({ ...good, ...changes }));
+    expect(error.detail).toBe(detail);
+  });
+
+  test('names warnafter where that and not exp has ended the token (K22)', async () => {
+    const claims = { ...good, iat: now - 100, nbf: now - 100 };
+    const error = await refusal(() => check(claims, {}, { endsBy: now - 30 }));
+    expect(error).toMatchObject({ key: 'token_expired', detail: 'warnafter has passed' });
+  });
+
+  test('an empty audience is refused also where others beside this service are allowed (V8)', async () => {
+    const error = await refusal(() => check({ ...good, aud: [AUDIENCE, ''] }, { allowExtraAudiences: true }));
+    expect(error.key).toBe('token_audience');
+  });
+});
