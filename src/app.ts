@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
 import { PURPOSES, type Purpose } from './authority/authority.ts';
@@ -24,13 +26,17 @@ import { compile } from './policy/compile.ts';
 import type { Fault } from './resources/document.ts';
 import type { DoorDeps, Part, PublishedDocuments } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
+import type { Cache } from './store/cache.ts';
+import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
-import { MemoryCache } from './store/memory-cache.ts';
+import { MemoryCache, MemoryCache } from './store/memory-cache.ts';
+import { RedisCache } from './store/redis-cache.ts';
 import { openSqliteStore } from './store/sqlite-document-store.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createIssuerKeys, type IssuerKeys } from './verifiers/issuer-keys.ts';
-import { memoryKeyOwnership } from './verifiers/key-ownership.ts';
+import type { KeyOwnership } from './verifiers/key-ownership.ts';
+import { openKeyOwnership, type StoredKeyOwnership } from './verifiers/key-ownership-store.ts';
 import { createTokenReview } from './verifiers/token-review.ts';
 import { createVerifier } from './verifiers/verify.ts';
 
@@ -64,6 +70,7 @@ interface Parts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly store: DocumentStore;
+  readonly cache: Cache;
   readonly authority: LocalAuthority;
   readonly rotator: KeyRotator;
   readonly audit: AuditLog;
@@ -82,7 +89,8 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
     const parts = await open(config, deps, opened);
     return await serving(parts, opened, deps.drainMilliseconds ?? DRAIN_MS);
   } catch (error) {
-    await opened.disposeAsync();
+    // What stopped the start is told, not what cleaning up after it met.
+    await Promise.allSettled([opened.disposeAsync()]);
     throw error;
   }
 }
@@ -98,6 +106,10 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
   const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
   const store = await openSqliteStore({ path: config.store.sqlite.path, clock });
   opened.defer(() => store.close());
+  const cache = openCache(config, { clock, metrics, log });
+  opened.defer(() => cache.close());
+  const ownership = await keyOwnership(store, log);
+  opened.defer(() => ownership.close());
   const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
   const audit = await openAuditLog({
     ...config.audit,
@@ -134,7 +146,8 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     clock,
   });
   opened.defer(() => outbound.close());
-  const keys = issuerKeys({ outbound, clock, metrics, log });
+  const shared = config.cache.redis === undefined ? {} : { shared: { cache, seal: createCacheSeal(encryptionKey) } };
+  const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...shared });
   const catalog = createCatalog({
     sources: config.resources,
     memory: new ResourceMemory(store),
@@ -155,7 +168,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     log,
     metrics,
   });
-  return { config, clock, log, metrics, store, authority, rotator, audit, outbound, keys, catalog };
+  return { config, clock, log, metrics, store, cache, authority, rotator, audit, outbound, keys, catalog };
 }
 
 async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: number): Promise<App> {
@@ -241,20 +254,26 @@ function published(authority: LocalAuthority, workloadUrl: string): PublishedDoc
 }
 
 /** What `/readyz` shows: the audit log can stop everything, one issuer or one resource only itself. */
-function partsOf({ audit, rotator, catalog, keys }: Parts): readonly Part[] {
+function partsOf({ audit, rotator, cache, catalog, keys }: Parts): readonly Part[] {
   const log = audit.state();
+  const shared = cache.state();
   const faults = catalog.faults().filter(({ severity }) => severity === 'error').length;
   return [
     log.ok ? { name: 'audit', state: 'ok' } : { name: 'audit', state: 'failed', detail: log.reason },
     { name: 'keys', ...rotator.state() },
+    shared.ok ? { name: 'cache', state: 'ok' } : { name: 'cache', state: 'degraded', ...detailOf(shared.reason) },
     faults === 0
       ? { name: 'resources', state: 'ok' }
       : { name: 'resources', state: 'degraded', detail: `${faults} faults; carnet check lists them` },
     ...keys.state().map(({ issuer, ok, reason }): Part => {
       const name = `issuer ${issuer}`;
-      return ok ? { name, state: 'ok' } : { name, state: 'degraded', ...(reason !== undefined && { detail: reason }) };
+      return ok ? { name, state: 'ok' } : { name, state: 'degraded', ...detailOf(reason) };
     }),
   ];
+}
+
+function detailOf(reason: string | undefined): { detail?: string } {
+  return reason === undefined ? {} : { detail: reason };
 }
 
 function recordChanges(catalog: Catalog, audit: AuditLog): void {
@@ -264,13 +283,44 @@ function recordChanges(catalog: Catalog, audit: AuditLog): void {
   });
 }
 
-function issuerKeys(deps: Pick<Parts, 'outbound' | 'clock' | 'metrics' | 'log'>): IssuerKeys {
-  const { log, ...rest } = deps;
-  return createIssuerKeys({
-    ...rest,
-    ownership: memoryKeyOwnership(({ owner, other }) =>
+/** What replicas share, or this process alone has: nothing in it is missed for longer than it takes to ask again. */
+function openCache(config: Config, { clock, metrics, log }: Pick<Parts, 'clock' | 'metrics' | 'log'>): Cache {
+  const { redis } = config.cache;
+  if (redis === undefined) return new MemoryCache({ clock });
+  const issuer = createHash('sha256').update(config.issuer).digest('base64url').slice(0, 16);
+  return new RedisCache({
+    ...redis,
+    prefix: `carnet:${config.trustDomain}:${issuer}:`,
+    metrics,
+    onState: ({ ok, reason }) =>
+      ok
+        ? log.info('the cache can be had', { part: 'cache', state: 'ok' })
+        : log.error('the cache cannot be had', { part: 'cache', state: 'degraded', detail: reason }),
+  });
+}
+
+function keyOwnership(store: DocumentStore, log: Log): Promise<StoredKeyOwnership> {
+  return openKeyOwnership({
+    store,
+    onSharedKey: ({ owner, other }) =>
       log.error('two issuers show one key; it counts for its owner only', { issuer: other, detail: `owner ${owner}` }),
-    ),
+    onFailure: (cause) => log.error('whose key is whose cannot be written to the store', { cause }),
+  });
+}
+
+interface IssuerKeysParts extends Pick<Parts, 'outbound' | 'clock' | 'metrics' | 'log'> {
+  readonly ownership: KeyOwnership;
+  readonly shared?: { readonly cache: Cache; readonly seal: CacheSeal };
+}
+
+function issuerKeys({ log, shared, ...deps }: IssuerKeysParts): IssuerKeys {
+  const onRejected = (issuer: string, reason: string) => {
+    deps.metrics.cacheRejected.inc({ issuer });
+    log.error('what lies in the cache for an issuer is not believed', { issuer, detail: reason });
+  };
+  return createIssuerKeys({
+    ...deps,
+    ...(shared && { shared: { ...shared, wait: (milliseconds) => pass(milliseconds), onRejected } }),
     onFailure: (issuer, reason) => log.warn('the keys of an issuer cannot be had', { issuer, detail: reason }),
   });
 }

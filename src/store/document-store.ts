@@ -26,7 +26,7 @@ export interface DocumentStore {
   put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number>;
   /** All documents of a collection by name, ascending. */
   list(collection: string): Promise<readonly StoredDocument[]>;
-  /** Calls back after each later write to the collection, by whichever process. Returns the way to stop. */
+  /** Calls back after each later write to the collection, by whichever process. `onChange` must not throw. Returns the way to stop. */
   watch(collection: string, onChange: () => void): () => void;
   close(): Promise<void>;
 }
