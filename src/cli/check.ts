@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UnsteadyFiles } from '../catalog/file-source.ts';
 import { readResources } from '../catalog/read-resources.ts';
+import { ciPinWarnings } from '../policy/ci-pins.ts';
 import { compile } from '../policy/compile.ts';
 import type { Fault } from '../resources/document.ts';
 import { loadConfiguration } from './configuration.ts';
@@ -95,7 +96,8 @@ async function findFaults(installation: Installation, now: number): Promise<{ fa
     context: { trustDomain, ownIssuers, ownCluster, requireGrants: false },
   });
   const origins = originWarnings(compiled.snapshot.issuers, reading.documents, installation);
-  const all = [...reading.faults, ...compiled.faults, ...compiled.refused, ...origins];
+  const pins = ciPinWarnings(reading.documents, compiled.snapshot.issuers);
+  const all = [...reading.faults, ...compiled.faults, ...compiled.refused, ...origins, ...pins];
   return { faults: distinct(all), documents: reading.documents.length };
 }
 

@@ -60,7 +60,11 @@ function pinnedClaims({ spec: { subject } }: MappingDocument, { profile }: Trust
   return new Set([...Object.keys(profile.requireClaims), ...exact, ...inPath.map(([, name = '']) => name)]);
 }
 
-function isOf({ issuer, own }: CiSystem, { issuer: iss, profile }: TrustedIssuer, pinned: ReadonlySet<string>): boolean {
+function isOf(
+  { issuer, own }: CiSystem,
+  { issuer: iss, profile }: TrustedIssuer,
+  pinned: ReadonlySet<string>,
+): boolean {
   if (profile.kind !== 'oidc') return false;
   return iss === issuer || iss.startsWith(`${issuer}/`) || own.some((claim) => pinned.has(claim));
 }

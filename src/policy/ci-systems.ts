@@ -37,7 +37,12 @@ export const CI_SYSTEMS: readonly CiSystem[] = [
   {
     name: 'Terraform Cloud',
     issuer: 'https://app.terraform.io',
-    own: ['terraform_organization_id', 'terraform_organization_name', 'terraform_workspace_id', 'terraform_workspace_name'],
+    own: [
+      'terraform_organization_id',
+      'terraform_organization_name',
+      'terraform_workspace_id',
+      'terraform_workspace_name',
+    ],
     ids: ['terraform_organization_id', 'terraform_project_id', 'terraform_workspace_id', 'terraform_stack_id'],
     places: ['terraform_run_phase', 'terraform_operation', 'sub'],
   },

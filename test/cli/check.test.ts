@@ -60,6 +60,51 @@ describe('carnet check', () => {
     expect(out).toBe('1 documents, 0 errors, 0 warnings\n');
   });
 
+  test('warns about a CI job that is told apart by names alone, and about nothing when it is by an id', async () => {
+    const both = (claims: string) => `apiVersion: carnet.dev/v1alpha1
+kind: TrustedIssuer
+metadata: { name: github }
+spec:
+  issuer: https://token.actions.githubusercontent.com
+  audiences: [https://sts.example.org]
+  keys: { discovery: {} }
+  oidc: {}
+---
+apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: deploy }
+spec:
+  owner: shop@example.org
+  subject: { issuer: github, claims: { ${claims}, environment: production } }
+  target: { aws: { roleArn: "arn:aws:iam::123456789012:role/deploy", region: eu-west-1 } }
+  intents: unrestricted
+  ttl: { default: 15m, max: 30m, outliveSubject: true }
+`;
+    const warned = await check({ 'new.yaml': both('repository: acme/shop') }, ['new.yaml']);
+    expect(warned.exitCode).toBe(0);
+    expect(warned.out).toMatch(
+      /^warning +new\.yaml:15 +FederationMapping\/deploy +spec\.subject\.claims +pins no id of GitHub Actions .*repository_id/m,
+    );
+    const { out } = await check({ 'new.yaml': both('repository_id: "987654"') }, ['new.yaml']);
+    expect(out).toBe('2 documents, 0 errors, 0 warnings\n');
+  });
+
+  test('judges keys of the own cluster wherever it runs, and names the origin to list (K12)', async () => {
+    const text = `apiVersion: carnet.dev/v1alpha1
+kind: TrustedIssuer
+metadata: { name: own }
+spec:
+  issuer: https://kubernetes.default.svc.cluster.local
+  audiences: [https://sts.example.org]
+  keys: { inCluster: {} }
+  kubernetes: {}
+`;
+    const { exitCode, out } = await check({ 'new.yaml': text }, ['new.yaml']);
+    expect(exitCode).toBe(0);
+    expect(out).toMatch(/https:\/\/kubernetes\.default\.svc is a private address that outbound\.allowOrigins lacks/);
+    expect(out).toContain('1 documents, 0 errors, 1 warnings');
+  });
+
   test('takes a named file that does not exist for an error', async () => {
     const { exitCode, out } = await check({ 'carnet.yaml': CARNET_YAML }, ['missing.yaml']);
     expect(exitCode).toBe(1);
