@@ -14,6 +14,7 @@ import {
 import type { Keyring, KeyTimes, RingKey } from '../../src/authority/keyring.ts';
 import { generateSigningKey } from '../../src/authority/signing-keys.ts';
 import { SVID_TTL } from '../../src/resources/targets/jwt-svid.ts';
+import { KEYS_SECONDS, METADATA_SECONDS } from '../../src/routes/discovery.ts';
 
 const DAY = 86_400_000;
 const keys = await Promise.all(Array.from({ length: 3 }, () => generateSigningKey('svid')));
@@ -120,6 +121,11 @@ describe('the bounds of the schedule', () => {
   test('leave a day before first use, and room for clocks that differ', () => {
     expect(PUBLISHED_BEFORE_USE_MS).toBe(DAY);
     expect(LEAD_MS - PUBLISHED_BEFORE_USE_MS).toBeGreaterThan(2 * CLOCK_DIFFERENCE_MS);
+  });
+
+  test('are longer than any max-age that Carnet answers with', () => {
+    for (const seconds of [KEYS_SECONDS, METADATA_SECONDS])
+      expect(PUBLISHED_BEFORE_USE_MS).toBeGreaterThan(2 * seconds * 1000);
   });
 
   test('keep a retired key until the longest token that any mapping can ask for has ended', () => {
