@@ -92,7 +92,7 @@ describe('differentInYaml11', () => {
 
 /** The value of a text that is one plain scalar; dates as their text with a mark. */
 function scalar(text: string, version: '1.1' | '1.2'): unknown {
-  const document = parseDocument<never>(text, { version, logLevel: 'silent' });
+  const document = parseDocument(text, { version, logLevel: 'silent' });
   const contents: unknown = document.contents;
   const isScalar =
     typeof contents === 'object' && contents !== null && 'source' in contents && contents.source === text;
