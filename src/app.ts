@@ -29,7 +29,7 @@ import { createDoor } from './routes/doors.ts';
 import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
-import { MemoryCache, MemoryCache } from './store/memory-cache.ts';
+import { MemoryCache } from './store/memory-cache.ts';
 import { RedisCache } from './store/redis-cache.ts';
 import { openSqliteStore } from './store/sqlite-document-store.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
@@ -212,7 +212,7 @@ async function listen({ listener, server }: Door): Promise<{ door: string; url: 
 }
 
 function doorDeps(parts: Parts): DoorDeps {
-  const { config, clock, log, metrics, authority, audit, outbound, catalog, keys } = parts;
+  const { config, clock, log, metrics, cache, authority, audit, outbound, catalog, keys } = parts;
   const { stsEndpoint } = config.clouds.aws;
   return {
     exchange: createExchange({
@@ -224,7 +224,7 @@ function doorDeps(parts: Parts): DoorDeps {
         bound: new ForgeryBound(clock).check,
       }),
       rate: new IdentityRate({ clock }),
-      singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
+      singleUse: new SingleUse({ cache, clock }),
       journal: new Journal(audit),
       targets: {
         aws: createAwsTarget({ authority, outbound, clock, ...(stsEndpoint !== undefined && { stsEndpoint }) }),

@@ -3,7 +3,7 @@ import { isJsonObject } from '../core/json.ts';
 import { duration, durationSeconds } from '../resources/duration.ts';
 import type { ConfigFault } from './config-faults.ts';
 import { ALTERNATIVES } from './schema.ts';
-import { baseUrlFault, isLoopback, originFault } from './urls.ts';
+import { baseUrlFault, isLoopback, isPlainBeyondLoopback, originFault, redisUrlFault } from './urls.ts';
 
 /** A fault without its place, which only the loader knows. */
 export type RuleFault = Pick<ConfigFault, 'path' | 'message' | 'hint'>;
@@ -50,7 +50,7 @@ type Rule = (draft: Draft) => readonly RuleFault[];
 const DOORS = ['public', 'workload', 'admin'] as const;
 
 /** Fields that carnet.yaml knows and this version does not: naming one stops the start (DESIGN section 5). */
-const NOT_BUILT = ['cache.redis', 'store.postgres', 'admin.oidc', 'clouds.gcp', 'clouds.azure', 'secrets'];
+const NOT_BUILT = ['store.postgres', 'admin.oidc', 'clouds.gcp', 'clouds.azure', 'secrets'];
 
 const notBuilt: Rule = (draft) => [
   ...NOT_BUILT.filter((path) => draft.has(path)).map((path) => ({ path, message: 'is not built in this version' })),
@@ -132,6 +132,12 @@ const origins: Rule = (draft) => [
   }),
 ];
 
+const cache: Rule = (draft) => {
+  const text = draft.text('cache.redis.url');
+  const message = text === undefined ? undefined : redisUrlFault(text);
+  return message === undefined ? [] : [{ path: 'cache.redis.url', message }];
+};
+
 function isWithin(path: string, directory: string): boolean {
   const way = relative(directory, path);
   return way !== '..' && !way.startsWith(`..${sep}`);
@@ -171,6 +177,7 @@ const RULES: readonly Rule[] = [
   ports,
   workloadUrl,
   origins,
+  cache,
   encryptionKeyPlace,
   rotation,
 ];
@@ -189,6 +196,9 @@ export function ruleWarnings(draft: Draft): RuleFault[] {
     ...idle.map((path) => ({ path, message: 'is accepted but has no effect in this version' })),
     ...(open
       ? [{ path: 'listen.host', message: 'opens every door, also the operators\u2019, beyond this machine' }]
+      : []),
+    ...(isPlainBeyondLoopback(draft.text('cache.redis.url') ?? '')
+      ? [{ path: 'cache.redis.url', message: 'sends the password in the clear over the network; rediss does not' }]
       : []),
   ];
 }

@@ -44,3 +44,23 @@ export function originFault(text: string, development: boolean): string | undefi
     ? undefined
     : 'must be https; http is for loopback under development: true';
 }
+
+/**
+ * What is wrong with the address of a Redis, or undefined: `redis` or `rediss`, a host, at most a user name before it and
+ * a database of 0 to 15 after it. A password has a file, and a query would be options of a library.
+ */
+export function redisUrlFault(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^rediss?:\/\/[^/]/.test(text)) return 'must be redis://host:port or rediss://host:port';
+  if (url.password !== '' || /^[^/]*\/\/[^/@]*:[^/@]*@/.test(text))
+    return 'must have no password; set cache.redis.passwordFile';
+  if (/[?#]/.test(text)) return 'must have no query or fragment';
+  if (!HOST.test(url.hostname) && !/^\[[0-9a-f:.]+\]$/.test(url.hostname)) return 'must name one lower-case host';
+  return /^(\/([0-9]|1[0-5])?)?$/.test(url.pathname) ? undefined : 'must name a database of 0 to 15, or none';
+}
+
+/** True for a Redis on another machine that is spoken to without TLS. */
+export function isPlainBeyondLoopback(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === 'redis:' && !isLoopback(url.hostname);
+}

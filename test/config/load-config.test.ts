@@ -213,7 +213,7 @@ describe('faults', () => {
       ['', undefined],
       ['trustDomain', 3],
       ['isuer', 10],
-      ['cache.redis', 11],
+      ['cache.redis.url', 11],
     ]);
     expect(found[2]?.hint).toBe('did you mean issuer?');
   });
@@ -237,9 +237,56 @@ describe('faults', () => {
   });
 });
 
+describe('cache.redis', () => {
+  const at = (url: string) => faults(`${development}cache: { redis: { url: "${url}" } }\n`).map(({ path }) => path);
+
+  test('is an address and the file of a password, which is resolved as every path', () => {
+    const text = `${development}cache: { redis: { url: "rediss://carnet@cache.example.org:6380/3", passwordFile: ./pw } }\n`;
+    expect(load(text).cache).toEqual({
+      redis: { url: 'rediss://carnet@cache.example.org:6380/3', passwordFile: '/etc/carnet/pw' },
+    });
+    expect(load(development).cache).toEqual({});
+    expect(load(`${development}cache: { memory: {} }\n`, { CARNET_CACHE_REDIS_URL: 'redis://[::1]' }).cache).toEqual({
+      redis: { url: 'redis://[::1]' },
+    });
+  });
+
+  test.each([
+    'redis://:hunter2@cache:6379',
+    'redis://carnet:hunter2@cache:6379',
+    'redis://carnet:@cache:6379',
+    'rediss://cache:6379?password=hunter2',
+    'rediss://cache:6379?tls=false',
+    'rediss://cache#x',
+    'rediss://',
+    'rediss:cache',
+    'rediss:///var/run/redis.sock',
+    'http://cache:6379',
+    'unix:///run/redis.sock',
+    'cache:6379',
+    'rediss://Cache.example.org',
+    'rediss://one,two:6379',
+    'rediss://cache:6379/16',
+    'rediss://cache:6379/x',
+    'rediss://cache:99999',
+    '/run/redis.sock',
+  ])('is no such address: %s, and the fault does not repeat it', (url) => {
+    expect(at(url)).toEqual(['cache.redis.url']);
+    const [fault] = faults(`${development}cache: { redis: { url: "${url}" } }\n`);
+    expect(fault?.message).not.toContain('hunter2');
+  });
+
+  test('without TLS warns where the network is in between', () => {
+    const warned = (url: string) =>
+      load(`${development}cache: { redis: { url: "${url}" } }\n`).warnings.map(({ path }) => path);
+    expect(warned('redis://cache:6379')).toEqual(['cache.redis.url']);
+    expect(warned('rediss://cache:6379')).toEqual([]);
+    expect(warned('redis://127.0.0.1:6379')).toEqual([]);
+  });
+});
+
 describe('what is not built', () => {
   const cases: [string, string][] = [
-    ['cache.redis', 'cache: { redis: { url: "rediss://cache" } }'],
     ['admin.oidc', 'admin: { oidc: { issuer: "https://idp.example.org" } }'],
     ['clouds.gcp', 'clouds: { gcp: { stsEndpoint: "https://sts.example.org" } }'],
     ['clouds.azure', 'clouds: { azure: { authorityHost: "https://login.example.org" } }'],
