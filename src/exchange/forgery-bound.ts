@@ -7,11 +7,14 @@ import type { BoundCheck, Presented } from '../verifiers/signature-check.ts';
 import { FairLine } from './fair-line.ts';
 
 /** Forgeries of one `iss` that are checked as they come. A fleet that is configured wrongly stays below it. */
-const FORGERIES: Rate = { perSecond: 50, burst: 200 };
+const FORGERIES: Rate = { perSecond: 50, burst: 512 };
 /** Forgeries in the name of one identity that has shown a good token. */
 const FORGERIES_OF_ONE: Rate = { perSecond: 0.2, burst: 5 };
-/** Beyond: so many checks at once, few beside those of tokens that are known; and so many wait, a fraction of a second. */
-const LINE = { atOnce: 8, places: 256 };
+/**
+ * Beyond: so many checks at once, a millisecond or two of work in front of tokens that are known, and so many wait. With
+ * those above they are as many as the door lets in, so that without forgeries nobody is ever refused here.
+ */
+const LINE = { atOnce: 64, places: 448 };
 const RETRY_AFTER_SECONDS = 1;
 const MAX_ISSUERS = 4096;
 const MAX_TOKENS = 20_000;
@@ -19,6 +22,8 @@ const MAX_IDENTITIES = 50_000;
 
 interface IssuerState {
   readonly forgeries: TokenBucket;
+  /** Checks under way that may turn out to be forgeries: what is left has to do for all of them. */
+  unproven: number;
   readonly line: FairLine;
 }
 
@@ -63,7 +68,8 @@ export class ForgeryBound {
 
   async #admitted<T>(one: Attempt, run: () => Promise<T | undefined>): Promise<T | undefined> {
     const now = this.#clock.now();
-    if (one.state.forgeries.left(now) >= 1 || this.#goodTokens.get(one.token) === true) return run();
+    if (this.#goodTokens.get(one.token) === true) return run();
+    if (one.state.forgeries.left(now) - one.state.unproven >= 1) return unproven(one.state, run);
     const allowance = this.#goodIdentities.get(one.identity);
     if (allowance?.take(now) === true) {
       const signer = await run();
@@ -82,9 +88,19 @@ export class ForgeryBound {
   #stateOf(iss: string): IssuerState {
     const known = this.#issuers.get(iss);
     if (known !== undefined) return known;
-    const state = { forgeries: new TokenBucket(FORGERIES, this.#clock.now()), line: new FairLine(LINE) };
+    const forgeries = new TokenBucket(FORGERIES, this.#clock.now());
+    const state: IssuerState = { forgeries, unproven: 0, line: new FairLine(LINE) };
     this.#issuers.set(iss, state);
     return state;
+  }
+}
+
+async function unproven<T>(state: IssuerState, run: () => Promise<T>): Promise<T> {
+  state.unproven += 1;
+  try {
+    return await run();
+  } finally {
+    state.unproven -= 1;
   }
 }
 
