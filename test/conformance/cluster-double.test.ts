@@ -14,6 +14,10 @@ for (const minor of [22, 29, 36]) {
     clusters.push(cluster);
     const { url, ca, issuer, adminToken } = cluster;
     const elapse = async (milliseconds: number) => clock.advance(milliseconds);
-    return { url, ca, issuer, minor, adminToken, rotate: () => cluster.rotate(), elapse };
+    const rotate = async (maxTokenSeconds: number) => {
+      cluster.rotate();
+      cluster.maxTokenSeconds = maxTokenSeconds;
+    };
+    return { url, ca, issuer, minor, adminToken, rotate, elapse };
   });
 }

@@ -93,7 +93,7 @@ export class ClusterApi {
     const reference = isJsonObject(boundObjectRef) ? (boundObjectRef as BoundObjectRef) : undefined;
     const owner = { namespace, name: account.name };
     const binding = reference === undefined ? {} : bindingOf(reference, owner, { objects, minor: rules.minor });
-    const expirationSeconds = Math.min(asked, rules.maxTokenSeconds ?? asked);
+    const expirationSeconds = Math.min(asked, rules.maxTokenSeconds() ?? asked);
     const audiences = textsOf(spec['audiences']) ?? [API_AUDIENCE];
     const grant = { namespace, account, binding, audiences, expirationSeconds };
     const token = sign(tokenClaims(rules, grant, Math.floor(now() / 1000)));

@@ -14,7 +14,7 @@ export interface TokenRules {
   readonly issuer: string;
   readonly minor: number;
   /** `--service-account-max-token-expiration`. */
-  readonly maxTokenSeconds?: number | undefined;
+  readonly maxTokenSeconds: () => number | undefined;
 }
 
 export interface Named {

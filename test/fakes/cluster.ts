@@ -29,8 +29,6 @@ export interface ClusterOptions {
   readonly reviewBound?: boolean;
   /** Whether anonymous callers may read the two discovery paths, as some clouds allow. */
   readonly anonymousDiscovery?: boolean;
-  /** `--service-account-max-token-expiration`. */
-  readonly maxTokenSeconds?: number;
   /** Milliseconds. Default: the machine's clock. */
   readonly now?: () => number;
 }
@@ -63,6 +61,8 @@ export class FakeCluster {
   readonly adminToken = 'admin-token-of-a-double';
   discoveryBound: boolean;
   reviewBound: boolean;
+  /** `--service-account-max-token-expiration`; longer tokens are shortened to it. */
+  maxTokenSeconds: number | undefined;
   /** By path; change them between requests. */
   readonly faults: Record<string, Faults> = {};
   /** What `jwks_uri` says; a private address when a test wants one. */
@@ -90,7 +90,7 @@ export class FakeCluster {
     this.#now = now;
     this.#keys = [newKey(options.algorithm ?? 'RS256')];
     this.#objects = new ClusterObjects(now);
-    this.#rules = { issuer: this.issuer, minor, maxTokenSeconds: options.maxTokenSeconds };
+    this.#rules = { issuer: this.issuer, minor, maxTokenSeconds: () => this.maxTokenSeconds };
     const shared = { objects: this.#objects, now };
     this.#authenticator = new TokenAuthenticator({ ...shared, issuer: this.issuer, keySet: () => this.keySet() });
     this.#api = new ClusterApi({

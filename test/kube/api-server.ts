@@ -8,9 +8,9 @@ import { binary } from './binaries.ts';
 import { ServerProcess } from './child-processes.ts';
 import type { Etcd } from './etcd.ts';
 
-export const API_AUDIENCE = 'https://kubernetes.default.svc';
+const API_AUDIENCE = 'https://kubernetes.default.svc';
 /** What kubeadm sets, so that every such cluster shares it. */
-export const KUBEADM_ISSUER = 'https://kubernetes.default.svc.cluster.local';
+const KUBEADM_ISSUER = 'https://kubernetes.default.svc.cluster.local';
 /** Of the version in go.mod. */
 const MINOR = 36;
 
@@ -81,14 +81,10 @@ export class ApiServer {
     return new ApiClient(this, this.adminToken);
   }
 
-  get logText(): string {
-    return this.#process?.logText ?? '';
-  }
-
   /** Signs with a new key from now on; the former ones stay published. The server is away for seconds meanwhile. */
-  async rotate(): Promise<void> {
+  async rotate(settings?: Restart): Promise<void> {
     await this.#newKey();
-    await this.restart();
+    await this.restart(settings);
   }
 
   /** The same cluster, same keys and same address, with other settings where some are given. */

@@ -20,12 +20,10 @@ export interface ServerCommand {
 /** One server of a test. It is ended by its own process id, and with the process that runs the test at the latest. */
 export class ServerProcess {
   readonly #child: ChildProcess;
-  readonly #command: ServerCommand;
   readonly #ended: Promise<void>;
   readonly #endWithUs = () => this.#child.kill('SIGKILL');
 
   private constructor(command: ServerCommand) {
-    this.#command = command;
     const log = openSync(command.logFile, 'a', 0o600);
     this.#child = spawn(command.file, command.args, {
       stdio: ['ignore', log, log],
@@ -52,10 +50,6 @@ export class ServerProcess {
       await delay(POLL_MS);
     }
     return server;
-  }
-
-  get logText(): string {
-    return readFileSync(this.#command.logFile, 'utf8');
   }
 
   async stop(): Promise<void> {

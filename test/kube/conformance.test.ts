@@ -11,5 +11,6 @@ clusterConformance('a real API server', async () => {
   const [server] = clusters.servers;
   if (server === undefined) throw new Error('no server was started');
   const { url, ca, issuer, minor, adminToken } = server;
-  return { url, ca, issuer, minor, adminToken, rotate: () => server.rotate(), elapse: (ms) => delay(ms) };
+  const rotate = (maxTokenSeconds: number) => server.rotate({ maxTokenSeconds });
+  return { url, ca, issuer, minor, adminToken, rotate, elapse: (milliseconds) => delay(milliseconds) };
 });

@@ -12,8 +12,8 @@ export interface ClusterUnderTest {
   readonly minor: number;
   /** May do everything. */
   readonly adminToken: string;
-  /** Signs with a new key from now on; the former one stays published. */
-  rotate(): Promise<unknown> | unknown;
+  /** Signs with a new key from now on, the former one stays published, and no token lives longer than the limit. */
+  rotate(maxTokenSeconds: number): Promise<void>;
   /** Lets time pass, real or not. */
   elapse(milliseconds: number): Promise<void>;
 }
@@ -339,23 +339,40 @@ export function clusterConformance(name: string, start: () => Promise<ClusterUnd
       });
     });
 
-    describe('a rotation of keys (F4)', () => {
-      test('signs with another key, publishes both, and accepts tokens of both', async () => {
-        const former = await tokenFor({ audiences: [OURS] });
-        const before = (await keySet()).keys.map(({ kid }) => kid);
-        await cluster.rotate();
+    describe('after a rotation of keys, with a limit to the life of tokens (F2, F4)', () => {
+      let former: string;
+      let before: readonly unknown[];
+      const kids = async () => (await keySet()).keys.map(({ kid }) => kid);
+
+      beforeAll(async () => {
+        former = await tokenFor({ audiences: [OURS] });
+        before = await kids();
+        await cluster.rotate(7200);
+      });
+
+      test('another key signs, both are published, and tokens of both are accepted', async () => {
         const latter = await tokenFor({ audiences: [OURS] });
-        const after = (await keySet()).keys.map(({ kid }) => kid);
-        expect(after).toEqual(expect.arrayContaining(before));
+        const after = await kids();
+        expect(after).toEqual(expect.arrayContaining([...before]));
         expect(after).toHaveLength(before.length + 1);
         expect(before).not.toContain(decodeProtectedHeader(latter).kid);
         const keys = createLocalJWKSet(await keySet());
         for (const token of [former, latter]) {
-          expect((await jwtVerify(token, keys, { audience: OURS, clockTolerance: 60 })).payload.iss).toBe(
-            cluster.issuer,
-          );
+          const { payload } = await jwtVerify(token, keys, { audience: OURS, clockTolerance: 60 });
+          expect(payload.iss).toBe(cluster.issuer);
           expect((await admin.review(token, [OURS])).authenticated).toBe(true);
         }
+      });
+
+      test('a longer token is shortened with a warning, one of the limit is not', async () => {
+        const ask = async (expirationSeconds: number) => {
+          const { warning, body } = await admin.requestToken('payments', 'reporter', { expirationSeconds });
+          const { exp = 0, iat = 0 } = claimsOf((body as { status: { token: string } }).status.token);
+          return [exp - iat, warning];
+        };
+        expect(await ask(7200)).toEqual([7200, undefined]);
+        const warning = '299 - "requested expiration of 7201 seconds shortened to 7200 seconds"';
+        expect(await ask(7201)).toEqual([7200, warning]);
       });
     });
   });
