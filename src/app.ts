@@ -71,6 +71,7 @@ interface Parts {
   readonly metrics: Metrics;
   readonly store: DocumentStore;
   readonly cache: Cache;
+  readonly rate: IdentityRate;
   readonly authority: LocalAuthority;
   readonly rotator: KeyRotator;
   readonly audit: AuditLog;
@@ -108,6 +109,8 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
   opened.defer(() => store.close());
   const cache = openCache(config, { clock, metrics, log });
   opened.defer(() => cache.close());
+  const rate = new IdentityRate({ clock, ...(config.cache.redis !== undefined && { shared: cache }) });
+  opened.defer(rate.start());
   const ownership = await keyOwnership(store, log);
   opened.defer(() => ownership.close());
   const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
@@ -168,7 +171,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     log,
     metrics,
   });
-  return { config, clock, log, metrics, store, cache, authority, rotator, audit, outbound, keys, catalog };
+  return { config, clock, log, metrics, store, cache, rate, authority, rotator, audit, outbound, keys, catalog };
 }
 
 async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: number): Promise<App> {
@@ -212,7 +215,7 @@ async function listen({ listener, server }: Door): Promise<{ door: string; url: 
 }
 
 function doorDeps(parts: Parts): DoorDeps {
-  const { config, clock, log, metrics, cache, authority, audit, outbound, catalog, keys } = parts;
+  const { config, clock, log, metrics, cache, rate, authority, audit, outbound, catalog, keys } = parts;
   const { stsEndpoint } = config.clouds.aws;
   return {
     exchange: createExchange({
@@ -223,7 +226,7 @@ function doorDeps(parts: Parts): DoorDeps {
         review: createTokenReview({ outbound, clock, metrics }),
         bound: new ForgeryBound(clock).check,
       }),
-      rate: new IdentityRate({ clock }),
+      rate,
       singleUse: new SingleUse({ cache, clock }),
       journal: new Journal(audit),
       targets: {

@@ -31,6 +31,7 @@ const RECORD_EVERY_MS = 60_000;
 const WINDOW_MS = 10_000;
 /** Who has spent less than this in a window here is not worth a command. */
 const WORTH_SHARING = 10;
+const RECONCILE_EVERY_MS = 1000;
 const MAX_COMMANDS = 256;
 
 interface Spending {
@@ -75,6 +76,12 @@ export class IdentityRate {
     spending.spent += 1;
     if (this.#deps.shared !== undefined && spending.spent >= WORTH_SHARING) this.#toShare.add(name);
     return { admitted: true };
+  }
+
+  /** Reconciles every second until the returned function is called. */
+  start(): () => void {
+    const timer = setInterval(() => void this.reconcile(), RECONCILE_EVERY_MS).unref();
+    return () => clearInterval(timer);
   }
 
   /** Tells the other replicas what was spent here and charges what they have spent. Never rejects. */

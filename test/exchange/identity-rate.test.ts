@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Admission, IdentityRate } from '../../src/exchange/identity-rate.ts';
 import type { Cache } from '../../src/store/cache.ts';
 import { MemoryCache } from '../../src/store/memory-cache.ts';
@@ -166,5 +166,28 @@ describe('IdentityRate of several replicas', () => {
     resolve(-1_000_000);
     await first;
     expect(admitted(rate, 100)).toBe(60);
+  });
+});
+
+describe('IdentityRate.start', () => {
+  test('reconciles every second until it is stopped', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const amounts: number[] = [];
+      const add = async (_: string, amount: number) => amounts.push(amount);
+      const rate = new IdentityRate({ clock: new FakeClock(), shared: { add }, rate: RATE });
+      const stop = rate.start();
+      admitted(rate, 20);
+      vi.advanceTimersByTime(999);
+      expect(amounts).toEqual([]);
+      vi.advanceTimersByTime(1);
+      expect(amounts).toEqual([20]);
+      stop();
+      admitted(rate, 20);
+      vi.advanceTimersByTime(10_000);
+      expect(amounts).toEqual([20]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
