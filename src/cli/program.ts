@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ExchangeOptions } from './exchange.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
+import type { IssuerImportOptions } from './issuer-import.ts';
 import { addKeysCommands } from './keys-command.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -88,6 +89,20 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       finish(await auditVerify(options, surroundings));
     });
   addKeysCommands(program, surroundings, finish);
+  program
+    .command('issuer')
+    .description('whose tokens are accepted')
+    .command('import')
+    .description('write TrustedIssuers for contexts of a kubeconfig, and tell what was reachable and why not')
+    .option('--contexts <names>', "names of contexts, as in 'prod-*' (required)")
+    .option('--kubeconfig <file>', 'the kubeconfig (default: KUBECONFIG, else ~/.kube/config)')
+    .option('--audience <name>', 'the audience of their tokens; clusters of one issuer get /NAME after it', 'carnet')
+    .option('--out <file>', 'the file to write; what it names is written beside it')
+    .addOption(outputOption('table', 'json'))
+    .action(async (options: IssuerImportOptions) => {
+      const { issuerImport } = await import('./issuer-import.ts');
+      finish(await issuerImport(options, surroundings));
+    });
   program
     .command('trust')
     .description('print what the other side must be told to trust Carnet')

@@ -9,8 +9,15 @@ import { codeOf, readSmall, SmallFileError } from './small-file.ts';
 import { parseStrictJsonObject, StrictJsonError } from './strict-json.ts';
 
 /** Why keys could not be had. `message` may be read by an admin: it holds no path, header or body. */
-class KeyFetchError extends Error {
+export class KeyFetchError extends Error {
   override readonly name = 'KeyFetchError';
+  /** Of an answer that was not 200. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
+    super(message, options);
+    this.status = options.status;
+  }
 }
 
 export interface FetchedKeys {
@@ -126,7 +133,7 @@ async function get({ outbound, ca, url, bearer, purpose }: Get): Promise<Outboun
     },
     ...(ca === undefined ? {} : { ca }),
   });
-  if (answer.status !== 200) throw new KeyFetchError(refusalOf(answer.status, purpose));
+  if (answer.status !== 200) throw new KeyFetchError(refusalOf(answer.status, purpose), { status: answer.status });
   const type = answer.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (!JSON_TYPES.includes(type)) throw new KeyFetchError(`${purpose}: the answer is not of a JSON type`);
   return answer;
@@ -153,6 +160,15 @@ function readAnswer(answer: OutboundAnswer): FetchedKeys {
   const keys = readKeyDocument(answer.body);
   const [, seconds] = /(?:^|[\s,])max-age=([0-9]{1,10})(?:$|[\s,;])/i.exec(answer.headers['cache-control'] ?? '') ?? [];
   return { keys, maxAgeSeconds: seconds === undefined ? undefined : Number(seconds), document: answer.body };
+}
+
+/** One JSON object from an issuer's discovery or JWKS address, strictly read. Throws KeyFetchError. */
+export async function fetchJson(request: Get): Promise<JsonObject> {
+  try {
+    return readDocument(await get(request));
+  } catch (error) {
+    throw asFetchError(error);
+  }
 }
 
 function asFetchError(error: unknown): KeyFetchError {
