@@ -6,7 +6,7 @@ import type { Clock } from '../../src/core/clock.ts';
 import { AwsSts } from '../fakes/aws-sts.ts';
 import { AUDIENCE, exchangeForm, freePort, type RunningCarnet, start } from '../support/running-carnet.ts';
 import { ACCOUNT, installOn, POD, podToken, populate, type TrustedCluster } from './carnet-on-clusters.ts';
-import { type RealClusters, startClusters } from './clusters.ts';
+import { startClusters } from './clusters.ts';
 
 const NAMES = ['edge-7', 'edge-8'] as const;
 const role = (name: string) => `arn:aws:iam::123456789012:role/reports-${name}`;
@@ -43,14 +43,15 @@ class HurriedClock implements Clock {
 }
 
 const clock = new HurriedClock();
-let clusters: RealClusters;
+const opened = new AsyncDisposableStack();
 let seven: TrustedCluster;
 let eight: TrustedCluster;
 let sts: AwsSts;
 let carnet: RunningCarnet;
 
 beforeAll(async () => {
-  clusters = await startClusters(...NAMES.map((name) => ({ name })));
+  const clusters = await startClusters(...NAMES.map((name) => ({ name })));
+  opened.defer(() => clusters.stop());
   const [first, second] = clusters.servers;
   if (first === undefined || second === undefined) throw new Error('two servers are needed');
   seven = { name: NAMES[0], server: first };
@@ -64,14 +65,13 @@ beforeAll(async () => {
     providers: [{ url: provider, clientIds: ['sts.amazonaws.com'] }],
     roles: NAMES.map((name) => ({ arn: role(name), subjects: [`mapping:reports-${name}`], ...trust })),
   });
+  opened.defer(() => sts.close());
   carnet = await startCarnet([seven, eight], port);
+  opened.defer(() => carnet.remove());
+  opened.defer(() => carnet.stop());
 });
 
-afterAll(async () => {
-  await carnet.stop();
-  await Promise.all([clusters.stop(), sts.close()]);
-  await carnet.remove();
-});
+afterAll(() => opened.disposeAsync());
 
 async function startCarnet(trusted: readonly TrustedCluster[], port: number): Promise<RunningCarnet> {
   const url = `http://127.0.0.1:${port}`;

@@ -14,7 +14,7 @@ import { loopbackCertificate, type TestCertificate } from '../support/certificat
 import { exchangeForm, freePort, type Installation } from '../support/running-carnet.ts';
 import type { ApiServer } from './api-server.ts';
 import { installOn, podToken, populate } from './carnet-on-clusters.ts';
-import { type RealClusters, startClusters } from './clusters.ts';
+import { startClusters } from './clusters.ts';
 import { NameRelay } from './name-relay.ts';
 import { type OtherIssuer, startOtherIssuer } from './other-issuer.ts';
 
@@ -43,13 +43,11 @@ spec:
   residual: { accept: [ttl], reason: the job asks AWS itself }
 `;
 
-let clusters: RealClusters;
+const opened = new AsyncDisposableStack();
 let server: ApiServer;
-let relay: NameRelay;
 let other: OtherIssuer;
 let certificate: TestCertificate;
 let installation: Installation;
-let closeCarnet: () => Promise<void>;
 let workloadPort: number;
 
 beforeAll(async () => {
@@ -57,8 +55,11 @@ beforeAll(async () => {
   const [publicPort, adminPort] = [await freePort(), await freePort()];
   workloadPort = await freePort();
   other = await startOtherIssuer(`https://${OTHER}/svid`, certificate);
-  relay = await NameRelay.start({ [CARNET]: publicPort, [OTHER]: other.port });
-  clusters = await startClusters({ name: 'edge-7', env: { HTTPS_PROXY: relay.url } });
+  opened.defer(() => other.stop());
+  const relay = await NameRelay.start({ [CARNET]: publicPort, [OTHER]: other.port });
+  opened.defer(() => relay.stop());
+  const clusters = await startClusters({ name: 'edge-7', env: { HTTPS_PROXY: relay.url } });
+  opened.defer(() => clusters.stop());
   const [first] = clusters.servers;
   if (first === undefined) throw new Error('no server was started');
   server = first;
@@ -74,6 +75,7 @@ beforeAll(async () => {
 listeners:
 ${listener('public', publicPort)}${workload}${listener('admin', adminPort)}`,
   });
+  opened.defer(() => installation.remove());
   for (const [file, text] of [
     ['cert.pem', certificate.cert],
     ['key.pem', certificate.key],
@@ -83,8 +85,8 @@ ${listener('public', publicPort)}${workload}${listener('admin', adminPort)}`,
   }
   const config = loadConfig({ file: installation.configFile, text: installation.configText, environment: {} });
   const app = await createApp(config, { clock: systemClock, destination: { write: () => undefined } });
+  opened.defer(() => app.close());
   await app.start();
-  closeCarnet = () => app.close();
   await server.restart({ authenticationConfig: trusted() });
   // The API server fetches keys on its own time after it is ready.
   const tokens = [await svid(), await other.sign(claims())];
@@ -94,11 +96,7 @@ ${listener('public', publicPort)}${workload}${listener('admin', adminPort)}`,
   await vi.waitFor(accepted, { timeout: 30_000 });
 });
 
-afterAll(async () => {
-  await closeCarnet();
-  await clusters.stop();
-  await Promise.all([relay.stop(), other.stop(), installation.remove()]);
-});
+afterAll(() => opened.disposeAsync());
 
 /** What the command prints for Carnet, and the same for an issuer that is not so careful, whose discovery is elsewhere. */
 function trusted(): string {
