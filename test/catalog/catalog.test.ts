@@ -162,6 +162,44 @@ describe('the first load', () => {
   });
 });
 
+describe('a kubeconfig that an issuer names', () => {
+  const TEXT = JSON.stringify({
+    kind: 'Config',
+    contexts: [
+      { name: 'plugin', context: { cluster: 'c', user: 'p' } },
+      { name: 'token', context: { cluster: 'c', user: 't' } },
+    ],
+    clusters: [{ name: 'c', cluster: { server: 'https://10.7.0.1:6443' } }],
+    users: [
+      { name: 'p', user: { exec: { command: 'login' } } },
+      { name: 't', user: { token: 'a-very-secret-token' } },
+    ],
+  });
+
+  test('is a fault of the field when its context cannot be used, and none when it can (K12)', async () => {
+    const folder = await temporaryFolder();
+    const keys = (context: string) => ({ keys: { kubeconfig: { file: './kubeconfig', context } } });
+    await fill(folder, {
+      'a.yaml': issuer('a', keys('plugin')) + issuer('b', keys('token')) + issuer('c', keys('tokn')),
+      kubeconfig: TEXT,
+    });
+    const { catalog } = await started([folder]);
+    expect(errors(catalog).map(({ name, field, message }) => [name, field, message])).toEqual([
+      [
+        'a',
+        'spec.keys.kubeconfig.file',
+        'names a kubeconfig that cannot be used: user p: exec is not supported; use a token or a tokenFile',
+      ],
+      [
+        'c',
+        'spec.keys.kubeconfig.file',
+        'names a kubeconfig that cannot be used: has no context tokn; did you mean token?',
+      ],
+    ]);
+    expect(JSON.stringify(catalog.faults())).not.toContain('a-very-secret-token');
+  });
+});
+
 describe('reloading', () => {
   test('swaps to another Snapshot, and keeps the very same revision when nothing has changed', async () => {
     const folder = await temporaryFolder();

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { identityAttributes } from '../../src/audit/identity-attributes.ts';
+import type { KubernetesIdentity } from '../../src/core/identity.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
+import { OutboundError } from '../../src/outbound/outbound.ts';
 import type { ApiServerSource, TokenReview, TrustedIssuer } from '../../src/resources/issuers.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createTokenReview } from '../../src/verifiers/token-review.ts';
@@ -14,7 +16,15 @@ import { type ClusterOptions, FakeCluster } from '../fakes/cluster.ts';
 import { signClaims } from '../fakes/cluster-keys.ts';
 import { REVIEW_PATH } from '../fakes/cluster-reviews.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AUDIENCE, clusterIssuer, keysUnderTest, refusal, staticKeys, trustedIssuers } from './issuers-under-test.ts';
+import {
+  AUDIENCE,
+  clusterIssuer,
+  keysUnderTest,
+  refusal,
+  ScriptedOutbound,
+  staticKeys,
+  trustedIssuers,
+} from './issuers-under-test.ts';
 
 const POD = { audiences: [AUDIENCE], boundTo: { kind: 'pod', name: 'reporter-7d9f' } } as const;
 const CAPACITY = 16;
@@ -382,5 +392,89 @@ describe('an answer that confirms something else (K33)', () => {
     });
     if (expected === undefined) expect(await verify(token)).toMatchObject({ liveness: 'reviewed' });
     else expect((await refusal(verify(token))).key).toBe(expected);
+  });
+});
+
+describe('the request for a review', () => {
+  const SERVER = { kind: 'address', url: 'https://10.7.0.1:6443', bearerTokenFile: '' } as const;
+  const SUBJECT = 'system:serviceaccount:payments:reporter';
+
+  /** A review without a network: what is sent, and what a failure to send it means. */
+  async function scripted(answer: Parameters<ScriptedOutbound['script']['set']>[1], mode: TokenReview['mode']) {
+    const bearerTokenFile = join(folder, 'bearer');
+    await writeFile(bearerTokenFile, 'bearer-of-carnet\n');
+    const outbound = new ScriptedOutbound();
+    outbound.script.set(`${SERVER.url}${REVIEW_PATH}`, answer);
+    const review = createTokenReview({ outbound, clock, metrics: createMetrics() });
+    const identity = {
+      issuer: 'edge-7',
+      subject: SUBJECT,
+      serviceAccountUid: 'u1',
+      binding: 'none',
+    } as KubernetesIdentity;
+    const ask = (signingInput = 'header.claims') =>
+      review(
+        { token: new Secret(`${signingInput}.signature`), signingInput, audience: AUDIENCE, identity },
+        { mode, server: { ...SERVER, bearerTokenFile } },
+      );
+    return { ask, outbound };
+  }
+
+  const YES = {
+    status: 201,
+    headers: { 'content-type': 'application/json' },
+    body: Buffer.from(
+      JSON.stringify({
+        kind: 'TokenReview',
+        apiVersion: 'authentication.k8s.io/v1',
+        status: { authenticated: true, audiences: [AUDIENCE], user: { username: SUBJECT, uid: 'u1' } },
+      }),
+    ),
+  };
+
+  test('names the token and the one audience, as Carnet, with a deadline and a bound (K33, K36)', async () => {
+    const { ask, outbound } = await scripted(YES, 'require');
+    expect(await ask()).toBe('reviewed');
+    const [request] = outbound.requests;
+    expect(request).toMatchObject({ method: 'POST', headers: { authorization: 'Bearer bearer-of-carnet' } });
+    expect(JSON.parse(String(request?.body))).toEqual({
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      spec: { token: 'header.claims.signature', audiences: [AUDIENCE] },
+    });
+    expect(request?.timeoutMs).toBeLessThanOrEqual(5000);
+    expect(request?.maxBytes).toBeLessThanOrEqual(512 * 1024);
+  });
+
+  test('that gets no answer is unreachable; that Carnet or the server cut short is not (K34)', async () => {
+    for (const failure of ['timeout', 'unreachable'] as const) {
+      const error = new OutboundError(failure, 'x');
+      expect(await (await scripted(error, 'prefer')).ask()).toBe('unreachable');
+      expect((await refusal((await scripted(error, 'require')).ask())).key).toBe('review_unavailable');
+    }
+    for (const failure of ['blocked', 'too_large', 'redirect', 'overloaded'] as const) {
+      const { ask } = await scripted(new OutboundError(failure, 'x'), 'prefer');
+      expect((await refusal(ask())).key, failure).toBe('review_unavailable');
+    }
+  });
+
+  test('is made again after each failure: only verdicts are remembered', async () => {
+    const { ask, outbound } = await scripted(new OutboundError('timeout', 'x'), 'prefer');
+    await ask();
+    outbound.script.set(`${SERVER.url}${REVIEW_PATH}`, YES);
+    expect(await ask()).toBe('reviewed');
+    expect(await ask()).toBe('reviewed');
+    expect(outbound.requests.length).toBe(2);
+  });
+
+  test('is remembered for the 10,000 latest tokens, so that nobody fills the memory', async () => {
+    const { ask, outbound } = await scripted(YES, 'require');
+    await ask('first');
+    for (let token = 1; token < 10_000; token += 1) await ask(`t${token}`);
+    await ask('first');
+    expect(outbound.requests.length).toBe(10_000);
+    for (let token = 0; token < 10_000; token += 1) await ask(`u${token}`);
+    await ask('first');
+    expect(outbound.requests.length).toBe(20_001);
   });
 });
