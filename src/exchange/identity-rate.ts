@@ -29,8 +29,8 @@ const MAX_IDENTITIES = 50_000;
 const RECORD_EVERY_MS = 60_000;
 /** Spending of replicas is added up over so long. */
 const WINDOW_MS = 10_000;
-/** Who has spent less than this in a window here is not worth a command. */
-const WORTH_SHARING = 10;
+/** Who has spent less than this part of what a window gives is not worth a command. */
+const WORTH_SHARING = 0.1;
 const RECONCILE_EVERY_MS = 1000;
 const MAX_COMMANDS = 256;
 
@@ -55,11 +55,13 @@ export class IdentityRate {
   readonly #identities: LRUCache<string, Spending>;
   /** Names in `#identities` that have spent enough since they were last shared. */
   readonly #toShare = new Set<string>();
+  readonly #worthSharing: number;
   #sharing = false;
 
   constructor(deps: IdentityRateDeps) {
     this.#deps = deps;
     this.#rate = deps.rate ?? RATE;
+    this.#worthSharing = (WORTH_SHARING * this.#rate.perSecond * WINDOW_MS) / 1000;
     const max = deps.maxIdentities ?? MAX_IDENTITIES;
     this.#identities = new LRUCache({ max, dispose: (_, name) => this.#toShare.delete(name) });
   }
@@ -74,7 +76,7 @@ export class IdentityRate {
       return { admitted: false, retryAfterSeconds: spending.bucket.secondsUntilOne(now), worthRecord };
     }
     spending.spent += 1;
-    if (this.#deps.shared !== undefined && spending.spent >= WORTH_SHARING) this.#toShare.add(name);
+    if (this.#deps.shared !== undefined && spending.spent >= this.#worthSharing) this.#toShare.add(name);
     return { admitted: true };
   }
 

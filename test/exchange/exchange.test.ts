@@ -10,11 +10,13 @@ import type { ExchangeRequest } from '../../src/exchange/exchange-request.ts';
 import type { Admission } from '../../src/exchange/identity-rate.ts';
 import { Journal } from '../../src/exchange/journal.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
+import type { Document } from '../../src/resources/document.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import {
   ask,
   awsMapping,
   cluster,
+  document,
   guardrail,
   NOW,
   ROLE,
@@ -31,8 +33,9 @@ const HANDED_OUT = awsMapping('handed-out', {
   deliver: 'assertion',
   residual: { accept: ['ttl'], reason: 'the tool calls AWS itself' },
 });
+const ONCE = svidMapping('once', { replay: 'once', target: { jwtSvid: { audiences: ['till'] } } });
 const STOP = guardrail('stop', { match: { issuers: ['prod-eu'] }, deny: 'true', message: 'INC-42' });
-const before = snapshotOf(PROD, SVID, AWS, HANDED_OUT);
+const before = snapshotOf(PROD, SVID, AWS, HANDED_OUT, ONCE);
 
 /** What an exchange did, in the order in which it did it. */
 let story: string[];
@@ -118,6 +121,11 @@ async function outcome(address: string, token = 'good'): Promise<string> {
     if (!(error instanceof OAuthError)) throw error;
     return [error.key, error.reason].filter((part) => part !== undefined).join(' ');
   }
+}
+
+function specOf(one: Document): object {
+  if (!one.valid) throw new Error(`${one.name} is not valid`);
+  return one.spec;
 }
 
 const unwritten = () => {
@@ -246,5 +254,78 @@ describe('a stop that comes during an exchange', () => {
       current = snapshotOf(PROD, SVID, AWS, cluster('edge-7'));
     };
     expect(await outcome('ledger')).toBe('released');
+  });
+});
+
+describe('a token for single use (R5)', () => {
+  test('is used up after policy has allowed it and before that is recorded', async () => {
+    expect(await outcome('till')).toBe('released');
+    expect(story).toEqual(['used up', 'allowed durable', 'made', 'issued']);
+  });
+
+  test('is so for every mapping where the issuer says so', async () => {
+    current = snapshotOf(document('TrustedIssuer', 'prod-eu', { ...specOf(PROD), replay: 'once' }), SVID);
+    expect(await outcome('ledger')).toBe('released');
+    expect(story[0]).toBe('used up');
+  });
+
+  test('is not used up by what policy refuses, nor by a token that proves nothing', async () => {
+    current = snapshotOf(PROD, ONCE, STOP);
+    expect(await outcome('till')).toBe('target_denied guardrail');
+    expect(await outcome('nowhere')).toBe('target_refused');
+    expect(await outcome('till', 'forged')).toBe('token_signature');
+    expect(story).toEqual(['refused', 'refused']);
+  });
+
+  test.each(['token_replayed', 'replay_unavailable', 'token_claims'] as const)(
+    'gets nothing made when it is %s, and the record says why',
+    async (key) => {
+      whileUsingUp = () => {
+        throw new OAuthError(key);
+      };
+      expect([await outcome('till'), story]).toEqual([key, ['refused']]);
+      expect(events).toMatchObject([{ type: 'refused', mapping: 'once', error: key }]);
+    },
+  );
+
+  test('stays used up when what follows fails', async () => {
+    during = { allowed: unwritten };
+    expect([await outcome('till'), story]).toEqual(['audit_unavailable', ['used up']]);
+  });
+
+  test('is used up once, though a change of resources has it decided twice', async () => {
+    whileIssuing = () => {
+      current = snapshotOf(PROD, SVID, AWS, HANDED_OUT, ONCE, cluster('edge-7'));
+    };
+    expect(await outcome('till')).toBe('released');
+    expect(story.filter((step) => step === 'used up')).toHaveLength(1);
+  });
+});
+
+describe('an identity that asks too often (E10)', () => {
+  test('is refused before policy, uses nothing up, and is recorded where that is worth it', async () => {
+    admission = { admitted: false, retryAfterSeconds: 7, worthRecord: true };
+    expect([await outcome('till'), story, counted]).toEqual(['rate_limited', ['refused'], []]);
+    expect(events).toMatchObject([{ type: 'refused', error: 'rate_limited', mapping: undefined }]);
+  });
+
+  test('is only counted otherwise', async () => {
+    admission = { admitted: false, retryAfterSeconds: 7, worthRecord: false };
+    expect([await outcome('till'), story, counted]).toEqual(['rate_limited', [], [['prod-eu', 'rate_limited']]]);
+  });
+
+  test('learns when to come back', async () => {
+    admission = { admitted: false, retryAfterSeconds: 7, worthRecord: false };
+    const request = { subjectToken: new Secret('good'), subjectTokenType: TokenType.jwt, ask: ask('till') };
+    await expect(exchange(request, { traceId: 'trace', door: 'token' })).rejects.toMatchObject({
+      status: 429,
+      code: 'slow_down',
+      retryAfterSeconds: 7,
+    });
+  });
+
+  test('is told so only once its token is verified: a forged one costs the named identity nothing', async () => {
+    admission = { admitted: false, retryAfterSeconds: 7, worthRecord: true };
+    expect(await outcome('till', 'forged')).toBe('token_signature');
   });
 });
