@@ -112,7 +112,6 @@ class WatchingRotator implements KeyRotator {
       // What others changed first: a step of the schedule that fails must not keep a revocation from this replica.
       await authority.refresh();
       await this.#rotation.tend(purpose);
-      await authority.refresh();
       await this.#journal.follow(purpose, () => this.#stored(purpose));
       this.#faults.delete(purpose);
     } catch (cause) {

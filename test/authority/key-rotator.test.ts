@@ -31,6 +31,26 @@ class BreakableStore extends MemoryDocumentStore {
   }
 }
 
+/** A store whose next read of the SVID keys can be held after it was made, so that its answer is old when it comes. */
+class SlowStore extends MemoryDocumentStore {
+  #held: Promise<void> | undefined;
+
+  holdNextRead(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    return resolve;
+  }
+
+  override async get(collection: string, name: string) {
+    const answer = await super.get(collection, name);
+    if (collection !== SIGNING_KEYS || name !== 'svid' || !this.#held) return answer;
+    const held = this.#held;
+    this.#held = undefined;
+    await held;
+    return answer;
+  }
+}
+
 let clock: FakeClock;
 let documents: ReturnType<typeof memoryDocuments>;
 let store: BreakableStore;
@@ -90,6 +110,19 @@ describe('startKeyRotator', () => {
     await startReplica({ store, clock, record });
     expect(events.filter(({ kid: one }) => one === kid)).toEqual([{ purpose: 'svid', kid, change: 'revoked' }]);
     expect(told()).toEqual(['svid active', 'svid revoked']);
+  });
+
+  test('tells of a key as gone, not as revoked, that was erased after its end while nothing looked', async () => {
+    const replica = await startReplica({ store, clock, record });
+    const [old = ''] = kids(replica);
+    clock.set(START + EVERY - LEAD_MS);
+    await replica.rotator.pass();
+    await replica.rotator.close();
+    events = [];
+    clock.set(START + EVERY + RETENTION_MS + HOUR);
+    await operator().tend('svid');
+    await startReplica({ store, clock, record });
+    expect(events.filter(({ kid }) => kid === old)).toEqual([{ purpose: 'svid', kid: old, change: 'gone' }]);
   });
 
   test('tells again what could not be recorded, and holds nothing back meanwhile', async () => {
@@ -152,6 +185,41 @@ describe('several replicas over one store', () => {
     const { activeKid } = await operator().revoke(kid);
     await settled(...replicas);
     for (const replica of replicas) expect(kids(replica)).toEqual([activeKid]);
+  });
+
+  test('learn of a write by themselves', async () => {
+    const revoked = Promise.withResolvers<void>();
+    const replica = await startReplica({
+      store: new MemoryDocumentStore(documents),
+      clock,
+      record: async ({ change }) => {
+        if (change === 'revoked') revoked.resolve();
+      },
+    });
+    const [kid = ''] = kids(replica);
+    const { activeKid } = await operator().revoke(kid);
+    await revoked.promise;
+    expect(kids(replica)).toEqual([activeKid]);
+  });
+
+  test('read again what changed while a reading was under way', async () => {
+    const slow = new SlowStore(documents);
+    const { authority } = await startReplica({ store: slow, clock, record });
+    const [kid = ''] = authority.publicKeys('svid').map((key) => key.kid);
+    const gate = slow.holdNextRead();
+    const early = authority.refresh();
+    await operator().revoke(kid);
+    const late = authority.refresh();
+    gate();
+    await Promise.all([early, late]);
+    expect(authority.publicKeys('svid').map((key) => key.kid)).not.toContain(kid);
+  });
+
+  test('do not open a ring again that nobody changed', async () => {
+    const { authority } = await startReplica({ store, clock });
+    const before = authority.keyring('svid');
+    await authority.refresh();
+    expect(authority.keyring('svid')).toBe(before);
   });
 
   test('end with one ring when all of them tend at once', async () => {

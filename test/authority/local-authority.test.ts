@@ -137,6 +137,12 @@ describe('createAuthority', () => {
     await expect(authority.sign('svid', { ...SVID, ...change })).rejects.toThrow(/refused to sign/);
   });
 
+  test('signs a JWT-SVID of a day and not of a second more: retired keys are published for no longer', async () => {
+    await authority.sign('svid', { ...SVID, iat: NOW, exp: NOW + 86_400 });
+    const longer = authority.sign('svid', { ...SVID, iat: NOW, exp: NOW + 86_401 });
+    await expect(longer).rejects.toThrow('an SVID lives at most a day');
+  });
+
   test.each<[string, JsonObject, boolean]>([
     ['a sub of 127 bytes', { sub: `mapping:${'a'.repeat(119)}` }, true],
     ['a sub of 128 bytes', { sub: `mapping:${'a'.repeat(120)}` }, false],
