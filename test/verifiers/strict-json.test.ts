@@ -98,3 +98,24 @@ describe('strict JSON', () => {
     expect(parseStrictJsonObject(Buffer.from('{"a":1}'))['a']).toBe(1);
   });
 });
+
+describe('what mutants of the reader would let through (V7)', () => {
+  test.each([
+    ['a name without its first quotation mark', '{a":1}', 'a string is missing'],
+    ['a word that only begins right', '[nuxx]', 'an unknown word'],
+    ['a word of the right length alone', 'txyz', 'an unknown word'],
+    ['an escape of three digits before the end', '"\\u12', 'a malformed escape'],
+    ['an escape that is none', '"\\x41"', 'a malformed escape'],
+    ['an escape at the end of the text', '"\\', 'a malformed escape'],
+    ['a string that is not closed', '"a', 'a string is not closed or holds a control character'],
+    ['__proto__', '{"__proto__":1}', 'a member named __proto__'],
+    ['a second value', '1 1', 'data after the value'],
+    ['a missing colon', '{"a" 1}', 'malformed'],
+  ])('is refused by the name of its fault: %s', (_, text, message) => {
+    expect(refused(text)).toThrow(new StrictJsonError(message));
+  });
+
+  test.each(['"text"', '1', 'true', 'null', '[{}]'])('%s is no object', (text) => {
+    expect(() => parseStrictJsonObject(Buffer.from(text))).toThrow(new StrictJsonError('not an object'));
+  });
+});
