@@ -61,7 +61,7 @@ const nothing = () => ({});
 const server = createDoor('all', {
   exchange: createExchange({
     catalog: { current: () => snapshot },
-    verify: createVerifier({ keys, clock, bound: new ForgeryBound(clock).check }),
+    verify: createVerifier({ keys, clock, bound: new ForgeryBound({ clock, metrics }).check }),
     rate: new IdentityRate({ clock }),
     singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
     journal: new Journal(silentAudit),

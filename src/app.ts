@@ -224,7 +224,7 @@ function doorDeps(parts: Parts): DoorDeps {
         keys,
         clock,
         review: createTokenReview({ outbound, clock, metrics }),
-        bound: new ForgeryBound(clock).check,
+        bound: new ForgeryBound({ clock, metrics }).check,
       }),
       rate,
       singleUse: new SingleUse({ cache, clock }),

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { BoundCheck, Presented } from '../verifiers/signature-check.ts';
 import { FairLine } from './fair-line.ts';
 
@@ -20,6 +21,11 @@ const MAX_ISSUERS = 4096;
 const MAX_TOKENS = 20_000;
 const MAX_IDENTITIES = 50_000;
 
+interface ForgeryBoundDeps {
+  readonly clock: Clock;
+  readonly metrics: Pick<Metrics, 'signatureChecks'>;
+}
+
 interface IssuerState {
   readonly forgeries: TokenBucket;
   /** Checks under way that may turn out to be forgeries: what is left has to do for all of them. */
@@ -34,6 +40,7 @@ interface IssuerState {
  */
 export class ForgeryBound {
   readonly #clock: Clock;
+  readonly #metrics: Pick<Metrics, 'signatureChecks'>;
   readonly #issuers = new LRUCache<string, IssuerState>({ max: MAX_ISSUERS });
   /** Tokens that were good, by hash: nobody without the token can look like it. */
   readonly #goodTokens = new LRUCache<string, true>({ max: MAX_TOKENS });
@@ -42,18 +49,23 @@ export class ForgeryBound {
   /** Tokens that were not signed by these keys. That is a fact for ever: repeating one costs and counts nothing. */
   readonly #notSigned = new LRUCache<string, string>({ max: MAX_TOKENS });
 
-  constructor(clock: Clock) {
+  constructor({ clock, metrics }: ForgeryBoundDeps) {
     this.#clock = clock;
+    this.#metrics = metrics;
   }
 
   /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
   readonly check: BoundCheck = async (presented, run) => {
     const token = lengthPrefixedHash(presented.iss, presented.token.reveal());
     const keys = presented.keys.map(({ alg, thumbprint }) => `${alg} ${thumbprint}`).join(' ');
-    if (this.#notSigned.get(token) === keys) return undefined;
+    if (this.#notSigned.get(token) === keys) {
+      this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
+      return undefined;
+    }
     const identity = lengthPrefixedHash(presented.iss, presented.subject);
     const state = this.#stateOf(presented.iss);
     const signer = await this.#admitted({ presented, token, identity, state }, run);
+    this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
       state.forgeries.spend(1, this.#clock.now());
       this.#notSigned.set(token, keys);
@@ -78,6 +90,7 @@ export class ForgeryBound {
     }
     const outcome = await one.state.line.run(one.identity, run);
     if (outcome !== 'refused') return outcome;
+    this.#metrics.signatureChecks.inc({ outcome: 'refused' });
     throw new OAuthError('rate_limited', {
       detail: 'too many tokens of this issuer fail, and too many wait',
       retryAfterSeconds: RETRY_AFTER_SECONDS,

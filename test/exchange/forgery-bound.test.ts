@@ -4,6 +4,7 @@ import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { ForgeryBound } from '../../src/exchange/forgery-bound.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { Presented } from '../../src/verifiers/signature-check.ts';
 import { createVerifier } from '../../src/verifiers/verify.ts';
 import { type FakeKey, newKey, signClaims } from '../fakes/cluster-keys.ts';
@@ -19,7 +20,8 @@ const SIGNER = { good: true };
 /** A bound, and how many checks it has let run. */
 function underTest() {
   const clock = new FakeClock();
-  const bound = new ForgeryBound(clock);
+  const metrics = createMetrics();
+  const bound = new ForgeryBound({ clock, metrics });
   const runs = { good: 0, forged: 0 };
   const present = async (token: string, changes: Partial<Presented> = {}): Promise<string> => {
     const presented: Presented = {
@@ -48,7 +50,11 @@ function underTest() {
     Promise.all(Array.from({ length: count }, (_, number) => present(token(number), changes?.(number))));
   const count = (outcomes: readonly string[]) =>
     Object.fromEntries([...Map.groupBy(outcomes, (one) => one)].map(([name, all]) => [name, all.length]));
-  return { clock, bound, runs, present, many, count };
+  const checks = async () => {
+    const { values } = await metrics.signatureChecks.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
+  };
+  return { clock, checks, runs, present, many, count };
 }
 
 describe('ForgeryBound without forgeries', () => {
@@ -144,6 +150,17 @@ describe('ForgeryBound under 10,000 forgeries at once', () => {
   });
 });
 
+describe('carnet_signature_checks_total', () => {
+  test('tells outcomes apart, also of what was answered without a check', async () => {
+    const { present, many, checks } = underTest();
+    await present('good');
+    await present('forged');
+    await present('forged');
+    await many(DIRECT + LINE, (number) => `forged ${number}`);
+    expect(await checks()).toEqual({ verified: 1, failed: DIRECT + LINE, repeated: 1, refused: 1 });
+  });
+});
+
 describe('a token that is shown again and again, as SDKs do', () => {
   test('costs one check and counts once', async () => {
     const { present, runs, many, count } = underTest();
@@ -182,7 +199,11 @@ describe('10,000 forged tokens of many shapes between 100 real ones, through the
     ['of identities never seen', false],
   ])('leave all 100 accepted, %s', { timeout: 60_000 }, async (_, seenBefore) => {
     const { keys, clock } = keysUnderTest();
-    const verifier = createVerifier({ keys, clock, bound: new ForgeryBound(clock).check });
+    const verifier = createVerifier({
+      keys,
+      clock,
+      bound: new ForgeryBound({ clock, metrics: createMetrics() }).check,
+    });
     const seconds = clock.now() / 1000;
     const claims = (sub: string, number = 0) => {
       const times = { iat: seconds, exp: seconds + 300 };
