@@ -134,6 +134,19 @@ describe('replicas share what one has fetched (V13)', () => {
     expect(clock.now() - before).toBeLessThanOrEqual(4100);
   });
 
+  test('a holder that was slower than its lock leaves nothing: another may have left something newer', async () => {
+    const { clock, cache, outbound, replica } = world();
+    let open = () => {};
+    outbound.gate = new Promise((done) => {
+      open = done;
+    });
+    const finding = replica().find('k1');
+    await expect.poll(() => outbound.requests.length).toBe(1);
+    clock.advance(seconds(4));
+    open();
+    expect([await finding, cache.entries.size]).toEqual(['k1', 0]);
+  });
+
   test('the lock is given back, also when the source fails', async () => {
     const { outbound, publish, replica, fetches } = world();
     outbound.script.clear();
@@ -291,6 +304,34 @@ describe('a cache that is poisoned (V15)', () => {
     clock.advance(seconds(30));
     expect([await two.find('k1'), await two.find('k2')]).toEqual(['absent', 'k2']);
     expect(rejected.length).toBeLessThanOrEqual(1);
+  });
+
+  test('does not bring a withdrawn key back by the answer of a replica whose clock is ahead', async () => {
+    const { clock, cache, seal, publish, replica, fetches } = world();
+    const one = replica();
+    await one.find('k1');
+    publish(k2);
+    clock.advance(seconds(30));
+    expect([await one.find('k2'), fetches()]).toEqual(['k2', 2]);
+    const about = ['jwks', 'edge-7', JSON.stringify(['edge-7', issuer.issuer, issuer.keys])];
+    await cache.poison(seal.seal(`${clock.now() + seconds(20)} 3600\n${JSON.stringify(setOf(k1))}`, about));
+    clock.advance(seconds(30));
+    expect([await one.find('k1'), await one.find('k2'), fetches()]).toEqual(['absent', 'k2', 3]);
+    // By the word of the source it comes back.
+    publish(k1, k2);
+    clock.advance(seconds(150));
+    expect(await one.find('k1')).toBe('k1');
+  });
+
+  test('with a value of its own that was to be forgotten by now is not believed', async () => {
+    const { clock, cache, replica, fetches } = world();
+    await replica().find('k1');
+    const { value } = cache.entry();
+    clock.advance(seconds(2699));
+    expect([await replica().find('k1'), fetches()]).toEqual(['k1', 1]);
+    clock.advance(seconds(1));
+    await cache.poison(value);
+    expect([await replica().find('k1'), fetches()]).toEqual(['k1', 2]);
   });
 
   test('with a value from the future is not believed', async () => {
