@@ -8,7 +8,7 @@ import type { DocumentStore } from '../../src/store/document-store.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { FakeClock } from '../support/fake-clock.ts';
 
-export const ISSUER = 'https://sts.example.org';
+const ISSUER = 'https://sts.example.org';
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const encryptionKey = createSecretKey(randomBytes(32));
