@@ -128,7 +128,14 @@ describe('RedisCache: a Redis that is not there', () => {
     await cache.set('a', 'v', 60_000);
     await cache.close();
     expect(await allAnswers(cache)).toEqual(UNAVAILABLE);
-    await expect.poll(async () => String(await redis.client.client('LIST')).trim().split('\n').length).toBe(1);
+    await expect
+      .poll(
+        async () =>
+          String(await redis.client.client('LIST'))
+            .trim()
+            .split('\n').length,
+      )
+      .toBe(1);
   });
 });
 

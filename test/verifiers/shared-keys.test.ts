@@ -201,6 +201,20 @@ describe('an unknown kid, over all replicas (K15)', () => {
     expect([await two.find('other'), fetches()]).toEqual(['absent', 3]);
   });
 
+  test('that another replica did not find is asked for again after 30 s, not remembered as denied', async () => {
+    const { clock, publish, replica, fetches } = world();
+    const [one, two] = [replica(), replica()];
+    await one.find('k1');
+    await two.find('k1');
+    clock.advance(seconds(30));
+    expect(await one.find('k2')).toBe('absent');
+    clock.advance(seconds(10));
+    expect([await two.find('k2'), fetches()]).toEqual(['absent', 2]);
+    publish(k1, k2);
+    clock.advance(seconds(20));
+    expect([await two.find('k2'), fetches()]).toEqual(['k2', 3]);
+  });
+
   test('is asked of the source, where a replica starts with keys that others fetched long ago', async () => {
     const { clock, publish, replica, fetches } = world();
     await replica().find('k1');
