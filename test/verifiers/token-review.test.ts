@@ -396,7 +396,7 @@ describe('an answer that confirms something else (K33)', () => {
 });
 
 describe('the request for a review', () => {
-  const SERVER = { kind: 'address', url: 'https://10.7.0.1:6443', bearerTokenFile: '' } as const;
+  const SERVER = { kind: 'address' as const, url: 'https://10.7.0.1:6443' };
   const SUBJECT = 'system:serviceaccount:payments:reporter';
 
   /** A review without a network: what is sent, and what a failure to send it means. */
@@ -412,14 +412,15 @@ describe('the request for a review', () => {
       serviceAccountUid: 'u1',
       binding: 'none',
     } as KubernetesIdentity;
-    const ask = (signingInput = 'header.claims') =>
-      review(
-        { token: new Secret(`${signingInput}.signature`), signingInput, audience: AUDIENCE, identity },
-        { mode, server: { ...SERVER, bearerTokenFile } },
-      );
+    const ask = (signingInput = 'header.claims', { issuer = 'edge-7', audience = AUDIENCE, url = SERVER.url } = {}) => {
+      const server = { ...SERVER, url, bearerTokenFile };
+      const token = { token: new Secret(`${signingInput}.signature`), signingInput, audience };
+      return review({ ...token, identity: { ...identity, issuer } }, { mode, server });
+    };
     return { ask, outbound };
   }
 
+  const STATUS = { authenticated: true, audiences: [AUDIENCE], user: { username: SUBJECT, uid: 'u1' } };
   const YES = {
     status: 201,
     headers: { 'content-type': 'application/json' },
@@ -427,7 +428,7 @@ describe('the request for a review', () => {
       JSON.stringify({
         kind: 'TokenReview',
         apiVersion: 'authentication.k8s.io/v1',
-        status: { authenticated: true, audiences: [AUDIENCE], user: { username: SUBJECT, uid: 'u1' } },
+        status: STATUS,
       }),
     ),
   };
@@ -465,6 +466,46 @@ describe('the request for a review', () => {
     expect(await ask()).toBe('reviewed');
     expect(await ask()).toBe('reviewed');
     expect(outbound.requests.length).toBe(2);
+  });
+
+  test('is remembered for this issuer, audience and server alone', async () => {
+    const { ask, outbound } = await scripted(YES, 'prefer');
+    await ask();
+    expect(await ask('header.claims', { issuer: 'edge-8' })).toBe('reviewed');
+    const other = await refusal(ask('header.claims', { audience: 'https://other.example.org' }));
+    expect(other.key).toBe('review_unavailable');
+    expect(await ask('header.claims', { url: 'https://10.7.0.2:6443' })).toBe('unreachable');
+    expect(outbound.requests.length).toBe(4);
+  });
+
+  test('is remembered from when it was asked for, however long the answer took', async () => {
+    const { ask, outbound } = await scripted(YES, 'require');
+    const { held, open } = gate();
+    outbound.gate = held;
+    const slow = ask();
+    while (outbound.requests.length === 0) await new Promise((done) => setImmediate(done));
+    clock.advance(1_500);
+    open();
+    await slow;
+    clock.advance(8_499);
+    await ask();
+    expect(outbound.requests.length).toBe(1);
+    clock.advance(1);
+    await ask();
+    expect(outbound.requests.length).toBe(2);
+  });
+
+  test.each([
+    ['of another version', { apiVersion: 'authentication.k8s.io/v1beta1' }],
+    ['of another kind', { kind: 'SelfSubjectReview' }],
+    [
+      'of a pod, for a token of none,',
+      { status: { ...STATUS, user: { ...STATUS.user, extra: { 'authentication.kubernetes.io/pod-uid': ['u'] } } } },
+    ],
+  ])('answered by one %s is no verdict', async (_, changes) => {
+    const body = Buffer.from(JSON.stringify({ ...JSON.parse(String(YES.body)), ...changes }));
+    const { ask } = await scripted({ ...YES, body }, 'prefer');
+    expect((await refusal(ask())).key).toBe('review_unavailable');
   });
 
   test('is remembered for the 10,000 latest tokens, so that nobody fills the memory', { timeout: 30_000 }, async () => {
