@@ -71,7 +71,7 @@ export class ForgeryBound {
       this.#notSigned.set(token, keys);
     } else {
       this.#goodTokens.set(token, true);
-      if (!this.#goodIdentities.has(identity)) {
+      if (this.#goodIdentities.get(identity) === undefined) {
         this.#goodIdentities.set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
       }
     }

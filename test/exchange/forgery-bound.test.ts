@@ -4,6 +4,7 @@ import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { ForgeryBound } from '../../src/exchange/forgery-bound.ts';
+import { MAX_EXCHANGES_AT_ONCE } from '../../src/routes/admission.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { Presented } from '../../src/verifiers/signature-check.ts';
 import { createVerifier } from '../../src/verifiers/verify.ts';
@@ -60,8 +61,9 @@ function underTest() {
 describe('ForgeryBound without forgeries', () => {
   test('runs as many checks at once as the door lets requests in, all at their first sight', async () => {
     const { many, count, runs } = underTest();
-    expect(count(await many(1024, (number) => `good ${number}`))).toEqual({ signed: 1024 });
-    expect(runs.good).toBe(1024);
+    const all = MAX_EXCHANGES_AT_ONCE;
+    expect(count(await many(all, (number) => `good ${number}`))).toEqual({ signed: all });
+    expect(runs.good).toBe(all);
   });
 
   test('counts failures only: success after success uses nothing up', async () => {
