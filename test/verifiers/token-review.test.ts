@@ -87,10 +87,6 @@ function gate(): { readonly held: Promise<void>; open(): void } {
   return { held, open: () => open() };
 }
 
-async function untilAsked(cluster: FakeCluster, times: number): Promise<void> {
-  while (cluster.requests(REVIEW_PATH) < times) await new Promise((done) => setImmediate(done));
-}
-
 describe('a token whose cluster is asked (K32, K33)', () => {
   test('is an identity that the cluster has confirmed, and the audit attributes say so', async () => {
     const cluster = await startCluster();
@@ -249,24 +245,6 @@ describe('what the cluster is spared', () => {
     clock.advance(631_000);
     expect((await refusal(verify(token))).key).toBe('token_expired');
     expect(cluster.requests(REVIEW_PATH)).toBe(0);
-  });
-
-  test('no more than 16 reviews are under way; further ones are a 503 in either mode, and the first are answered', async () => {
-    const cluster = await startCluster();
-    const { held, open } = gate();
-    cluster.faults[REVIEW_PATH] = { hold: held };
-    const { verify, counted } = await verifierOf(cluster, { mode: 'prefer' });
-    const waiting = Array.from({ length: CAPACITY }, () => verify(cluster.token(POD)));
-    const error = await refusal(verify(cluster.token(POD)));
-    expect([error.key, error.status, error.retryAfterSeconds]).toEqual(['review_unavailable', 503, 2]);
-    await untilAsked(cluster, CAPACITY);
-    open();
-    const answered = await Promise.all(waiting);
-    expect(new Set(answered.map((identity) => 'liveness' in identity && identity.liveness))).toEqual(
-      new Set(['reviewed']),
-    );
-    expect([cluster.requests(REVIEW_PATH), await counted('failed')]).toEqual([CAPACITY, 1]);
-    expect(await verify(cluster.token(POD))).toMatchObject({ liveness: 'reviewed' });
   });
 });
 
@@ -466,6 +444,25 @@ describe('the request for a review', () => {
     expect(await ask()).toBe('reviewed');
     expect(await ask()).toBe('reviewed');
     expect(outbound.requests.length).toBe(2);
+  });
+
+  test('waits for no more than 16 at once; further ones are a 503 in either mode, and the first are answered (K34)', async () => {
+    for (const mode of ['prefer', 'require'] as const) {
+      const { ask, outbound } = await scripted(YES, mode);
+      const { held, open } = gate();
+      outbound.gate = held;
+      const waiting = Array.from({ length: CAPACITY }, (_, token) => ask(`t${token}`));
+      while (outbound.requests.length < CAPACITY) await new Promise((done) => setImmediate(done));
+      const error = await refusal(ask('one-more'));
+      expect([error.key, error.status, error.retryAfterSeconds]).toEqual(['review_unavailable', 503, 2]);
+      expect(error.detail).toBe('too many reviews are under way');
+      const sameToken = ask('t0');
+      const otherCluster = ask('t0', { issuer: 'edge-8' });
+      open();
+      expect(new Set(await Promise.all([...waiting, sameToken, otherCluster]))).toEqual(new Set(['reviewed']));
+      expect(await ask('one-more')).toBe('reviewed');
+      expect(outbound.requests.length).toBe(CAPACITY + 2);
+    }
   });
 
   test('is remembered for this issuer, audience and server alone', async () => {
