@@ -20,7 +20,7 @@ export interface Authority {
   issuer(purpose: Purpose): string;
   /**
    * A compact JWS over the claims with `iss` set to the purpose's issuer, header exactly `alg kid typ`. The result has
-   * been read back and checked before it is returned.
+   * been read back and checked before it is returned. Throws OAuthError `signing_unavailable` where no key may sign now.
    */
   sign(purpose: Purpose, claims: JsonObject): Promise<Secret>;
   /** Every key that may have signed a token which is still valid, or will sign soon. */

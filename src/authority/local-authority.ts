@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { CompactSign } from 'jose';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
+import { OAuthError } from '../core/oauth-error.ts';
 import { Secret } from '../core/secret.ts';
 import type { DocumentStore } from '../store/document-store.ts';
 import { type Authority, PURPOSES, type PublicJwk, type Purpose } from './authority.ts';
@@ -60,7 +61,7 @@ class KeyringAuthority implements LocalAuthority {
   async sign(purpose: Purpose, claims: JsonObject): Promise<Secret> {
     await this.#demandRecent();
     const active = activeKey(this.#rings[purpose], this.#deps.clock.now());
-    if (!active) throw new Error(`refused to sign: no key for ${purpose} is active`);
+    if (!active) throw new OAuthError('signing_unavailable', { detail: `no key for ${purpose} is active` });
     const { publicJwk, kid } = active.key;
     const issuer = this.#issuers[purpose];
     const payload = JSON.stringify({ iss: issuer, ...claims });
@@ -114,7 +115,8 @@ class KeyringAuthority implements LocalAuthority {
     try {
       await this.refresh();
     } catch (cause) {
-      throw new Error('refused to sign: the keys could not be read from the store for a day', { cause });
+      const detail = 'the keys could not be read from the store for a day';
+      throw new OAuthError('signing_unavailable', { detail, cause });
     }
   }
 }

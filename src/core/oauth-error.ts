@@ -147,6 +147,10 @@ export const ERRORS = {
     code: 'temporarily_unavailable',
     description: 'the audit log cannot be written, so nothing is issued',
   },
+  signing_unavailable: {
+    code: 'temporarily_unavailable',
+    description: 'the service has no key of its own that may sign right now',
+  },
   target_unavailable: { code: 'temporarily_unavailable', description: 'the target cannot be reached or is throttling' },
   overloaded: { code: 'temporarily_unavailable', description: 'the service is too busy or is shutting down' },
   internal: { code: 'server_error', description: 'internal error' },

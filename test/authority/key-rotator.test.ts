@@ -255,7 +255,13 @@ describe('a replica whose store is down', () => {
     await sign();
     clock.advance(1);
     expect(rotator.state()).toMatchObject({ state: 'failed', detail: expect.stringContaining('for a day') });
-    await expect(sign()).rejects.toThrow('could not be read from the store for a day');
+    await expect(sign()).rejects.toMatchObject({
+      key: 'signing_unavailable',
+      status: 503,
+      retryAfterSeconds: 5,
+      detail: 'the keys could not be read from the store for a day',
+      cause: new Error('the disk is gone'),
+    });
     store.down = false;
     await sign();
     expect(rotator.state().state).toBe('degraded');
@@ -303,7 +309,10 @@ describe('state and metrics', () => {
     const { rotator, authority } = await startReplica({ store, clock });
     clock.set(START - HOUR);
     expect(rotator.state()).toEqual({ state: 'failed', detail: 'no key is active for cloud, svid' });
-    await expect(authority.sign('cloud', claimsOf('cloud', clock.now()))).rejects.toThrow('no key for cloud is active');
+    await expect(authority.sign('cloud', claimsOf('cloud', clock.now()))).rejects.toMatchObject({
+      key: 'signing_unavailable',
+      detail: 'no key for cloud is active',
+    });
   });
 
   test('show since when the key signs, when the next does, and how many are published', async () => {

@@ -16,6 +16,7 @@ import { type RingKey, SIGNING_KEYS, sealRing } from '../../src/authority/keyrin
 import { createAuthority, type LocalAuthority } from '../../src/authority/local-authority.ts';
 import { generateSigningKey } from '../../src/authority/signing-keys.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
+import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryDocumentStore } from '../support/memory-document-store.ts';
@@ -243,9 +244,16 @@ describe('an authority whose keys rotate', () => {
     expect([await signer(), published(), authority.keysChangedAt('svid')]).toEqual([next, [next], start + 10 * DAY]);
   });
 
-  test('refuses to sign when no key is active', async () => {
+  test('refuses to sign when no key is active, as a 503 with Retry-After: the token presented was good', async () => {
     moving.set(start + 20 * DAY);
-    await expect(signer()).rejects.toThrow(/^refused to sign: no key for svid is active/);
+    const refusal: unknown = await signer().catch((thrown) => thrown);
+    expect(refusal).toBeInstanceOf(OAuthError);
+    expect(refusal).toMatchObject({
+      key: 'signing_unavailable',
+      status: 503,
+      retryAfterSeconds: 5,
+      detail: 'no key for svid is active',
+    });
     expect(published()).toEqual([ring[1]?.key.kid]);
     moving.set(start + 22 * DAY);
     expect(published()).toEqual([]);
