@@ -23,6 +23,8 @@ function underTest() {
   const clock = new FakeClock();
   const metrics = createMetrics();
   const bound = new ForgeryBound({ clock, metrics });
+  /** Checks of forgeries end once it is opened. */
+  const gate = { opened: Promise.resolve() };
   const runs = { good: 0, forged: 0 };
   const present = async (token: string, changes: Partial<Presented> = {}): Promise<string> => {
     const presented: Presented = {
@@ -37,6 +39,7 @@ function underTest() {
     const check = async () => {
       runs[good ? 'good' : 'forged'] += 1;
       await new Promise((done) => setImmediate(done));
+      if (!good) await gate.opened;
       return good ? SIGNER : undefined;
     };
     try {
@@ -55,7 +58,7 @@ function underTest() {
     const { values } = await metrics.signatureChecks.get();
     return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
   };
-  return { clock, checks, runs, present, many, count };
+  return { clock, checks, gate, runs, present, many, count };
 }
 
 describe('ForgeryBound without forgeries', () => {
@@ -98,6 +101,21 @@ describe('ForgeryBound under 10,000 forgeries at once', () => {
     );
     expect(new Set([...(await same), ...(await renewed)])).toEqual(new Set(['signed']));
     expect(runs.forged).toBeLessThanOrEqual(DIRECT + LINE);
+    await flood;
+    expect(await present('good first sight')).toBe('signed');
+  });
+
+  test('lets an identity that was good go ahead as often as it is, with every place taken', async () => {
+    const { gate, many, present } = underTest();
+    await present('good 0', { subject: 'pod' });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate.opened = promise;
+    const flood = many(10_000, (number) => `forged ${number}`);
+    for (let number = 1; number <= 20; number += 1) {
+      expect(await present(`good ${number}`, { subject: 'pod' })).toBe('signed');
+    }
+    expect(await present('good first sight')).toBe(REFUSED);
+    resolve();
     await flood;
     expect(await present('good first sight')).toBe('signed');
   });

@@ -94,15 +94,15 @@ describe('IdentityRate of several replicas', () => {
     const { all, reconcile } = replicas(2);
     const [one, other] = all;
     if (one === undefined || other === undefined) throw new Error('two replicas');
-    admitted(one, 60);
-    admitted(other, 30);
+    admitted(one, 40);
+    admitted(other, 20);
     await reconcile();
-    admitted(one, 10);
-    await reconcile();
-    await reconcile();
-    // Of its 100 each has used its own share and been charged the other's: 60 + 30 + 10 in all.
-    expect(admitted(one, 100)).toBe(0);
-    expect(admitted(other, 100)).toBe(100 - 30 - 60);
+    for (let again = 0; again < 3; again += 1) {
+      admitted(one, 5);
+      await reconcile();
+    }
+    expect(admitted(one, 100)).toBe(100 - 40 - 15 - 20);
+    expect(admitted(other, 100)).toBe(100 - 20 - 40);
   });
 
   test('holds an identity that asks three replicas as often as it can to about one allowance', async () => {
@@ -148,6 +148,23 @@ describe('IdentityRate of several replicas', () => {
       clock.advance(1000);
     }
     expect(total).toBeGreaterThan(30);
+  });
+
+  test('does not charge the sum of a window that has ended meanwhile', async () => {
+    const clock = new FakeClock();
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const amounts: number[] = [];
+    const add = async (_: string, amount: number) => (amounts.push(amount) === 1 ? promise : amount);
+    const rate = new IdentityRate({ clock, shared: { add }, rate: RATE });
+    admitted(rate, 20);
+    const late = rate.reconcile();
+    clock.advance(10_000);
+    admitted(rate, 30);
+    resolve(1000);
+    await late;
+    await rate.reconcile();
+    expect(amounts).toEqual([20, 30]);
+    expect(admitted(rate, 100)).toBe(70);
   });
 
   test('believes no sum that is smaller than its own, and does not run twice at once', async () => {
