@@ -17,7 +17,12 @@ export function withPrepared(ring: Keyring, key: SigningKey, { now, rotateEveryM
   const active = activeKey(ring, now);
   const publishedAt = changeInstant(ring, now);
   const activeAt = Math.max((active?.activeAt ?? now) + rotateEveryMs, publishedAt + LEAD_MS);
-  return [...mapRing(ring, (one) => (isUnending(one) ? ending(one, activeAt) : one)), { key, publishedAt, activeAt }];
+  const before = mapRing(ring, (one) => {
+    // What signs before its time, made by a clock that was ahead, goes on when it is no longer alone.
+    const signing = one === active ? { ...one, activeAt: Math.min(one.activeAt, now) } : one;
+    return isUnending(one) ? ending(signing, activeAt) : signing;
+  });
+  return [...before, { key, publishedAt, activeAt }];
 }
 
 /** The ring with its prepared key signing from now on. There must be one. */

@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { PURPOSES } from '../../src/authority/authority.ts';
 import type { KeyEvent } from '../../src/authority/key-journal.ts';
 import { KeyRotation } from '../../src/authority/key-rotation.ts';
 import { LEAD_MS, MAX_UNREAD_MS, RETENTION_MS } from '../../src/authority/key-schedule.ts';
@@ -305,14 +306,33 @@ describe('state and metrics', () => {
     expect(rotator.state()).toEqual({ state: 'ok' });
   });
 
-  test('are failed when no key is active, which only a clock that is wrong by far can bring about', async () => {
+  test('are failed when no key of several is active, which only a clock that is wrong by far can bring about', async () => {
     const { rotator, authority } = await startReplica({ store, clock });
+    for (const purpose of PURPOSES) await operator().prepare(purpose);
+    await rotator.pass();
     clock.set(START - HOUR);
     expect(rotator.state()).toEqual({ state: 'failed', detail: 'no key is active for cloud, svid' });
     await expect(authority.sign('cloud', claimsOf('cloud', clock.now()))).rejects.toMatchObject({
       key: 'signing_unavailable',
       detail: 'no key for cloud is active',
     });
+  });
+
+  test('are good with first keys that a clock a year ahead has made, and the next keys take over from them', async () => {
+    clock.set(START + 365 * DAY);
+    await startReplica({ store, clock });
+    clock.set(START);
+    const { rotator, authority } = await startReplica({ store, clock });
+    expect(rotator.state()).toEqual({ state: 'ok' });
+    await authority.sign('svid', claimsOf('svid', clock.now()));
+    await operator().prepare('svid');
+    await rotator.pass();
+    await authority.sign('svid', claimsOf('svid', clock.now()));
+    await operator().activate('svid', { unpublished: true });
+    await rotator.pass();
+    const [, next] = authority.publicKeys('svid').map(({ kid }) => kid);
+    const token = await authority.sign('svid', claimsOf('svid', clock.now()));
+    expect(decodeProtectedHeader(token.reveal()).kid).toBe(next);
   });
 
   test('show since when the key signs, when the next does, and how many are published', async () => {

@@ -48,11 +48,19 @@ describe('activeKey and publishedKeys', () => {
     expect(rotation.map((key) => stateOf(rotation, key, now))).toEqual(states);
   });
 
-  test('use the first key at once where the clock is behind by what is tolerated, and not by more', () => {
-    const first = ring({ publishedAt: 10 * DAY, activeAt: 10 * DAY });
-    expect(index(activeKey(first, 10 * DAY - CLOCK_DIFFERENCE_MS))).toBe(0);
-    expect(activeKey(first, 10 * DAY - CLOCK_DIFFERENCE_MS - 1)).toBeUndefined();
-    expect(indexes(publishedKeys(first, 9 * DAY))).toEqual([0]);
+  test('use an only key however far ahead the clock was that it was made by', () => {
+    const first = ring({ publishedAt: 400 * DAY, activeAt: 400 * DAY });
+    for (const now of [DAY, 400 * DAY - CLOCK_DIFFERENCE_MS - 1, 400 * DAY]) {
+      expect(index(activeKey(first, now))).toBe(0);
+      expect(indexes(publishedKeys(first, now))).toEqual([0]);
+      expect(stateOf(first, first[0], now)).toBe('active');
+    }
+  });
+
+  test('use the first of two keys where the clock is behind by what is tolerated, and not by more', () => {
+    const two = ring({ publishedAt: 9 * DAY, activeAt: 10 * DAY }, { publishedAt: 9 * DAY, activeAt: 20 * DAY });
+    expect(index(activeKey(two, 10 * DAY - CLOCK_DIFFERENCE_MS))).toBe(0);
+    expect(activeKey(two, 10 * DAY - CLOCK_DIFFERENCE_MS - 1)).toBeUndefined();
   });
 
   test('do not use a later key before its time, not even within the tolerated difference (M3)', () => {
