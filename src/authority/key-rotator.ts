@@ -102,22 +102,30 @@ class WatchingRotator implements KeyRotator {
   }
 
   async #run(): Promise<void> {
-    for (const purpose of PURPOSES) await this.#follow(purpose);
-    this.#measure();
+    for (const purpose of PURPOSES) {
+      const followed = await this.#managed(purpose, () => this.#follow(purpose));
+      // Time alone moves the keys on, so they are measured also while the store is down.
+      const measured = await this.#managed(purpose, async () => this.#measure(purpose));
+      if (followed && measured) this.#faults.delete(purpose);
+    }
+  }
+
+  async #managed(purpose: Purpose, step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (cause) {
+      this.#faults.add(purpose);
+      this.#deps.onFailure({ purpose, cause });
+      return false;
+    }
   }
 
   async #follow(purpose: Purpose): Promise<void> {
-    const { authority, onFailure } = this.#deps;
-    try {
-      // What others changed first: a step of the schedule that fails must not keep a revocation from this replica.
-      await authority.refresh();
-      await this.#rotation.tend(purpose);
-      await this.#journal.follow(purpose, () => this.#stored(purpose));
-      this.#faults.delete(purpose);
-    } catch (cause) {
-      this.#faults.add(purpose);
-      onFailure({ purpose, cause });
-    }
+    // What others changed first: a step of the schedule that fails must not keep a revocation from this replica.
+    await this.#deps.authority.refresh();
+    await this.#rotation.tend(purpose);
+    await this.#journal.follow(purpose, () => this.#stored(purpose));
   }
 
   async #stored(purpose: Purpose): Promise<{ readonly ring: Keyring; readonly now: number }> {
@@ -126,16 +134,14 @@ class WatchingRotator implements KeyRotator {
     return { ring: authority.keyring(purpose), now: clock.now() };
   }
 
-  #measure(): void {
+  #measure(purpose: Purpose): void {
     const { authority, clock, metrics } = this.#deps;
     const now = clock.now();
-    for (const purpose of PURPOSES) {
-      const ring = authority.keyring(purpose);
-      const { nextRotationAt } = this.#rotation.plan(ring);
-      metrics.signingKeyActiveSince.set({ purpose }, (activeKey(ring, now)?.activeAt ?? 0) / 1000);
-      metrics.signingKeyNextRotation.set({ purpose }, nextRotationAt / 1000);
-      metrics.signingKeysPublished.set({ purpose }, publishedKeys(ring, now).length);
-    }
+    const ring = authority.keyring(purpose);
+    const { nextRotationAt } = this.#rotation.plan(ring);
+    metrics.signingKeyActiveSince.set({ purpose }, (activeKey(ring, now)?.activeAt ?? 0) / 1000);
+    metrics.signingKeyNextRotation.set({ purpose }, nextRotationAt / 1000);
+    metrics.signingKeysPublished.set({ purpose }, publishedKeys(ring, now).length);
   }
 }
 

@@ -353,6 +353,17 @@ describe('state and metrics', () => {
     expect(await values()).toEqual([(START + EVERY) / 1000, (START + 2 * EVERY) / 1000, 1]);
   });
 
+  test('that cannot be measured are a failure of the pass, and the pass rejects nothing: nobody waits for it', async () => {
+    const { rotator, failures, metrics } = await startReplica({ store, clock });
+    const unmeasurable = new Error('not a number');
+    metrics.signingKeyNextRotation.set = () => {
+      throw unmeasurable;
+    };
+    await rotator.pass();
+    expect(failures).toEqual([unmeasurable, unmeasurable]);
+    expect(rotator.state().state).toBe('degraded');
+  });
+
   test('take no step any more after close', async () => {
     const { rotator } = await startReplica({ store, clock });
     await rotator.close();
