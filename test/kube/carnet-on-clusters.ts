@@ -12,6 +12,8 @@ export const POD = { kind: 'Pod', name: 'reporter-0' } as const;
 export interface TrustedCluster {
   readonly name: string;
   readonly server: ApiServer;
+  /** `spec.kubernetes` of its TrustedIssuer, in YAML. Default `{}`. */
+  readonly kubernetes?: string;
 }
 
 /** An account with a pod on a node, and one for Carnet itself: what every test starts from. */
@@ -63,7 +65,7 @@ ${config}`;
   return { folder, url, configFile, configText, writeResource, remove };
 }
 
-function trustedIssuer({ name, server }: TrustedCluster): string {
+function trustedIssuer({ name, server, kubernetes = '{}' }: TrustedCluster): string {
   const url = server.discoveryUrl;
   return `apiVersion: carnet.dev/v1alpha1
 kind: TrustedIssuer
@@ -72,7 +74,7 @@ spec:
   issuer: ${server.issuer}
   audiences: ['${AUDIENCE}']
   keys: { discovery: { url: '${url}', caFile: ./${name}-ca.pem, bearerTokenFile: ./${name}-token } }
-  kubernetes: {}
+  kubernetes: ${kubernetes}
 ---
 `;
 }
