@@ -1,4 +1,4 @@
-import { compactVerify } from 'jose';
+import { compactVerify, errors } from 'jose';
 import type { Clock } from '../core/clock.ts';
 import type { KubernetesIdentity, VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
@@ -39,7 +39,7 @@ const MAX_HOLDERS = 4;
  *
  * Throws OAuthError `token_malformed`, `token_issuer`, `token_type_for_issuer`, `token_signature`, `token_audience`,
  * `token_expired`, `token_not_yet_valid`, `token_lifetime`, `token_claims`, `keys_unavailable`, `token_revoked`,
- * `review_unavailable` or what `bound` throws; `issuer` is set where the error concerns one. Nothing of the token is in the error.
+ * `review_unavailable`, `internal` where a signature could not be checked, or what `bound` throws; `issuer` is set where the error concerns one. Nothing of the token is in the error.
  */
 export function createVerifier({ keys, clock, review, bound = unbounded }: VerifierDeps): Verify {
   return async (token, tokenType, issuers) => {
@@ -159,20 +159,35 @@ async function verifyAll(search: Search, found: readonly Found[]): Promise<Trust
   };
   return bound(presented, async () => {
     const signers: TrustedIssuer[] = [];
-    for (const { issuer, key } of fitting) if (await verifies(token, jws, key)) signers.push(issuer);
+    const failures: unknown[] = [];
+    for (const { issuer, key } of fitting) {
+      try {
+        if (await verifies(token, jws, key)) signers.push(issuer);
+      } catch (cause) {
+        failures.push(cause);
+      }
+    }
     if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
+    if (signers.length === 0 && failures.length > 0) throw notChecked(candidates, failures[0]);
     return signers[0];
   });
 }
 
+/** Throws where the library failed: that says nothing about the token. */
 async function verifies(token: Secret, { alg }: CompactJws, key: VerificationKey): Promise<boolean> {
   try {
     await compactVerify(token.reveal(), key.key, { algorithms: [alg] });
     return true;
-  } catch {
-    // Whatever a library throws over a forged token, the token is not signed (V16, E2).
-    return false;
+  } catch (error) {
+    // A mismatch has no cause; what the cryptographic library throws comes as the cause of one (V16, E2).
+    const mismatch = error instanceof errors.JWSSignatureVerificationFailed && error.cause === undefined;
+    if (mismatch || error instanceof errors.JWSInvalid) return false;
+    throw error;
   }
+}
+
+function notChecked(candidates: readonly TrustedIssuer[], cause: unknown): OAuthError {
+  return new OAuthError('internal', { detail: 'a signature could not be checked', cause, ...aboutOne(candidates) });
 }
 
 function tooMany(): OAuthError {

@@ -1,8 +1,11 @@
+import { createPublicKey } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
+import { ForgeryBound } from '../../src/exchange/forgery-bound.ts';
 import type { TrustedIssuer } from '../../src/resources/issuers.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { Effort, KeyLookup } from '../../src/verifiers/held-keys.ts';
 import { readKeySet } from '../../src/verifiers/key-set.ts';
 import { createVerifier } from '../../src/verifiers/verify.ts';
@@ -96,6 +99,42 @@ describe('the search for the signer (K3, V13)', () => {
     expect((await search(...three, far(holds(right)), far(ABSENT))).outcome).toBe('i3');
     expect((await search(...three, far(holds(right)), far(wrong()))).outcome).toEqual(forged(TOO_MANY));
     expect((await search(...three, { held: wrong() }, { held: holds(right) })).outcome).toEqual(forged(TOO_MANY));
+  });
+});
+
+describe('a check that fails for another reason than the signature (V16)', () => {
+  /** A key that no check can use, as one is while the cryptographic library fails. */
+  const broken: KeyLookup = {
+    found: 'key',
+    key: { kid: 'k', alg: 'ES256', key: createPublicKey(newKey('ES384').privateKey), thumbprint: 'broken' },
+  };
+  const internal = { key: 'internal', detail: 'a signature could not be checked', issuer: undefined };
+
+  test('is an internal error: nobody is told that the token is forged', async () => {
+    expect((await search({ held: broken })).outcome).toEqual({ ...internal, issuer: 'i0' });
+    expect((await search({ held: wrong() }, { held: broken })).outcome).toEqual(internal);
+  });
+
+  test('keeps no twin from verifying its own token', async () => {
+    expect((await search({ held: broken }, { held: holds(right) })).outcome).toBe('i1');
+  });
+
+  test('is so when the check itself throws, and is not remembered', async () => {
+    const bound = new ForgeryBound({ clock, metrics: createMetrics() }).check;
+    const verify = createVerifier({ keys: { find: async () => holds(right) }, clock, bound });
+    const attempt = () => verify(new Secret(token), TokenType.jwt, trustedIssuers(ciIssuer('ci')));
+    Object.defineProperty(crypto.subtle, 'verify', {
+      configurable: true,
+      value: async () => {
+        throw new DOMException('out of memory', 'OperationError');
+      },
+    });
+    try {
+      expect((await refusal(attempt())).key).toBe('internal');
+    } finally {
+      Reflect.deleteProperty(crypto.subtle, 'verify');
+    }
+    expect((await attempt()).issuer).toBe('ci');
   });
 });
 
