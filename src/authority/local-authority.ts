@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto';
-import { CompactSign } from 'jose';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import { OAuthError } from '../core/oauth-error.ts';
@@ -7,6 +6,7 @@ import { Secret } from '../core/secret.ts';
 import type { DocumentStore } from '../store/document-store.ts';
 import { type Authority, PURPOSES, type PublicJwk, type Purpose } from './authority.ts';
 import { issuersOf } from './discovery.ts';
+import { signCompact } from './jws-signer.ts';
 import { KeyFault } from './key-fault.ts';
 import { activeKey, lastChangeAt, MAX_UNREAD_MS, publishedKeys } from './key-schedule.ts';
 import { type Keyring, type Keyrings, loadKeyrings, readRing } from './keyring.ts';
@@ -66,8 +66,7 @@ class KeyringAuthority implements LocalAuthority {
     const issuer = this.#issuers[purpose];
     const payload = JSON.stringify({ iss: issuer, ...claims });
     checkClaims(purpose, issuer, JSON.parse(payload));
-    const header = { alg: publicJwk.alg, kid, typ: 'JWT' };
-    const token = await new CompactSign(Buffer.from(payload)).setProtectedHeader(header).sign(active.key.privateKey());
+    const token = await signCompact(active.key, payload);
     checkSigned(token, { alg: publicJwk.alg, kid, payload });
     return new Secret(token);
   }
