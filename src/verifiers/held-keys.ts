@@ -25,10 +25,10 @@ export type KeyLookup =
   | { readonly found: 'unavailable'; readonly reason: string; readonly retryAfterSeconds: number };
 
 /**
- * `held`: only a key that is in memory, renewed when its time is over; otherwise the answer is immediate. `seek`: also the
- * first fetch, and one for an unknown `kid`.
+ * `ready`: only a key that is in memory and needs no renewal; the answer is immediate. `held`: also one that has to be
+ * renewed first, because its time is over. `seek`: also the first fetch, and one for an unknown `kid`.
  */
-export type Effort = 'held' | 'seek';
+export type Effort = 'ready' | 'held' | 'seek';
 
 export interface HeldKeysState {
   readonly ok: boolean;
@@ -58,6 +58,7 @@ const ABSENT_KID_MS = 120_000;
 const MAX_ABSENT_KIDS = 256;
 const MAX_STALE_MS = 24 * 3_600_000;
 const NOT_ASKED = 'the keys have not been fetched yet';
+const NOT_READY: KeyLookup = { found: 'unavailable', reason: 'the keys have to be renewed', retryAfterSeconds: 1 };
 
 /**
  * The keys of one issuer in memory (V13, K14 to K17). One attempt at a time, whoever waits; asked again when the set
@@ -89,6 +90,7 @@ export class HeldKeys {
   }
 
   async find(kid: string, effort: Effort): Promise<KeyLookup> {
+    if (effort === 'ready' && !this.#isReady(kid)) return NOT_READY;
     if (effort === 'seek' || this.#holds(kid)) await this.#freshen();
     if (!this.#holds(kid) && effort === 'seek' && this.#mayAskFor(kid)) await this.#askFor(kid);
     const key = this.#current()?.byKid.get(kid);
@@ -130,6 +132,12 @@ export class HeldKeys {
 
   #holds(kid: string): boolean {
     return this.#current()?.byKid.has(kid) === true;
+  }
+
+  /** Whether the key may be used without waiting for its source: then `#freshen` asks that in the background at most. */
+  #isReady(kid: string): boolean {
+    const now = this.#deps.clock.now();
+    return this.#holds(kid) && now >= this.#attemptedAt && (now < this.#freshUntil || this.#failures > 0);
   }
 
   async #freshen(): Promise<void> {

@@ -5,6 +5,7 @@ import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
+import { asAnswered } from './as-answered.ts';
 import { type CompactJws, readCompactJws } from './compact-jws.ts';
 import type { Effort, KeyLookup } from './held-keys.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
@@ -119,34 +120,56 @@ interface Found {
   readonly lookup: KeyLookup;
 }
 
+/** How far one goes for keys: one's own are fetched at once, those of issuers that share an `iss` only when they must be. */
+const OF_ONE: readonly Effort[] = ['seek'];
+const OF_SEVERAL: readonly Effort[] = ['ready', 'held', 'seek'];
+
 /**
  * The one issuer whose key verifies the token. Issuers that share an `iss` are looked through in memory first, so that
- * a token of one costs its twins no fetch, and a twin that is down holds up nobody whose key is known. Only when none of
- * those keys verifies are the others asked: a `kid` is free text, so two clusters may use the same one.
+ * a token of one costs its twins no fetch. Only when none of those keys verifies are keys renewed, and then the others
+ * asked: a `kid` is free text, so two clusters may use the same one. A key counts for one issuer only, so the first that
+ * verifies is the only one, and a twin that answers slowly or has a key that cannot be used holds up nobody.
  */
 async function signer(search: Search): Promise<TrustedIssuer> {
   const { candidates } = search;
-  const first = await lookUp(search, candidates, candidates.length > 1 ? 'held' : 'seek');
-  const signedBy = await verifyAll(search, first);
-  if (signedBy !== undefined) return signedBy;
-  if (candidates.length === 1) throw notSigned(candidates, first);
-  const holders = first.filter(({ lookup }) => lookup.found === 'key');
-  const missing = first.filter(({ lookup }) => lookup.found !== 'key').map(({ issuer }) => issuer);
-  const second = await lookUp(search, missing, 'seek');
-  if (holders.length + second.filter(({ lookup }) => lookup.found === 'key').length > MAX_HOLDERS) throw tooMany();
-  const signedLater = await verifyAll(search, second);
-  if (signedLater !== undefined) return signedLater;
-  throw notSigned(candidates, [...holders, ...second]);
+  const holders: Found[] = [];
+  let others: Found[] = [];
+  let waiting = candidates;
+  let failure: OAuthError | undefined;
+  for (const effort of candidates.length === 1 ? OF_ONE : OF_SEVERAL) {
+    others = [];
+    for await (const found of lookUp(search, waiting, effort)) {
+      const holding = found.filter(({ lookup }) => lookup.found === 'key');
+      holders.push(...holding);
+      others.push(...found.filter(({ lookup }) => lookup.found !== 'key'));
+      if (holders.length > MAX_HOLDERS) throw tooMany();
+      const signed = await verifyAll(search, holding).catch(asFailure);
+      if (signed instanceof OAuthError) failure = signed;
+      else if (signed !== undefined) return signed;
+    }
+    waiting = others.map(({ issuer }) => issuer);
+  }
+  throw failure ?? notSigned(candidates, [...holders, ...others]);
 }
 
-function lookUp({ keys, jws }: Search, issuers: readonly TrustedIssuer[], effort: Effort): Promise<readonly Found[]> {
-  return Promise.all(issuers.map(async (issuer) => ({ issuer, lookup: await keys.find(issuer, jws.kid, effort) })));
+/** A check that failed says nothing about the keys of the others. */
+function asFailure(error: unknown): OAuthError {
+  if (error instanceof OAuthError && error.key === 'internal') return error;
+  throw error;
+}
+
+/** What is in memory comes at once and together, so that the same token always has the same outcome. */
+async function* lookUp({ keys, jws }: Search, issuers: readonly TrustedIssuer[], effort: Effort) {
+  const lookups = issuers.map(
+    async (issuer): Promise<Found> => ({ issuer, lookup: await keys.find(issuer, jws.kid, effort) }),
+  );
+  if (effort === 'ready') yield await Promise.all(lookups);
+  else yield* asAnswered(lookups);
 }
 
 async function verifyAll(search: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
   const { jws, token, candidates, bound } = search;
   const holders = found.flatMap(({ issuer, lookup }) => (lookup.found === 'key' ? [{ issuer, key: lookup.key }] : []));
-  if (holders.length > MAX_HOLDERS) throw tooMany();
   const fitting = holders.filter(({ key }) => key.alg === jws.alg);
   if (fitting.length === 0) return undefined;
   const { iss, sub } = jws.unverifiedClaims;

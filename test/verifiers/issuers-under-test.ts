@@ -63,6 +63,8 @@ export class ScriptedOutbound implements Outbound {
   readonly script = new Map<string, Partial<OutboundAnswer> | Error>();
   /** Answers wait for this. */
   gate: Promise<void> = Promise.resolve();
+  /** By URL: what its answers wait for beside that. */
+  readonly gates = new Map<string, Promise<void>>();
 
   json(url: string, value: unknown, headers: Readonly<Record<string, string>> = {}): void {
     const body = Buffer.from(JSON.stringify(value));
@@ -72,6 +74,7 @@ export class ScriptedOutbound implements Outbound {
   async request(request: OutboundRequest): Promise<OutboundAnswer> {
     this.requests.push(request);
     await this.gate;
+    await this.gates.get(request.url);
     const answer = this.script.get(request.url) ?? new OutboundError('unreachable', 'nothing listens');
     if (answer instanceof Error) throw answer;
     return { status: 200, headers: {}, body: Buffer.alloc(0), ...answer };

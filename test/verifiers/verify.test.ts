@@ -476,6 +476,38 @@ describe('issuers that share an iss (K1, K3)', () => {
     expect(await verify(token, [edge7, slow])).toMatchObject({ issuer: 'edge-7' });
   });
 
+  test('are not held up by a twin that shows their kid as its own, says short max-age and answers slowly', async () => {
+    const mine = newKey('ES256', 'same');
+    const other = newKey('ES256', 'same');
+    const victim = clusterIssuer('edge-7', { keys: { kind: 'jwks', url: `${JWKS}/7` } });
+    const hostile = clusterIssuer('edge-8', { keys: { kind: 'jwks', url: JWKS } });
+    under.outbound.json(`${JWKS}/7`, { keys: [mine.jwk] }, { 'cache-control': 'max-age=3600' });
+    under.outbound.json(JWKS, { keys: [other.jwk] }, { 'cache-control': 'max-age=60' });
+    under.keys.follow(trustedIssuers(hostile, victim));
+    await under.keys.warm();
+    under.clock.advance(61_000);
+    under.outbound.gate = new Promise(() => {});
+    expect(await verify(signClaims(mine, podClaims()), [hostile, victim])).toMatchObject({ issuer: 'edge-7' });
+    expect(await verify(signClaims(mine, podClaims()), [victim, hostile])).toMatchObject({ issuer: 'edge-7' });
+  });
+
+  test('are not held up by such a twin either when their own keys have to be renewed or fetched first', async () => {
+    const mine = newKey('ES256', 'same');
+    const victim = clusterIssuer('edge-7', { keys: { kind: 'jwks', url: `${JWKS}/7` } });
+    const hostile = clusterIssuer('edge-8', { keys: { kind: 'jwks', url: JWKS } });
+    under.outbound.json(`${JWKS}/7`, { keys: [mine.jwk] }, { 'cache-control': 'max-age=60' });
+    under.outbound.json(JWKS, { keys: [newKey('ES256', 'same').jwk] }, { 'cache-control': 'max-age=60' });
+    under.outbound.gates.set(JWKS, new Promise(() => {}));
+    expect(await verify(signClaims(mine, podClaims()), [hostile, victim])).toMatchObject({ issuer: 'edge-7' });
+    under.outbound.gates.delete(JWKS);
+    under.keys.follow(trustedIssuers(clusterIssuer('edge-9')));
+    under.keys.follow(trustedIssuers(hostile, victim));
+    await under.keys.warm();
+    under.clock.advance(61_000);
+    under.outbound.gates.set(JWKS, new Promise(() => {}));
+    expect(await verify(signClaims(mine, podClaims()), [hostile, victim])).toMatchObject({ issuer: 'edge-7' });
+  });
+
   test('answer 503 and not 400 for a kid nobody holds while one of them is down', async () => {
     const down = clusterIssuer('edge-8', { keys: { kind: 'jwks', url: JWKS } });
     const error = await refusal(verify(signClaims(key8, podClaims()), [edge7, down]));
