@@ -4,6 +4,7 @@ const PRIMES = [
   127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 const GENERATOR = 65_537;
+const RESIDUES = PRIMES.map((prime) => ({ prime, residues: powers(prime) }));
 
 /**
  * True for an RSA modulus whose primes were made by the weak generator of some smart cards and TPMs (ROCA,
@@ -11,7 +12,7 @@ const GENERATOR = 65_537;
  * of other moduli one in 240 million is.
  */
 export function isRocaModulus(modulus: bigint): boolean {
-  return PRIMES.every((prime) => powers(prime).has(Number(modulus % BigInt(prime))));
+  return RESIDUES.every(({ prime, residues }) => residues.has(Number(modulus % BigInt(prime))));
 }
 
 function powers(prime: number): ReadonlySet<number> {
