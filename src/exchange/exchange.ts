@@ -95,6 +95,8 @@ async function useUp(deps: ExchangeDeps, subject: Case, { snapshot, decision }: 
 async function issued(deps: ExchangeDeps, subject: Case, grant: Grant): Promise<Credential> {
   const { journal } = deps;
   try {
+    // The record was waited for: who was stopped meanwhile opens no session at a cloud.
+    assertNotStopped(deps, subject, grant);
     const credential = await issue(deps, subject, grant);
     // What a cloud has opened is there, stopped or not, and is named first; what was signed here is not issued yet.
     if (signedHere(grant)) assertNotStopped(deps, subject, grant);
@@ -116,14 +118,24 @@ function issue({ targets }: ExchangeDeps, { identity, issuance }: Case, grant: G
   }
 }
 
-/** A stop that came while the credential was made counts: what was allowed under older resources is asked for again. */
+/** A stop that came since the decision counts: what was allowed under older resources is decided again. */
 function assertNotStopped({ catalog, clock }: ExchangeDeps, subject: Case, grant: Grant): void {
   const snapshot = catalog.current();
   if (snapshot.revision === subject.revision) return;
   const decision = decide(snapshot, subject.identity, subject.request.ask, clock.now());
-  if (decision.outcome === 'allowed' && decision.mapping === grant.mapping) return;
+  if (decision.outcome === 'allowed' && givesTheSame(decision.grant, grant)) return;
   throw new OAuthError('target_denied', {
     reason: decision.outcome === 'refused' && decision.reason ? decision.reason : 'inactive',
     detail: 'withdrawn by a change of resources while the credential was issued',
   });
+}
+
+/** A mapping that keeps its name and now gives another role, audience or form withdraws what it gave before. */
+function givesTheSame(now: Grant, before: Grant): boolean {
+  return (
+    now.mapping === before.mapping &&
+    now.kind === before.kind &&
+    now.targetId === before.targetId &&
+    now.deliver === before.deliver
+  );
 }

@@ -216,9 +216,42 @@ describe('a stop that comes during an exchange', () => {
     },
   );
 
-  test('while "allowed" becomes durable counts as well', async () => {
-    during = { allowed: stop };
-    expect(await outcome('ledger')).toBe('target_denied guardrail');
+  test.each(['ledger', 'handed-out', 'reports'])(
+    'while "allowed" becomes durable lets nothing be made for %s: no cloud opens a session',
+    async (address) => {
+      during = { allowed: stop };
+      expect([await outcome(address), story]).toEqual(['target_denied guardrail', ['allowed durable', 'failed']]);
+    },
+  );
+
+  test('as a change of the role that a mapping gives counts too: the session of the old one is kept back', async () => {
+    whileIssuing = () => {
+      const target = { aws: { roleArn: `${ROLE}-narrow`, region: 'eu-west-1' } };
+      current = snapshotOf(PROD, SVID, awsMapping('reports', { target }));
+    };
+    expect(await outcome('reports')).toBe('target_denied inactive');
+    expect([story.at(-1), names()]).toEqual(['failed', [undefined, 'ASIAEXAMPLE', undefined]]);
+  });
+
+  test('as a mapping that is for another kind of target by then counts too, whatever that is called', async () => {
+    current = snapshotOf(PROD, svidMapping('till', { target: { jwtSvid: { audiences: ['till-7'] } } }));
+    whileIssuing = () => {
+      current = snapshotOf(PROD, svidMapping('till', { target: { jwtSvid: { audiences: ['till-8'] } } }));
+    };
+    expect(await outcome('till')).toBe('target_denied inactive');
+    current = snapshotOf(PROD, AWS);
+    whileIssuing = () => {
+      current = snapshotOf(PROD, svidMapping('reports'));
+    };
+    expect(await outcome('reports')).toBe('target_denied inactive');
+  });
+
+  test('as a mapping that no longer hands its assertion out counts too', async () => {
+    whileIssuing = () => {
+      const target = { aws: { roleArn: `${ROLE}-tool`, region: 'eu-west-1' } };
+      current = snapshotOf(PROD, awsMapping('handed-out', { target }));
+    };
+    expect(await outcome('handed-out')).toBe('target_denied inactive');
   });
 
   test('keeps back a session that a cloud has opened, whose name is in the log all the same', async () => {
