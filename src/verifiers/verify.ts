@@ -1,4 +1,3 @@
-import { compactVerify, errors } from 'jose';
 import type { Clock } from '../core/clock.ts';
 import type { KubernetesIdentity, VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
@@ -9,7 +8,7 @@ import { asAnswered } from './as-answered.ts';
 import { type CompactJws, readCompactJws } from './compact-jws.ts';
 import type { Effort, KeyLookup } from './held-keys.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
-import type { VerificationKey } from './key-set.ts';
+import { isSignedBy } from './jws-signature.ts';
 import { kubernetesIdentity, LEGACY_ISSUER } from './kubernetes.ts';
 import { oidcIdentity } from './oidc.ts';
 import type { SignedToken } from './profile.ts';
@@ -185,7 +184,7 @@ async function verifyAll(search: Search, found: readonly Found[]): Promise<Trust
     const failures: unknown[] = [];
     for (const { issuer, key } of fitting) {
       try {
-        if (await verifies(token, jws, key)) signers.push(issuer);
+        if (isSignedBy(token, jws, key)) signers.push(issuer);
       } catch (cause) {
         failures.push(cause);
       }
@@ -194,19 +193,6 @@ async function verifyAll(search: Search, found: readonly Found[]): Promise<Trust
     if (signers.length === 0 && failures.length > 0) throw notChecked(candidates, failures[0]);
     return signers[0];
   });
-}
-
-/** Throws where the library failed: that says nothing about the token. */
-async function verifies(token: Secret, { alg }: CompactJws, key: VerificationKey): Promise<boolean> {
-  try {
-    await compactVerify(token.reveal(), key.key, { algorithms: [alg] });
-    return true;
-  } catch (error) {
-    // A mismatch has no cause; what the cryptographic library throws comes as the cause of one (V16, E2).
-    const mismatch = error instanceof errors.JWSSignatureVerificationFailed && error.cause === undefined;
-    if (mismatch || error instanceof errors.JWSInvalid) return false;
-    throw error;
-  }
 }
 
 function notChecked(candidates: readonly TrustedIssuer[], cause: unknown): OAuthError {

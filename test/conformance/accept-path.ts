@@ -1,8 +1,8 @@
-import { compactVerify } from 'jose';
 import type { JsonObject } from '../../src/core/json.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { type CompactJws, readCompactJws } from '../../src/verifiers/compact-jws.ts';
+import { isSignature } from '../../src/verifiers/jws-signature.ts';
 import { KeySetError, readKeySet } from '../../src/verifiers/key-set.ts';
 
 const NO_CLAIMS = Buffer.from('{}').toString('base64url');
@@ -12,16 +12,15 @@ const NO_CLAIMS = Buffer.from('{}').toString('base64url');
  * and header, key set, key by `kid` and algorithm, signature) without the demand that the payload be a JSON object.
  * Gives `accepted` or the words of the refusal; whatever else is thrown fails the test.
  */
-export async function verdict(token: string, jwks: JsonObject): Promise<string> {
+export function verdict(token: string, jwks: JsonObject): string {
   try {
     const { kid, alg } = readForm(token);
     const key = readKeySet(jwks).byKid.get(kid);
     if (key === undefined) return 'no usable key with this kid';
     if (key.alg !== alg) return `the key is bound to ${key.alg}`;
-    const signed = await compactVerify(token, key.key, { algorithms: [alg] }).then(
-      () => true,
-      () => false,
-    );
+    const parts = token.split('.');
+    const signature = Buffer.from(parts[2] ?? '', 'base64url');
+    const signed = isSignature(signature, Buffer.from(parts.slice(0, 2).join('.')), key);
     return signed ? 'accepted' : 'the signature does not verify';
   } catch (error) {
     if (error instanceof OAuthError) return error.detail ?? error.key;

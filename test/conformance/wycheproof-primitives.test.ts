@@ -1,6 +1,6 @@
-import type { webcrypto } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
+import { isSignature } from '../../src/verifiers/jws-signature.ts';
 import { KeySetError, readKeySet } from '../../src/verifiers/key-set.ts';
 import { describeCorpus } from './corpora.ts';
 
@@ -20,57 +20,46 @@ interface Primitive {
   readonly alg: string;
   readonly file: string;
   readonly cases: number;
-  readonly key: webcrypto.AlgorithmIdentifier | webcrypto.RsaHashedImportParams | webcrypto.EcKeyImportParams;
-  readonly signature: webcrypto.AlgorithmIdentifier | webcrypto.EcdsaParams;
   /** By id: vectors that end otherwise than their label, and how. */
   readonly exceptions: Readonly<Record<number, string>>;
 }
 
-/** The runtime below jose: a regression of Node or OpenSSL shows here. The keys go through the key set's own reader. */
+/** The check of signatures and the runtime below it: a regression of Node or OpenSSL shows here too. */
 const PRIMITIVES: readonly Primitive[] = [
   {
     alg: 'ES256',
     file: 'ecdsa_secp256r1_sha256_p1363_test.json',
     cases: 262,
-    key: { name: 'ECDSA', namedCurve: 'P-256' },
-    signature: { name: 'ECDSA', hash: 'SHA-256' },
     exceptions: {},
   },
   {
     alg: 'Ed25519',
     file: 'ed25519_test.json',
     cases: 151,
-    key: { name: 'Ed25519' },
-    signature: { name: 'Ed25519' },
     exceptions: {},
   },
   {
     alg: 'RS256',
     file: 'rsa_signature_2048_sha256_test.json',
     cases: 259,
-    key: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-    signature: { name: 'RSASSA-PKCS1-v1_5' },
     // 8 lacks the NULL of its digest identifier; 258 and 259 have keys with the exponent 3.
     exceptions: { 8: 'acceptable: refused', 258: 'valid: no usable key', 259: 'valid: no usable key' },
   },
 ];
 
-async function outcomes({ alg, key, signature }: Primitive, { tests, ...group }: Group) {
+function outcomes({ alg }: Primitive, { tests, ...group }: Group) {
   const held = readOne(alg, group);
-  const imported = held?.toCryptoKey(key, true, ['verify']);
-  return Promise.all(
-    tests.map(async ({ tcId, msg, sig, result }) => {
-      if (imported === undefined) return { tcId, result, outcome: 'no usable key' };
-      const good = await crypto.subtle.verify(signature, imported, Buffer.from(sig, 'hex'), Buffer.from(msg, 'hex'));
-      return { tcId, result, outcome: good ? 'accepted' : 'refused' };
-    }),
-  );
+  return tests.map(({ tcId, msg, sig, result }) => {
+    if (held === undefined) return { tcId, result, outcome: 'no usable key' };
+    const good = isSignature(Buffer.from(sig, 'hex'), Buffer.from(msg, 'hex'), held);
+    return { tcId, result, outcome: good ? 'accepted' : 'refused' };
+  });
 }
 
 function readOne(alg: string, { publicKey, publicKeyJwk, keyJwk }: Omit<Group, 'tests'>) {
   const jwk = publicKeyJwk ?? keyJwk ?? onCurve(publicKey?.uncompressed ?? '');
   try {
-    return readKeySet({ keys: [{ ...jwk, kid: 'vector', alg }] }).byKid.get('vector')?.key;
+    return readKeySet({ keys: [{ ...jwk, kid: 'vector', alg }] }).byKid.get('vector');
   } catch (error) {
     if (error instanceof KeySetError && error.message === 'there is no usable key') return undefined;
     throw error;
@@ -84,22 +73,19 @@ function onCurve(uncompressed: string): JsonObject {
 }
 
 describeCorpus('Wycheproof primitives', (read) => {
-  test.each(PRIMITIVES)(
-    'of $alg: $cases vectors end as labelled but for the named ones (V2, V11)',
-    async (primitive) => {
-      const { testGroups } = read<{ testGroups: readonly Group[] }>(`wycheproof/${primitive.file}`);
-      const all = (await Promise.all(testGroups.map((group) => outcomes(primitive, group)))).flat();
-      expect(all).toHaveLength(primitive.cases);
-      const otherwise = all.filter(({ result, outcome }) => outcome !== (result === 'valid' ? 'accepted' : 'refused'));
-      const acceptable = all.filter(({ result }) => result === 'acceptable');
-      const named = new Set(
-        [...otherwise, ...acceptable].map(({ tcId, result, outcome }) => `${tcId} ${result}: ${outcome}`),
-      );
-      expect([...named].sort()).toEqual(
-        Object.entries(primitive.exceptions)
-          .map(([id, how]) => `${id} ${how}`)
-          .sort(),
-      );
-    },
-  );
+  test.each(PRIMITIVES)('of $alg: $cases vectors end as labelled but for the named ones (V2, V11)', (primitive) => {
+    const { testGroups } = read<{ testGroups: readonly Group[] }>(`wycheproof/${primitive.file}`);
+    const all = testGroups.flatMap((group) => outcomes(primitive, group));
+    expect(all).toHaveLength(primitive.cases);
+    const otherwise = all.filter(({ result, outcome }) => outcome !== (result === 'valid' ? 'accepted' : 'refused'));
+    const acceptable = all.filter(({ result }) => result === 'acceptable');
+    const named = new Set(
+      [...otherwise, ...acceptable].map(({ tcId, result, outcome }) => `${tcId} ${result}: ${outcome}`),
+    );
+    expect([...named].sort()).toEqual(
+      Object.entries(primitive.exceptions)
+        .map(([id, how]) => `${id} ${how}`)
+        .sort(),
+    );
+  });
 });

@@ -1,0 +1,54 @@
+import { constants, verify } from 'node:crypto';
+import type { Secret } from '../core/secret.ts';
+import type { SignatureAlgorithm } from './algorithms.ts';
+import type { CompactJws } from './compact-jws.ts';
+import type { VerificationKey } from './key-set.ts';
+
+interface Scheme {
+  /** Null where the algorithm brings its own. */
+  readonly hash: 'sha256' | 'sha384' | 'sha512' | null;
+  readonly use: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' };
+  /** Exact length of a signature where the curve gives it; of RSA it is the key's, and node:crypto sees to it. */
+  readonly signatureBytes?: number;
+}
+
+const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
+/** The salt is as long as the hash, and no other length will do (RFC 7518 section 3.5). */
+const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+/** R and S, each as long as the order of the curve, and never ASN.1 (RFC 7518 section 3.4). */
+const ECDSA = { dsaEncoding: 'ieee-p1363' } as const;
+
+const SCHEMES: Readonly<Record<SignatureAlgorithm, Scheme>> = {
+  RS256: { hash: 'sha256', use: PKCS1 },
+  RS384: { hash: 'sha384', use: PKCS1 },
+  RS512: { hash: 'sha512', use: PKCS1 },
+  PS256: { hash: 'sha256', use: PSS },
+  PS384: { hash: 'sha384', use: PSS },
+  PS512: { hash: 'sha512', use: PSS },
+  ES256: { hash: 'sha256', use: ECDSA, signatureBytes: 64 },
+  ES384: { hash: 'sha384', use: ECDSA, signatureBytes: 96 },
+  ES512: { hash: 'sha512', use: ECDSA, signatureBytes: 132 },
+  Ed25519: { hash: null, use: {}, signatureBytes: 64 },
+};
+
+type BoundKey = Pick<VerificationKey, 'alg' | 'key'>;
+
+/**
+ * True when the token is signed by this key under the one algorithm the key is bound to: what its header names can only
+ * make it fail (V2, V11). `jws` is what `readCompactJws` made of the same token. Throws as `isSignature` does.
+ */
+export function isSignedBy(token: Secret, { alg, signingInput }: CompactJws, key: BoundKey): boolean {
+  if (alg !== key.alg) return false;
+  const signature = Buffer.from(token.reveal().slice(signingInput.length + 1), 'base64url');
+  return isSignature(signature, Buffer.from(signingInput, 'latin1'), key);
+}
+
+/**
+ * True when `signature` is the key's over the bytes (RFC 7518 section 3, RFC 8037 section 3.1). Wrong bytes of any kind
+ * and length are false. What node:crypto throws is thrown on: it could not check, which says nothing about the signature.
+ */
+export function isSignature(signature: Uint8Array, bytes: Uint8Array, { alg, key }: BoundKey): boolean {
+  const { hash, use, signatureBytes } = SCHEMES[alg];
+  if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
+  return verify(hash, bytes, { key, ...use }, signature);
+}
