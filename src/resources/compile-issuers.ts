@@ -29,8 +29,8 @@ export interface CompiledIssuers {
 }
 
 /**
- * Compiles TrustedIssuers, of which each name is there once. When two could give two clusters the same SPIFFE ID, the
- * one later in `documents` is the fault, so callers pass them in the order in which they were first seen.
+ * Compiles TrustedIssuers, of which each name is there once. When two could give two clusters the same SPIFFE ID, or
+ * have one `iss` and one place of their keys (K5), the one later in `documents` is the fault, so callers pass them in the order in which they were first seen.
  */
 export function compileIssuers(documents: readonly IssuerDocument[], context: IssuerContext): CompiledIssuers {
   const inactive = documents.flatMap((document) => {
@@ -48,13 +48,19 @@ export function compileIssuers(documents: readonly IssuerDocument[], context: Is
     }
   }
   const clashes = pathClashes(compiled);
-  const clashing = new Set(clashes.map((clash) => clash.name));
-  const whole = compiled.filter(({ document }) => !clashing.has(document.name));
+  const apart = without(compiled, clashes);
+  const keyless = keylessTwins(apart);
+  const whole = without(apart, keyless);
   return {
     issuers: indexIssuers(whole, context.trustDomain),
     inactive,
-    faults: [...faults, ...clashes, ...twinWarnings(whole), ...replayWarnings(whole)],
+    faults: [...faults, ...clashes, ...keyless, ...twinWarnings(whole), ...replayWarnings(whole)],
   };
+}
+
+function without(compiled: readonly Compiled[], faulty: readonly Fault[]): readonly Compiled[] {
+  const names = new Set(faulty.map(({ name }) => name));
+  return compiled.filter(({ document }) => !names.has(document.name));
 }
 
 /**
@@ -175,6 +181,33 @@ function clash({ document, issuer }: Compiled, earlier: Compiled): Fault {
   return {
     ...fault(document, path, `can give the same SPIFFE ID as TrustedIssuer ${earlier.issuer.name}`),
     hint: 'leave it out, or begin it with text of its own',
+  };
+}
+
+/**
+ * A key counts for one issuer only, so of twins that discover their keys at one place the later would never have any.
+ * Each cluster that calls itself `https://kubernetes.default.svc.cluster.local` is at that place as far as this default
+ * goes (K5).
+ */
+function keylessTwins(compiled: readonly Compiled[]): Fault[] {
+  const firstAt = new Map<string, string>();
+  const faults: Fault[] = [];
+  for (const { document, issuer } of compiled) {
+    if (issuer.keys.kind !== 'discovery') continue;
+    const { url, jwksUri } = issuer.keys;
+    const places = issuersOf(issuer).map((iss) => JSON.stringify([iss, url, jwksUri]));
+    const first = places.map((place) => firstAt.get(place)).find((name) => name !== undefined);
+    if (first === undefined) for (const place of places) firstAt.set(place, issuer.name);
+    else faults.push(keylessTwin(document, first));
+  }
+  return faults;
+}
+
+function keylessTwin(document: IssuerDocument, first: string): Fault {
+  const path = document.spec.keys?.discovery === undefined ? ['keys'] : ['keys', 'discovery', 'url'];
+  return {
+    ...fault(document, path, `shares issuer and address of the keys with TrustedIssuer ${first}, for which they count`),
+    hint: 'set keys.discovery.url to the discovery document of this cluster, or use keys.jwks or keys.static',
   };
 }
 

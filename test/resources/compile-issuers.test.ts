@@ -130,10 +130,8 @@ describe('compileIssuers', () => {
     const ISTIO = '/ns/{namespace}/sa/{serviceAccount}';
 
     test('may have the Istio form for one cluster, whatever the others have', () => {
-      expect(
-        compileAll({ a: { kubernetes: { spiffePath: ISTIO } }, b: { audiences: ['b'] }, c: { audiences: ['c'] } })
-          .faults,
-      ).toEqual([]);
+      const others = { b: { issuer: 'https://b.example' }, c: { issuer: 'https://c.example' } };
+      expect(compileAll({ a: { kubernetes: { spiffePath: ISTIO } }, ...others }).faults).toEqual([]);
     });
 
     test('never meet: the later of two clusters with the Istio form is the fault', () => {
@@ -169,11 +167,58 @@ describe('compileIssuers', () => {
   });
 
   test('warns of twins that share an audience, and not of those that do not', () => {
-    const twins = compileAll({ a: {}, b: {}, c: { audiences: ['other'] } });
+    const keys = (name: string) => ({ keys: { jwks: { url: `https://${name}.example/keys` } } });
+    const twins = compileAll({ a: keys('a'), b: keys('b'), c: { ...keys('c'), audiences: ['other'] } });
     expect(messages(twins)).toEqual([
       ['warning', 'b', 'spec.audiences', 'shares issuer and an audience with TrustedIssuer a'],
     ]);
     expect(twins.issuers.byIss.get('https://a.example')).toHaveLength(3);
+  });
+});
+
+describe('twins that would discover their keys at one place (K5)', () => {
+  const own = (url: string) => ({ keys: { discovery: { url } } });
+
+  test('are a fault of the later one, which names what mends it', () => {
+    const twins = compileAll({ a: {}, b: { audiences: ['b'] }, c: own('https://c.example/openid') });
+    expect(twins.faults).toEqual([
+      {
+        source: 'a.yaml',
+        line: expect.any(Number),
+        kind: 'TrustedIssuer',
+        name: 'b',
+        field: 'spec.keys.discovery.url',
+        message: 'shares issuer and address of the keys with TrustedIssuer a, for which they count',
+        hint: 'set keys.discovery.url to the discovery document of this cluster, or use keys.jwks or keys.static',
+        severity: 'error',
+      },
+      expect.objectContaining({ name: 'c', severity: 'warning' }),
+    ]);
+    expect([...twins.issuers.byName.keys()]).toEqual(['a', 'c']);
+  });
+
+  test('are so however the one place is written, and through a former name too', () => {
+    const spelled = compileAll({ a: {}, b: own('https://a.example/.well-known/openid-configuration') });
+    expect(spelled.faults.map(({ name, severity }) => [name, severity])).toEqual([['b', 'error']]);
+    const moved = { previousIssuers: [{ issuer: 'https://a.example', notAfter: '2027-01-01T00:00:00Z' }] };
+    const former = compileAll({
+      a: { ...own('https://x.example'), audiences: ['a'] },
+      b: { issuer: 'https://b.example', ...own('https://x.example'), ...moved },
+    });
+    expect(former.faults.map(({ name, severity }) => [name, severity])).toEqual([['b', 'error']]);
+  });
+
+  test.each<[string, object]>([
+    ['another discovery document', own('https://b.example/openid')],
+    ['a jwksUri of its own', { keys: { discovery: { jwksUri: 'https://b.example/keys' } } }],
+    ['a jwks address', { keys: { jwks: { url: 'https://b.example/keys' } } }],
+    ['a file', { keys: { static: { jwksFile: './b' } } }],
+    [
+      'an iss of its own',
+      { issuer: 'https://b.example', ...own('https://a.example/.well-known/openid-configuration') },
+    ],
+  ])('are none where the later one has %s', (_, spec) => {
+    expect(compileAll({ a: {}, b: { audiences: ['b'], ...spec } }).faults).toEqual([]);
   });
 });
 
