@@ -1,9 +1,10 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { OAuthError } from '../core/oauth-error.ts';
 import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
+import { awsError } from './aws-error.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
 import type { DoorDeps } from './door-deps.ts';
-import { errorHandler } from './error-handler.ts';
+import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
 import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
 import { knowAllMethods } from './methods.ts';
 import { healthRoutes, metricsRoute } from './operations.ts';
@@ -47,6 +48,13 @@ function takeBodiesAsBytes(server: FastifyInstance): void {
   server.setSerializerCompiler(() => (value) => JSON.stringify(value));
 }
 
+/** What has no route speaks the protocol of the paths that it stands among. */
+function errorBodies(name: DoorName, { workloadUrl }: DoorDeps): ErrorBody {
+  if (name !== 'workload' && name !== 'all') return oauthError;
+  const aws = `${pathOf(workloadUrl)}/sdk/aws/`;
+  return (error, traceId, url) => (url.startsWith(aws) ? awsError(error, traceId) : oauthError(error, traceId));
+}
+
 function refuseWhileClosing(server: FastifyInstance): void {
   let closing = false;
   server.addHook('preClose', async () => {
@@ -75,6 +83,7 @@ function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics 
  * then resolves. Nothing in a Host or X-Forwarded header is believed.
  */
 export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyInstance {
+  const refused = errorHandler({ log: deps.log, body: errorBodies(name, deps) });
   const server = fastify({
     serverFactory: (handler) => httpServer(handler, tls),
     logger: false,
@@ -86,13 +95,13 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     clientErrorHandler: answerBrokenHttp(deps.log),
-    frameworkErrors: errorHandler({ log: deps.log }),
+    frameworkErrors: refused,
   });
   knowAllMethods(server);
   takeBodiesAsBytes(server);
   refuseWhileClosing(server);
   recordRequests(server, name, deps);
-  server.setErrorHandler(errorHandler({ log: deps.log }));
+  server.setErrorHandler(refused);
   server.setNotFoundHandler(() => {
     throw new OAuthError('not_found');
   });

@@ -51,25 +51,31 @@ export function logRefusal(log: Log, error: OAuthError, traceId: string): void {
   log[levelOf(status)]('refused', { traceId, error: key, status, reason, detail, issuer, cause });
 }
 
+/** Status and body of an error in the words of a protocol; `url` is that of the request, from its first slash. */
+export type ErrorBody = (
+  error: OAuthError,
+  traceId: string,
+  url: string,
+) => { readonly status: number; readonly body: object };
+
 interface Refusal {
   readonly log: Log;
-  /** Body of the error in the words of the protocol that the route speaks. */
-  readonly body?: (error: OAuthError, traceId: string) => { readonly status: number; readonly body: object };
+  readonly body?: ErrorBody;
   /** Called once for each refusal. */
   readonly onRefused?: (error: OAuthError, reply: FastifyReply) => void;
 }
 
-function oauth(error: OAuthError, traceId: string) {
+export function oauthError(error: OAuthError, traceId: string) {
   return { status: error.status, body: oauthErrorBody(error, traceId) };
 }
 
 /** The one renderer of everything thrown while a request is served. Success never passes here. */
-export function errorHandler({ log, body = oauth, onRefused }: Refusal) {
+export function errorHandler({ log, body = oauthError, onRefused }: Refusal) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = asOAuthError(thrown);
     logRefusal(log, error, request.id);
     onRefused?.(error, reply);
-    const rendered = body(error, request.id);
+    const rendered = body(error, request.id, request.raw.url ?? '');
     const { authorization } = request.headers;
     return sendJson(reply, { ...rendered, headers: errorHeaders(error, { status: rendered.status, authorization }) });
   };

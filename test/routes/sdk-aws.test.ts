@@ -7,6 +7,7 @@ import { ERRORS, type ErrorKey, OAuthError } from '../../src/core/oauth-error.ts
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { awsError } from '../../src/routes/aws-error.ts';
+import { errorBody } from '../../src/routes/schemas/errors.ts';
 import { awsErrorBody, containerCredentials } from '../../src/routes/schemas/sdk-aws.ts';
 import { credential, type Door, openDoor, send, sendRaw, TOKEN } from './door-fixture.ts';
 
@@ -148,6 +149,28 @@ describe('GET /sdk/aws/{mapping} (clouds.md 3.1)', () => {
 });
 
 describe('errors for SDKs', () => {
+  test.each<[string, string, string, number]>([
+    ['a path below', 'GET', '/sdk/aws/payments/more', 404],
+    ['no mapping and a query', 'GET', '/sdk/aws/?a=b', 400],
+    ['a broken escape', 'GET', '/sdk/aws/%zz', 400],
+    ['a name longer than any', 'GET', `/sdk/aws/${'a'.repeat(7000)}`, 404],
+    ['another method below', 'POST', '/sdk/aws/payments/more', 404],
+  ])('have the shape that SDKs read also where no route was found: %s', async (_, method, path, status) => {
+    const { door, asked } = await awsDoor();
+    const answer = await send(door.port, { method, path });
+    expect([answer.status, awsErrorBody.parse(answer.json).Code]).toEqual([status, 'ValidationError']);
+    expect([answer.text.includes('aaa'), asked]).toEqual([false, []]);
+  });
+
+  test('leave every other path its own shape, and the public door too', async () => {
+    const { door } = await awsDoor();
+    for (const path of ['/sdk/awsome', '/sdk/gcp/x', '/a/sdk/aws/x', '/%zz?/sdk/aws/x']) {
+      expect(errorBody.parse((await send(door.port, { path })).json).error).toBe('invalid_request');
+    }
+    const { port } = await openDoor({ name: 'public' });
+    expect(errorBody.parse((await send(port, { path: '/sdk/aws/payments' })).json).error).toBe('invalid_request');
+  });
+
   const cases: [ErrorKey, number, string][] = [
     ['target_refused', 403, 'AccessDenied'],
     ['target_denied', 403, 'AccessDenied'],
