@@ -10,6 +10,11 @@ export interface AwsCredentials {
   readonly expiration: string;
 }
 
+/** True for a text that a credential may be, printed or put in an environment: RFC 6749 appendix A.12. */
+export function isCredentialText(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text);
+}
+
 /** Reads a `credential_process` document; undefined when the text is not one. */
 export function readAwsCredentials(document: Secret): AwsCredentials | undefined {
   const value = parse(document.reveal());
@@ -17,6 +22,7 @@ export function readAwsCredentials(document: Secret): AwsCredentials | undefined
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = value;
   if (typeof AccessKeyId !== 'string' || typeof SecretAccessKey !== 'string') return undefined;
   if (typeof SessionToken !== 'string' || typeof Expiration !== 'string') return undefined;
+  if (![AccessKeyId, SecretAccessKey, SessionToken, Expiration].every(isCredentialText)) return undefined;
   return {
     accessKeyId: AccessKeyId,
     secretAccessKey: SecretAccessKey,

@@ -3,11 +3,11 @@ import { resolve } from 'node:path';
 import { REASONS } from '../core/oauth-error.ts';
 import { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
-import { readAwsCredentials } from './aws-credentials.ts';
+import { isCredentialText, readAwsCredentials } from './aws-credentials.ts';
 import { runChild } from './child-command.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { MENDS } from './mends.ts';
-import { printable, styleOf } from './style.ts';
+import { printable, printableJson, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import { askForCredential, type EndpointAnswer, parseEndpoint } from './token-endpoint.ts';
 
@@ -71,11 +71,14 @@ function credentialOf({ body }: EndpointAnswer): Issued {
   if (typeof accessToken !== 'string' || typeof type !== 'string') {
     throw new CommandError(ExitCode.unavailable, 'the answer has no access_token and issued_token_type');
   }
+  if (!isCredentialText(accessToken)) {
+    throw new CommandError(ExitCode.unavailable, 'the access_token of the answer holds characters that none may hold');
+  }
   return { accessToken: new Secret(accessToken), type };
 }
 
 function rendered({ accessToken, type }: Issued, answer: EndpointAnswer, { output }: ExchangeOptions): string {
-  if (output === 'json') return JSON.stringify(answer.body, null, 2);
+  if (output === 'json') return printableJson(answer.body, 2);
   if (output === 'text') return accessToken.reveal();
   if (type !== TokenType.awsCredentials || readAwsCredentials(accessToken) === undefined) {
     throw new CommandError(
@@ -96,6 +99,8 @@ function environmentFor({ accessToken, type }: Issued, { env }: Surroundings): R
     // A profile would win over the keys in some of AWS's own tools.
     AWS_PROFILE: undefined,
     AWS_DEFAULT_PROFILE: undefined,
+    // The session token's old name, which some tools still read first.
+    AWS_SECURITY_TOKEN: undefined,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_SESSION_TOKEN: credentials.sessionToken,
@@ -108,7 +113,7 @@ function reportRefusal(answer: EndpointAnswer, options: ExchangeOptions, { err, 
   const comesBack = status === 429 || status >= 500;
   const exitCode = comesBack ? ExitCode.unavailable : ExitCode.refused;
   if (options.output === 'json') {
-    err.write(`${JSON.stringify({ status, ...body, ...(retryAfter !== undefined && { retry_after: retryAfter }) })}\n`);
+    err.write(`${printableJson({ status, ...body, ...(retryAfter !== undefined && { retry_after: retryAfter }) })}\n`);
     return exitCode;
   }
   const style = styleOf(err, env);

@@ -14,3 +14,9 @@ export function styleOf(output: Output, env: Surroundings['env']): Style {
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }
+
+/** JSON of a value from elsewhere, in visible ASCII: what a terminal might act on is escaped, and it parses to the same. */
+export function printableJson(value: unknown, indent?: number): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, indent).replace(/[\u007f-\uffff]/g, escaped);
+}

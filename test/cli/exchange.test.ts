@@ -186,6 +186,48 @@ describe('carnet exchange: the result', () => {
   });
 });
 
+describe('carnet exchange: a credential that no server should send (RFC 6749 appendix A.12)', () => {
+  const HOSTILE = [
+    ['a terminal sequence', `secret\u001b[2J`],
+    ['a C1 control character', `secret\u009b2J`],
+    ['a NUL', 'secret\0'],
+    ['a second line', 'secret\nexport X=1'],
+    ['no text at all', ''],
+  ] as const;
+  const COMMAND = ['--', process.execPath, '-e', 'process.exit(0)'];
+
+  test.each(HOSTILE)('is not printed when it holds %s', async (_, token) => {
+    server.json(200, { ...SVID_ANSWER, access_token: token });
+    const around = surroundings({ terminal: true });
+    expect(await run(['exchange', '--audience', 'ledger'], around)).toBe(69);
+    expect(around.stdout).toBe('');
+    expect(around.stderr).not.toContain('secret');
+  });
+
+  test.each(HOSTILE)('reaches no command, and no message, when it holds %s', async (_, token) => {
+    server.json(200, { ...SVID_ANSWER, access_token: token });
+    const around = surroundings();
+    expect(await run(['exchange', '--audience', 'ledger', ...COMMAND], around)).toBe(69);
+    expect(around.stderr).not.toContain('secret');
+  });
+
+  test.each(HOSTILE)('is not unpacked for AWS when a key of it holds %s', async (_, key) => {
+    server.json(200, { ...AWS_ANSWER, access_token: JSON.stringify({ ...AWS, SecretAccessKey: key }) });
+    const around = surroundings();
+    expect(await run(['exchange', '--audience', 'reports', ...COMMAND], around)).toBe(69);
+    expect(around.stderr).not.toContain('secret');
+  });
+
+  test('cannot move the cursor of a terminal from another member of the answer', async () => {
+    const answer = { ...SVID_ANSWER, note: '\u009b2J\u202e\u2028' };
+    server.json(200, answer);
+    const around = surroundings({ terminal: true });
+    expect(await run(['exchange', '--audience', 'ledger', '-o', 'json'], around)).toBe(0);
+    expect(around.stdout).toMatch(/^[\n\x20-\x7e]+$/);
+    expect(JSON.parse(around.stdout)).toEqual(answer);
+  });
+});
+
 describe('carnet exchange: a refusal', () => {
   const refusal = {
     error: 'invalid_target',
@@ -234,7 +276,7 @@ describe('carnet exchange -- COMMAND', () => {
 
   test('runs with AWS credentials in the environment and without a profile that would win over them', async () => {
     server.json(200, AWS_ANSWER);
-    const around = surroundings({ env: { AWS_PROFILE: 'other', KEPT: 'yes' } });
+    const around = surroundings({ env: { AWS_PROFILE: 'other', AWS_SECURITY_TOKEN: 'old', KEPT: 'yes' } });
     expect(await run(['exchange', '--audience', 'reports', ...command(), '--flag', '-o'], around)).toBe(0);
     const [env, args] = seen();
     expect(env).toMatchObject({
@@ -245,6 +287,7 @@ describe('carnet exchange -- COMMAND', () => {
       KEPT: 'yes',
     });
     expect(env).not.toHaveProperty('AWS_PROFILE');
+    expect(env).not.toHaveProperty('AWS_SECURITY_TOKEN');
     expect(args).toEqual(['--flag', '-o']);
     expect(around.stdout).toBe('');
   });
