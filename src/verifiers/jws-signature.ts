@@ -1,4 +1,5 @@
-import { constants, verify } from 'node:crypto';
+import { constants, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { Secret } from '../core/secret.ts';
 import type { SignatureAlgorithm } from './algorithms.ts';
 import type { CompactJws } from './compact-jws.ts';
@@ -10,6 +11,8 @@ interface Scheme {
   readonly use: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' };
   /** Exact length of a signature where the curve gives it; of RSA it is the key's, and node:crypto sees to it. */
   readonly signatureBytes?: number;
+  /** A check takes a millisecond or two, which nobody else shall wait for: a thread of the pool makes it. */
+  readonly slow?: true;
 }
 
 const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
@@ -26,10 +29,12 @@ const SCHEMES: Readonly<Record<SignatureAlgorithm, Scheme>> = {
   PS384: { hash: 'sha384', use: PSS },
   PS512: { hash: 'sha512', use: PSS },
   ES256: { hash: 'sha256', use: ECDSA, signatureBytes: 64 },
-  ES384: { hash: 'sha384', use: ECDSA, signatureBytes: 96 },
-  ES512: { hash: 'sha512', use: ECDSA, signatureBytes: 132 },
+  ES384: { hash: 'sha384', use: ECDSA, signatureBytes: 96, slow: true },
+  ES512: { hash: 'sha512', use: ECDSA, signatureBytes: 132, slow: true },
   Ed25519: { hash: null, use: {}, signatureBytes: 64 },
 };
+
+const verifyInPool = promisify<string | null, Uint8Array, VerifyKeyObjectInput, Uint8Array, boolean>(verify);
 
 type BoundKey = Pick<VerificationKey, 'alg' | 'key'>;
 
@@ -37,7 +42,7 @@ type BoundKey = Pick<VerificationKey, 'alg' | 'key'>;
  * True when the token is signed by this key under the one algorithm the key is bound to: what its header names can only
  * make it fail (V2, V11). `jws` is what `readCompactJws` made of the same token. Throws as `isSignature` does.
  */
-export function isSignedBy(token: Secret, { alg, signingInput }: CompactJws, key: BoundKey): boolean {
+export async function isSignedBy(token: Secret, { alg, signingInput }: CompactJws, key: BoundKey): Promise<boolean> {
   if (alg !== key.alg) return false;
   const signature = Buffer.from(token.reveal().slice(signingInput.length + 1), 'base64url');
   return isSignature(signature, Buffer.from(signingInput, 'latin1'), key);
@@ -45,10 +50,11 @@ export function isSignedBy(token: Secret, { alg, signingInput }: CompactJws, key
 
 /**
  * True when `signature` is the key's over the bytes (RFC 7518 section 3, RFC 8037 section 3.1). Wrong bytes of any kind
- * and length are false. What node:crypto throws is thrown on: it could not check, which says nothing about the signature.
+ * and length are false. Throws what node:crypto throws: it could not check, which says nothing about the signature.
  */
-export function isSignature(signature: Uint8Array, bytes: Uint8Array, { alg, key }: BoundKey): boolean {
-  const { hash, use, signatureBytes } = SCHEMES[alg];
+export async function isSignature(signature: Uint8Array, bytes: Uint8Array, { alg, key }: BoundKey): Promise<boolean> {
+  const { hash, use, signatureBytes, slow } = SCHEMES[alg];
   if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
+  if (slow) return verifyInPool(hash, bytes, { key, ...use }, signature);
   return verify(hash, bytes, { key, ...use }, signature);
 }

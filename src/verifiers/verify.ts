@@ -184,7 +184,7 @@ async function verifyAll(search: Search, found: readonly Found[]): Promise<Trust
     const failures: unknown[] = [];
     for (const { issuer, key } of fitting) {
       try {
-        if (isSignedBy(token, jws, key)) signers.push(issuer);
+        if (await isSignedBy(token, jws, key)) signers.push(issuer);
       } catch (cause) {
         failures.push(cause);
       }

@@ -12,7 +12,7 @@ const NO_CLAIMS = Buffer.from('{}').toString('base64url');
  * and header, key set, key by `kid` and algorithm, signature) without the demand that the payload be a JSON object.
  * Gives `accepted` or the words of the refusal; whatever else is thrown fails the test.
  */
-export function verdict(token: string, jwks: JsonObject): string {
+export async function verdict(token: string, jwks: JsonObject): Promise<string> {
   try {
     const { kid, alg } = readForm(token);
     const key = readKeySet(jwks).byKid.get(kid);
@@ -20,7 +20,7 @@ export function verdict(token: string, jwks: JsonObject): string {
     if (key.alg !== alg) return `the key is bound to ${key.alg}`;
     const parts = token.split('.');
     const signature = Buffer.from(parts[2] ?? '', 'base64url');
-    const signed = isSignature(signature, Buffer.from(parts.slice(0, 2).join('.')), key);
+    const signed = await isSignature(signature, Buffer.from(parts.slice(0, 2).join('.')), key);
     return signed ? 'accepted' : 'the signature does not verify';
   } catch (error) {
     if (error instanceof OAuthError) return error.detail ?? error.key;
