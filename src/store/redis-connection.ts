@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
 import { Secret } from '../core/secret.ts';
 import type { CacheState } from './cache.ts';
+import { checkedConnector } from './redis-connector.ts';
 
 export interface RedisConnectionOptions {
   /** `redis://` or, with TLS and the system's roots, `rediss://`; user name, port and database as in `rediss://user@host:6379/0`. */
@@ -19,6 +20,8 @@ export interface RedisConnectionOptions {
 
 const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 10_000;
+/** A connection that has lasted so long was a good one: one that comes and goes is not asked for ever more often. */
+const STABLE_MS = 10_000;
 const MAX_PASSWORD_BYTES = 4096;
 
 /**
@@ -85,8 +88,12 @@ export class RedisConnection {
   async #open(): Promise<Redis> {
     const { url, passwordFile, connectTimeoutMs = 1000, commandTimeoutMs = 500 } = this.#options;
     const password = passwordFile === undefined ? undefined : await readPassword(passwordFile);
-    const client = new Redis({
-      ...address(url),
+    const { db, username, ...place } = address(url);
+    const client: Redis = new Redis({
+      ...place,
+      db,
+      ...(username === undefined ? {} : { username }),
+      Connector: checkedConnector(place, () => client.commandQueue.length),
       ...(password === undefined ? {} : { password: password.reveal() }),
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -125,8 +132,10 @@ export class RedisConnection {
 
   #found(client: Redis): void {
     this.#client = client;
-    this.#failures = 0;
     this.#reason = undefined;
+    this.#timer = setTimeout(() => {
+      this.#failures = 0;
+    }, STABLE_MS).unref();
     client.once('end', () => {
       if (client === this.#client) this.#lost(undefined);
     });
@@ -135,7 +144,7 @@ export class RedisConnection {
 
   #lost(error: unknown): void {
     if (this.#closed) return;
-    const told = this.#failures > 0;
+    const told = this.#client === undefined && this.#failures > 0;
     this.#client = undefined;
     this.#failures += 1;
     this.#reason = reasonOf(error);

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { createServer as createTlsServer, getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { describe, expect, type TestContext, test } from 'vitest';
+import { describe, expect, type TestContext, test, vi } from 'vitest';
 import type { CacheState } from '../../src/store/cache.ts';
 import { RedisCache } from '../../src/store/redis-cache.ts';
 import type { RedisConnectionOptions } from '../../src/store/redis-connection.ts';
@@ -162,6 +162,52 @@ describe('RedisCache: what Redis says', () => {
       expect(await cache.deleteIfValue('a', 'v')).toBe('unavailable');
       expect(await cache.add('a', 1, 1000)).toBe('unavailable');
     }
+  });
+});
+
+describe('RedisCache: a Redis that is somebody else', () => {
+  /** Answers PING, then says something that was not asked for, or closes; tells how many have come. */
+  async function stranger(context: TestContext, after: (socket: Socket) => void) {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => {
+        if (!/ping/i.test(bytes.toString())) return;
+        socket.write('+PONG\r\n');
+        setTimeout(after, 30, socket);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    context.onTestFinished(() => void server.close());
+    return { port: (server.address() as AddressInfo).port, connections: () => connections };
+  }
+
+  for (const [what, said] of [
+    ['nothing', '$-1\r\n'],
+    ['nothing of RESP3', '_\r\n'],
+    ['an array of a negative length', '*-7\r\n'],
+    ['a push of nothing', '>1\r\n_\r\n'],
+    ['a push that names no channel', '>1\r\n+subscribe\r\n'],
+    ['an array of any size', '*4294967295\r\n'],
+    ['arrays of any depth', `${'*1\r\n'.repeat(10_000)}+x\r\n`],
+    ['a second answer behind a line that ends by half', '+a\rb$-1\r\n'],
+    ['a text of a gigabyte', '$1073741824\r\n'],
+  ] as const) {
+    test(`cannot stop the process by saying ${what} unasked (V15)`, async (context) => {
+      const { port } = await stranger(context, (socket) => socket.write(said));
+      const { states } = open(context, `redis://127.0.0.1:${port}`);
+      await expect.poll(() => states.map(({ ok }) => ok)).toEqual(expect.arrayContaining([true, false]));
+    });
+  }
+
+  test('and closes each connection at once is asked ever more seldom', async (context) => {
+    const pauses = vi.spyOn(globalThis, 'setTimeout');
+    context.onTestFinished(() => void pauses.mockRestore());
+    const { port, connections } = await stranger(context, (socket) => socket.destroy());
+    open(context, `redis://127.0.0.1:${port}`);
+    await expect.poll(connections, { timeout: 5000 }).toBeGreaterThanOrEqual(4);
+    await expect.poll(() => pauses.mock.calls.some(([, delay = 0]) => delay >= 400 && delay <= 800)).toBe(true);
   });
 });
 
