@@ -10,6 +10,7 @@ import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
+import { unlistedOrigin, unlistedOrigins } from './catalog/unlisted-origins.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import { Secret } from './core/secret.ts';
@@ -24,6 +25,7 @@ import { createOutbound } from './outbound/guarded-outbound.ts';
 import type { Outbound } from './outbound/outbound.ts';
 import { compile } from './policy/compile.ts';
 import type { Fault } from './resources/document.ts';
+import type { TrustedIssuer } from './resources/issuers.ts';
 import type { DoorDeps, Part, PublishedDocuments } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
 import type { Cache } from './store/cache.ts';
@@ -143,7 +145,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
   });
   opened.defer(() => rotator.close());
   const outbound = createOutbound({
-    allowOrigins: [...config.outbound.allowOrigins, ...cloudOrigins(config)],
+    allowOrigins: allowedOrigins(config),
     allowLoopbackHttp: config.development,
     metrics,
     clock,
@@ -257,7 +259,7 @@ function published(authority: LocalAuthority, workloadUrl: string): PublishedDoc
 }
 
 /** What `/readyz` shows: the audit log can stop everything, one issuer or one resource only itself. */
-function partsOf({ audit, rotator, cache, catalog, keys }: Parts): readonly Part[] {
+function partsOf({ audit, rotator, cache, catalog, keys, config }: Parts): readonly Part[] {
   const log = audit.state();
   const shared = cache.state();
   const faults = catalog.faults().filter(({ severity }) => severity === 'error').length;
@@ -270,9 +272,18 @@ function partsOf({ audit, rotator, cache, catalog, keys }: Parts): readonly Part
       : { name: 'resources', state: 'degraded', detail: `${faults} faults; carnet check lists them` },
     ...keys.state().map(({ issuer, ok, reason }): Part => {
       const name = `issuer ${issuer}`;
+      const origin = unlistedOriginOf(catalog.current().issuers.byName.get(issuer), config);
+      if (origin !== undefined) return { name, state: 'degraded', detail: unlistedOrigin(origin) };
       return ok ? { name, state: 'ok' } : { name, state: 'degraded', ...detailOf(reason) };
     }),
   ];
+}
+
+function unlistedOriginOf(issuer: TrustedIssuer | undefined, config: Config): string | undefined {
+  const { development } = config;
+  return issuer === undefined
+    ? undefined
+    : unlistedOrigins(issuer, { allowOrigins: allowedOrigins(config), development })[0];
 }
 
 function detailOf(reason: string | undefined): { detail?: string } {
@@ -329,6 +340,7 @@ function issuerKeys({ log, shared, ...deps }: IssuerKeysParts): IssuerKeys {
 }
 
 /** Endpoints named in `clouds` may be anywhere, private addresses too. */
-function cloudOrigins({ clouds }: Config): readonly string[] {
-  return clouds.aws.stsEndpoint === undefined ? [] : [new URL(clouds.aws.stsEndpoint).origin];
+function allowedOrigins({ clouds, outbound }: Config): readonly string[] {
+  const { stsEndpoint } = clouds.aws;
+  return [...outbound.allowOrigins, ...(stsEndpoint === undefined ? [] : [new URL(stsEndpoint).origin])];
 }

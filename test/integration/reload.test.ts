@@ -28,6 +28,16 @@ metadata: { name: stop-inc-42 }
 spec: { match: { issuers: [prod-eu], namespace: payments, serviceAccount: reporter }, deny: "true", message: INC-42 }
 `;
 
+const UNLISTED = `apiVersion: carnet.dev/v1alpha1
+kind: TrustedIssuer
+metadata: { name: edge-9 }
+spec:
+  issuer: https://edge-9.example.org
+  audiences: ['${AUDIENCE}']
+  keys: { jwks: { url: https://10.9.9.9/keys } }
+  kubernetes: {}
+`;
+
 let cluster: FakeCluster;
 let carnet: RunningCarnet;
 
@@ -57,6 +67,21 @@ describe('Files that change while Carnet runs (DESIGN section 5)', () => {
     expect(await outcome('ledger')).toBe('issued');
     const ready = await fetch(`${carnet.url}/readyz`);
     expect([ready.status, await ready.json()]).toMatchObject([200, { status: 'degraded' }]);
+  });
+
+  test('an issuer at a private address that outbound.allowOrigins lacks is a degraded part, named, and no 503', async () => {
+    await carnet.writeResource('edge.yaml', UNLISTED);
+    const ready = async () => {
+      const answer = await fetch(`${carnet.url}/readyz`);
+      const { parts } = (await answer.json()) as { parts: { name: string }[] };
+      return [answer.status, ...parts.filter(({ name }) => name.startsWith('issuer '))];
+    };
+    const detail = 'https://10.9.9.9 is a private address that outbound.allowOrigins lacks: the keys cannot be fetched';
+    await expect
+      .poll(ready)
+      .toEqual([200, { name: 'issuer edge-9', state: 'degraded', detail }, { name: 'issuer prod-eu', state: 'ok' }]);
+    await carnet.writeResource('edge.yaml', '# gone\n');
+    await expect.poll(ready).toEqual([200, { name: 'issuer prod-eu', state: 'ok' }]);
   });
 
   test('a mapping that a typo breaks refuses as inactive instead of giving way to a wider one', async () => {
