@@ -134,7 +134,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     rotateEveryMs: config.signing.rotateEverySeconds * 1000,
     record: async ({ purpose, kid, change }) => {
       await audit.record({ type: 'changed', outcome: 'keys', detail: `${purpose} key ${kid}: ${change}` });
-      log.info('a signing key changed its state', { purpose, state: change });
+      log.info('a signing key changed its state', { purpose, kid, state: change });
     },
     onFailure: ({ purpose, cause }) =>
       log.error('the signing keys cannot be followed', {

@@ -30,6 +30,7 @@ export const LOG_FIELDS = {
   part: 'part of the service, as in /readyz',
   state: 'state of that part',
   purpose: 'what a key or an outgoing request is for',
+  kid: 'thumbprint of a signing key of Carnet, never the kid of a token',
   stream: 'audit stream',
   seq: 'sequence number in that stream',
   count: 'how many',
@@ -77,12 +78,25 @@ function fileName(value: unknown): string | undefined {
   return typeof value === 'string' ? value.slice(0, 1024) : undefined;
 }
 
+/** RFC 7638 with SHA-256. */
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
+
+/** Masking would take a thumbprint for a token; what is no thumbprint is masked as anywhere. */
+function kidOf(value: unknown): string | number | boolean | undefined {
+  return typeof value === 'string' && THUMBPRINT.test(value) ? value : plain(value);
+}
+
+function shownAs(field: keyof LogFields, value: unknown) {
+  if (field === 'source') return fileName(value);
+  return field === 'kid' ? kidOf(value) : plain(value);
+}
+
 function listed(fields: LogFields): Record<string, unknown> {
   const line: Record<string, unknown> = {};
   for (const field of Object.keys(LOG_FIELDS) as (keyof typeof LOG_FIELDS)[]) {
     if (!Object.hasOwn(fields, field)) continue;
     try {
-      line[field] = field === 'source' ? fileName(fields[field]) : plain(fields[field]);
+      line[field] = shownAs(field, fields[field]);
     } catch {
       // A value that throws when it is looked at must not take the request down with it.
       line[field] = '[unreadable]';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
@@ -107,6 +108,25 @@ describe('redaction (E18)', () => {
     const { source, detail } = JSON.parse(lines.join(''));
     expect(source).toBe(path);
     expect(detail).not.toContain('Payments');
+  });
+
+  test('shows a kid of Carnet’s own, a thumbprint, and masks whatever else is passed for one', async () => {
+    const { log, lines } = recorder();
+    const thumbprint = createHash('sha256').update('key 1').digest('base64url');
+    const others = [
+      await token(),
+      `${thumbprint}A`,
+      `x ${thumbprint}`,
+      `${thumbprint}\n`,
+      new Secret(thumbprint),
+      [thumbprint],
+    ];
+    for (const kid of [thumbprint, ...others]) log.info('m', { kid });
+    log.info('m', { detail: thumbprint });
+    const [shown, ...masked] = lines.map((line) => JSON.parse(line));
+    expect(shown.kid).toBe(thumbprint);
+    for (const line of masked) expect(JSON.stringify(line)).not.toContain(thumbprint.slice(0, 20));
+    expect(masked[0].kid).toBe('[token]');
   });
 
   test('says that there was a secret where one was passed', () => {
