@@ -5,6 +5,9 @@ import { nearestName } from './nearest-name.ts';
 type Path = readonly (string | number)[];
 type Issue = z.core.$ZodIssue;
 
+/** As many as people read; each costs a look for its line and for the name that was meant. */
+const MAX_FAULTS = 100;
+
 /** One thing that a schema does not accept. */
 export interface SchemaFault {
   readonly path: Path;
@@ -14,22 +17,34 @@ export interface SchemaFault {
 
 /**
  * What people are told of zod's issues: in their words, with the field and how to mend it, and never the value, which
- * may be something that was put in the wrong place.
+ * may be something that was put in the wrong place. After the first hundred they are only counted.
  */
 export function schemaFaults(schema: z.ZodType, value: unknown, issues: readonly Issue[]): SchemaFault[] {
-  return issues.flatMap((issue) => faultsOf(issue, [], { schema, value }));
+  const whole = { value, known: knownFieldsOf(schema) };
+  const told = issues
+    .slice(0, MAX_FAULTS)
+    .flatMap((issue) => faultsOf(issue, [], whole))
+    .slice(0, MAX_FAULTS);
+  const untold = issues.reduce((sum, issue) => sum + countOf(issue), 0) - told.length;
+  return untold > 0 ? [...told, { path: [], message: `has ${untold} more faults` }] : told;
 }
 
 interface Whole {
-  readonly schema: z.ZodType;
   readonly value: unknown;
+  /** Names that the schema has at a path. */
+  readonly known: (path: Path) => readonly string[];
+}
+
+/** Faults that an issue is told as. */
+function countOf(issue: Issue): number {
+  return issue.code === 'unrecognized_keys' ? issue.keys.length : 1;
 }
 
 function faultsOf(issue: Issue, base: Path, whole: Whole): SchemaFault[] {
   const path = [...base, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownField([...path, key], whole));
+      return issue.keys.slice(0, MAX_FAULTS).map((key) => unknownField([...path, key], whole));
     case 'invalid_union':
       return unionFaults(issue, path, whole);
     case 'invalid_key':
@@ -45,8 +60,8 @@ function faultsOf(issue: Issue, base: Path, whole: Whole): SchemaFault[] {
   }
 }
 
-function unknownField(path: Path, { schema }: Whole): SchemaFault {
-  const known = knownFields(schema, path.slice(0, -1));
+function unknownField(path: Path, whole: Whole): SchemaFault {
+  const known = whole.known(path.slice(0, -1));
   const nearest = nearestName(String(path.at(-1)), known);
   const hint = nearest === undefined ? `known fields: ${known.join(', ') || 'none'}` : `did you mean ${nearest}?`;
   return { path, message: 'is not a known field', hint };
@@ -104,11 +119,15 @@ function valueAt(value: unknown, path: Path): unknown {
   return current;
 }
 
-/** Names that the schema has at a path, read from its JSON Schema. */
-function knownFields(schema: z.ZodType, path: Path): readonly string[] {
-  let nodes: JsonObject[] = [z.toJSONSchema(schema, { io: 'input' }) as unknown as JsonObject];
-  for (const part of path) nodes = nodes.flatMap(branches).flatMap((node) => step(node, part));
-  return nodes.flatMap(branches).flatMap((node) => Object.keys(member(node, 'properties') ?? {}));
+/** Names that a schema has at a path, read from its JSON Schema, which is made at most once. */
+function knownFieldsOf(schema: z.ZodType): Whole['known'] {
+  let root: JsonObject | undefined;
+  return (path) => {
+    root ??= z.toJSONSchema(schema, { io: 'input' }) as unknown as JsonObject;
+    let nodes: JsonObject[] = [root];
+    for (const part of path) nodes = nodes.flatMap(branches).flatMap((node) => step(node, part));
+    return nodes.flatMap(branches).flatMap((node) => Object.keys(member(node, 'properties') ?? {}));
+  };
 }
 
 function branches(node: JsonObject): JsonObject[] {
