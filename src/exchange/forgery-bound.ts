@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
+import { FairLine } from '../core/fair-line.ts';
 import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { BoundCheck, Presented } from '../verifiers/signature-check.ts';
-import { FairLine } from './fair-line.ts';
 
 /** Forgeries of one `iss` that are checked as they come. A fleet that is configured wrongly stays below it. */
 const FORGERIES: Rate = { perSecond: 50, burst: 512 };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
+import { FairLine } from '../core/fair-line.ts';
 import type { KubernetesIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
@@ -42,33 +43,37 @@ const PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
 const VALID_MS = 10_000;
 const REVOKED_MS = 2_000;
 const MAX_REMEMBERED = 10_000;
-/** One API server that hangs holds this many exchanges, and leaves room for the fetching of keys. */
-const MAX_IN_FLIGHT = 16;
+/**
+ * For each issuer. One API server that hangs holds this many exchanges, and leaves room for the fetching of keys. Accounts
+ * take turns in the line, so that one with very many tokens makes nobody but itself come back.
+ */
+const LINE = { atOnce: 16, places: 48 };
+const MAX_LINES = 4096;
 const DEADLINE_MS = 2_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const RETRY_AFTER_SECONDS = 2;
 
-/** Reviews with a memory of 10 s for what is valid and 2 s for what is not, and one request at a time for one token (K33, K34). */
+/**
+ * Reviews with a memory of 10 s for what is valid and 2 s for what is not, and one request at a time for one token (K33,
+ * K34). What was refused once stays refused while nobody can be reached.
+ */
 export function createTokenReview(deps: TokenReviewDeps): ReviewToken {
   const { clock, metrics } = deps;
   const outcomes = new LRUCache<string, Outcome>({ max: MAX_REMEMBERED });
   const flights = new Map<string, Promise<Verdict>>();
-  const inFlight = new Map<string, number>();
+  const lines = new LRUCache<string, FairLine>({ max: MAX_LINES });
 
   async function ask(key: string, token: ReviewedToken, review: TokenReview): Promise<Verdict> {
-    const { issuer } = token.identity;
-    const busy = inFlight.get(issuer) ?? 0;
-    if (busy >= MAX_IN_FLIGHT) return { kind: 'failed', detail: 'too many reviews are under way' };
-    inFlight.set(issuer, busy + 1);
-    try {
-      const verdict = await attempt(deps, token, review);
-      if ('at' in verdict) outcomes.set(key, verdict);
-      return verdict;
-    } finally {
-      const left = (inFlight.get(issuer) ?? 1) - 1;
-      if (left === 0) inFlight.delete(issuer);
-      else inFlight.set(issuer, left);
-    }
+    const { issuer, subject } = token.identity;
+    const line = lines.get(issuer) ?? new FairLine(LINE);
+    lines.set(issuer, line);
+    const verdict = await line.run(subject, () => attempt(deps, token, review));
+    if (verdict === 'refused') return { kind: 'failed', detail: 'too many reviews are under way' };
+    const known = outcomes.get(key);
+    // Whoever holds a refused token may wait for an outage, or make one.
+    if (verdict.kind === 'unreachable' && known?.kind === 'revoked') return known;
+    if ('at' in verdict) outcomes.set(key, verdict);
+    return verdict;
   }
 
   function verdictOf(key: string, token: ReviewedToken, review: TokenReview): Promise<Verdict> | Outcome {

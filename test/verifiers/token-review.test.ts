@@ -28,6 +28,7 @@ import {
 
 const POD = { audiences: [AUDIENCE], boundTo: { kind: 'pod', name: 'reporter-7d9f' } } as const;
 const CAPACITY = 16;
+const PLACES = 48;
 
 let clock: FakeClock;
 let folder: string;
@@ -390,10 +391,13 @@ describe('the request for a review', () => {
       serviceAccountUid: 'u1',
       binding: 'none',
     } as KubernetesIdentity;
-    const ask = (signingInput = 'header.claims', { issuer = 'edge-7', audience = AUDIENCE, url = SERVER.url } = {}) => {
+    const ask = (
+      signingInput = 'header.claims',
+      { issuer = 'edge-7', audience = AUDIENCE, url = SERVER.url, subject = SUBJECT } = {},
+    ) => {
       const server = { ...SERVER, url, bearerTokenFile };
       const token = { token: new Secret(`${signingInput}.signature`), signingInput, audience };
-      return review({ ...token, identity: { ...identity, issuer } }, { mode, server });
+      return review({ ...token, identity: { ...identity, issuer, subject } }, { mode, server });
     };
     return { ask, outbound };
   }
@@ -446,23 +450,54 @@ describe('the request for a review', () => {
     expect(outbound.requests.length).toBe(2);
   });
 
-  test('waits for no more than 16 at once; further ones are a 503 in either mode, and the first are answered (K34)', async () => {
+  test('is one of 16 at once; 48 more wait, further ones are a 503 in either mode (K34)', async () => {
     for (const mode of ['prefer', 'require'] as const) {
       const { ask, outbound } = await scripted(YES, mode);
       const { held, open } = gate();
       outbound.gate = held;
-      const waiting = Array.from({ length: CAPACITY }, (_, token) => ask(`t${token}`));
-      while (outbound.requests.length < CAPACITY) await new Promise((done) => setImmediate(done));
+      const waiting = Array.from({ length: CAPACITY + PLACES }, (_, token) => ask(`t${token}`));
       const error = await refusal(ask('one-more'));
       expect([error.key, error.status, error.retryAfterSeconds]).toEqual(['review_unavailable', 503, 2]);
       expect(error.detail).toBe('too many reviews are under way');
+      while (outbound.requests.length < CAPACITY) await new Promise((done) => setImmediate(done));
       const sameToken = ask('t0');
       const otherCluster = ask('t0', { issuer: 'edge-8' });
+      while (outbound.requests.length < CAPACITY + 1) await new Promise((done) => setImmediate(done));
+      expect(outbound.requests.length).toBe(CAPACITY + 1);
       open();
       expect(new Set(await Promise.all([...waiting, sameToken, otherCluster]))).toEqual(new Set(['reviewed']));
       expect(await ask('one-more')).toBe('reviewed');
-      expect(outbound.requests.length).toBe(CAPACITY + 2);
+      expect(outbound.requests.length).toBe(CAPACITY + PLACES + 2);
     }
+  });
+
+  test('of an account is not kept out by another that has very many tokens (K34)', async () => {
+    const { ask, outbound } = await scripted(YES, 'require');
+    const { held, open } = gate();
+    outbound.gate = held;
+    const crowd = Array.from({ length: CAPACITY + PLACES }, (_, token) => ask(`t${token}`).catch(() => 'refused'));
+    const other = ask('other', { subject: 'system:serviceaccount:quiet:one' });
+    open();
+    // The double says yes to the other account alone.
+    expect((await refusal(other)).detail).toBe('the API server names another account or pod');
+    const outcomes = await Promise.all(crowd);
+    expect(outcomes.filter((outcome) => outcome === 'refused')).toHaveLength(1);
+    const order = outbound.requests.map(({ body }) => JSON.parse(String(body)).spec.token);
+    expect(order.indexOf('other.signature')).toBeGreaterThanOrEqual(CAPACITY);
+    expect(order.indexOf('other.signature')).toBeLessThan(2 * CAPACITY);
+  });
+
+  test('that said no once is not outlived under `prefer` by an outage, however long ago it was', async () => {
+    const no = { ...YES, body: Buffer.from(JSON.stringify({ ...JSON.parse(String(YES.body)), status: {} })) };
+    const { ask, outbound } = await scripted(no, 'prefer');
+    expect((await refusal(ask())).key).toBe('token_revoked');
+    outbound.script.set(`${SERVER.url}${REVIEW_PATH}`, new OutboundError('timeout', 'x'));
+    clock.advance(3_600_000);
+    expect((await refusal(ask())).key).toBe('token_revoked');
+    expect(outbound.requests.length).toBe(2);
+    expect(await ask('another')).toBe('unreachable');
+    outbound.script.set(`${SERVER.url}${REVIEW_PATH}`, YES);
+    expect(await ask()).toBe('reviewed');
   });
 
   test('is remembered for this issuer, audience and server alone', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FairLine } from '../../src/exchange/fair-line.ts';
+import { FairLine } from '../../src/core/fair-line.ts';
 
 /** Work that ends when told to, and the order in which it began. */
 function workshop(limits: { atOnce: number; places: number }) {
