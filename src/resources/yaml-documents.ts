@@ -106,12 +106,14 @@ function placeOf({ contents }: Parsed, text: string, lines: LineCounter): [strin
 
 /**
  * Lines are asked for when something is wrong. Until then only the text of the document is kept, an order of magnitude
- * smaller than its nodes, and it is parsed again.
+ * smaller than its nodes, and it is parsed again: once for all that is asked in a row.
  */
 function lineFinder(part: string, firstLine: number): YamlDocument['line'] {
+  let parsed: WeakRef<Document> | undefined;
   return (path) => {
-    const { contents: again } = parseDocument(part, OPTIONS);
-    const offset = offsetOf(again as ParsedNode | null, path);
+    const again = parsed?.deref() ?? parseDocument(part, OPTIONS);
+    if (parsed?.deref() !== again) parsed = new WeakRef(again);
+    const offset = offsetOf(again.contents as ParsedNode | null, path);
     return firstLine + part.slice(0, offset).split('\n').length - 1;
   };
 }

@@ -171,6 +171,19 @@ spec: { deny: true }
     }
   });
 
+  test('lists the first hundred faults of a document and counts the others, so that one text cannot hold all up', () => {
+    const keys = Array.from({ length: 5_000 }, (_, at) => [`k${at}`, 1] as const);
+    const { documents, faults } = read(resource('Guardrail', { maxTtl: '1h', ...Object.fromEntries(keys) }));
+    expect(documents).toMatchObject([{ valid: false }]);
+    expect(faults).toHaveLength(101);
+    expect(faults.at(0)).toMatchObject({ field: 'spec.k0', hint: expect.stringContaining('maxTtl') });
+    expect(faults.at(-1)).toMatchObject({ field: '', message: 'has 4900 more faults' });
+    const targets = Array.from({ length: 5_000 }, () => 'moon');
+    const other = read(resource('Guardrail', { maxTtl: '1h', match: { targets } })).faults;
+    expect(other).toHaveLength(101);
+    expect(other.at(-1)).toMatchObject({ field: '', message: 'has 4900 more faults' });
+  });
+
   test('never throws on arbitrary documents of every kind, and gives a document or a fault for each', () => {
     const keys = fc.constantFrom(
       'issuer',
