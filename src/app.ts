@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
@@ -13,7 +12,6 @@ import { ResourceMemory } from './catalog/resource-memory.ts';
 import { unlistedOrigin, unlistedOrigins } from './catalog/unlisted-origins.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
-import { Secret } from './core/secret.ts';
 import { createExchange } from './exchange/exchange.ts';
 import { ForgeryBound } from './exchange/forgery-bound.ts';
 import { IdentityRate } from './exchange/identity-rate.ts';
@@ -28,6 +26,7 @@ import type { Fault } from './resources/document.ts';
 import type { TrustedIssuer } from './resources/issuers.ts';
 import type { DoorDeps, Part, PublishedDocuments } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
+import { readTlsFiles } from './routes/tls-files.ts';
 import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
@@ -201,8 +200,8 @@ interface Door {
 
 async function door({ name, tls }: ListenerConfig, deps: DoorDeps): Promise<FastifyInstance> {
   if (tls === undefined) return createDoor(name, deps);
-  const [cert, key] = await Promise.all([readFile(tls.certFile, 'utf8'), readFile(tls.keyFile, 'utf8')]);
-  return createDoor(name, deps, { cert, key: new Secret(key) });
+  const field = name === 'all' ? 'listen.tls' : `listeners.${name}.tls`;
+  return createDoor(name, deps, await readTlsFiles({ field, ...tls }));
 }
 
 /** A closing server of Node watches no client's time any more: one that sends its request for ever would hold it open. */

@@ -4,7 +4,7 @@ import { KeyFault } from '../authority/key-fault.ts';
 import { UnsteadyFiles } from '../catalog/file-source.ts';
 import { StartRefused } from '../catalog/start-refused.ts';
 import type { Config } from '../config/config.ts';
-import { faultLine } from '../config/config-faults.ts';
+import { ConfigFaults, faultLine } from '../config/config-faults.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Fault } from '../resources/document.ts';
 import { StoreFault } from '../store/store-fault.ts';
@@ -76,7 +76,7 @@ async function started<T>(step: () => Promise<T>, surroundings: Surroundings): P
 }
 
 /** Their messages are written for whoever runs Carnet, and say what to mend. */
-const MENDABLE = [StoreFault, KeyFault, UnsteadyFiles, StreamInUse, AuditLogCorrupt];
+const MENDABLE = [ConfigFaults, StoreFault, KeyFault, UnsteadyFiles, StreamInUse, AuditLogCorrupt];
 
 /** What whoever runs Carnet can mend, in words; anything else is a defect and stays as it is. */
 function startFault(error: unknown, { env, err, workingDirectory }: Surroundings): CommandError | undefined {

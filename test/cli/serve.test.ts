@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { StartRefused } from '../../src/catalog/start-refused.ts';
 import { CommandError } from '../../src/cli/exit-code.ts';
 import { type CreateService, type Service, serve } from '../../src/cli/serve.ts';
+import { ConfigFaults } from '../../src/config/config-faults.ts';
 import type { Fault } from '../../src/resources/document.ts';
 import { StoreFault } from '../../src/store/store-fault.ts';
 import { FakeSurroundings } from './fake-surroundings.ts';
@@ -129,6 +130,15 @@ describe('carnet serve', () => {
     await expect(start(around(), create)).rejects.toMatchObject({
       exitCode: 78,
       message: 'store.sqlite.path: is read-only',
+    });
+  });
+
+  test('ends with 78 and names the field of a file of the configuration that cannot be used', async () => {
+    const faults = [{ path: 'listeners.public.tls.certFile', message: 'holds no certificates in PEM' }];
+    const create: CreateService = () => Promise.reject(new ConfigFaults(faults));
+    await expect(start(around(), create)).rejects.toMatchObject({
+      exitCode: 78,
+      message: 'configuration: listeners.public.tls.certFile: holds no certificates in PEM',
     });
   });
 
