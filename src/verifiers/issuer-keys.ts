@@ -79,7 +79,8 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
     // A request that still runs on an older snapshot must not bring back what has been dropped.
     if (followed !== undefined && (configured === undefined || sourceOf(configured) !== source)) return undefined;
     present?.keys.drop();
-    const keys = holdKeys(issuer, source, deps);
+    const current = () => followed?.byName.get(issuer.name) ?? issuer;
+    const keys = holdKeys(issuer, { source, current }, deps);
     held.set(issuer.name, { source, keys });
     return keys;
   }
@@ -98,11 +99,12 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
       // The issuer may have left meanwhile: its keys verify nothing more, and nobody loses a key to it.
       if (held.get(issuer.name)?.keys !== keys) return NOT_CONFIGURED;
       if (lookup.found !== 'key') return lookup;
-      const { thumbprint } = lookup.key;
-      if (deps.ownership.owner(thumbprint) === undefined) {
-        deps.ownership.claim(issuer.name, thumbprint, holdingOf(issuer));
+      const { ownership } = deps;
+      const names = ownedNames(issuer, [lookup.key.thumbprint]);
+      for (const one of names) {
+        if (ownership.owner(one) === undefined) ownership.claim(issuer.name, one, holdingOf(issuer));
       }
-      return deps.ownership.owner(thumbprint) === issuer.name ? lookup : { found: 'absent' };
+      return names.every((one) => ownership.owner(one) === issuer.name) ? lookup : { found: 'absent' };
     },
     follow(issuers) {
       followed = issuers;
@@ -137,7 +139,22 @@ function holdingOf({ keys }: TrustedIssuer): Holding {
   return keys.kind === 'static' ? 'static' : 'fetched';
 }
 
-function holdKeys(issuer: TrustedIssuer, source: string, deps: IssuerKeysDeps): HeldKeys {
+/**
+ * A key is owned for each `iss` that its holder may write: only there could two issuers be taken for one another, and who
+ * copies the published keys of an issuer with another `iss` takes nothing away from it.
+ */
+function ownedNames({ issuer, previousIssuers }: TrustedIssuer, thumbprints: readonly string[]): readonly string[] {
+  const written = [...new Set([issuer, ...previousIssuers.map((previous) => previous.issuer)])];
+  return thumbprints.flatMap((thumbprint) => written.map((iss) => `${thumbprint} ${iss}`));
+}
+
+interface Followed {
+  readonly source: string;
+  /** The issuer as it is configured now: `previousIssuers` may have changed since. */
+  readonly current: () => TrustedIssuer;
+}
+
+function holdKeys(issuer: TrustedIssuer, { source, current }: Followed, deps: IssuerKeysDeps): HeldKeys {
   const { clock, metrics, ownership, outbound, random = Math.random, onFailure } = deps;
   const origin = issuer.keys.kind === 'static' ? staticOrigin(issuer, outbound) : fetchedOrigin(issuer, source, deps);
   return new HeldKeys(origin, {
@@ -147,7 +164,7 @@ function holdKeys(issuer: TrustedIssuer, source: string, deps: IssuerKeysDeps): 
       metrics.keyFetches.inc({ issuer: issuer.name, outcome: shared ? 'shared' : 'ok' });
       metrics.keyAgeSeconds.set({ issuer: issuer.name }, fetchedAt / 1000);
       const thumbprints = [...keys.byKid.values()].map(({ thumbprint }) => thumbprint);
-      ownership.show(issuer.name, thumbprints, holdingOf(issuer));
+      ownership.show(issuer.name, ownedNames(current(), thumbprints), holdingOf(issuer));
     },
     onFailed(reason) {
       metrics.keyFetches.inc({ issuer: issuer.name, outcome: 'failed' });

@@ -9,7 +9,7 @@ export interface SharedKey {
   readonly other: string;
 }
 
-/** Which issuer each public key counts for, by RFC 7638 thumbprint. */
+/** Which issuer each public key counts for, by RFC 7638 thumbprint, a space, and the `iss` for which it counts. */
 export interface KeyOwnership {
   /**
    * Notes that an issuer's current set holds these keys and no others; raises the alarm once for each that belongs to

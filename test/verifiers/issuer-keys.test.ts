@@ -572,4 +572,38 @@ describe('a key that two issuers show', () => {
     expect(told(await keys.find(mended, 'k2', 'seek'))).toBe('k2');
     expect(told(await keys.find(fetching, 'k1', 'seek'))).toBe('k1');
   });
+
+  test('counts for both where their tokens name different issuers: copying published keys takes nothing away', async () => {
+    const { keys, outbound, shared } = keysUnderTest();
+    outbound.json(JWKS, setOf(k1));
+    const [copying, copied] = [fetched('tenant'), { ...fetched('ci'), issuer: 'https://ci.example.org' }];
+    keys.follow(trustedIssuers(copying, copied));
+    expect(told(await keys.find(copying, 'k1', 'seek'))).toBe('k1');
+    expect(told(await keys.find(copied, 'k1', 'seek'))).toBe('k1');
+    expect(shared).toEqual([]);
+  });
+
+  test('counts for one where a previous issuer of the one is the issuer of the other (K3)', async () => {
+    const { keys, outbound, shared } = keysUnderTest();
+    outbound.json(JWKS, setOf(k1));
+    const previousIssuers = [{ issuer: ISS, notAfter: Number.POSITIVE_INFINITY }];
+    const [first, second] = [fetched('a'), { ...fetched('b'), issuer: 'https://b.example.org', previousIssuers }];
+    keys.follow(trustedIssuers(first, second));
+    expect(told(await keys.find(first, 'k1', 'seek'))).toBe('k1');
+    expect(told(await keys.find(second, 'k1', 'seek'))).toBe('absent');
+    expect(shared).toMatchObject([{ owner: 'a', other: 'b' }]);
+  });
+
+  test('counts under a name that a reload gave to its issuer (V14)', async () => {
+    const { keys, outbound, shared } = keysUnderTest();
+    outbound.json(JWKS, setOf(k1));
+    const before = { ...fetched('a'), issuer: 'https://new.example.org' };
+    const after = { ...before, previousIssuers: [{ issuer: ISS, notAfter: Number.POSITIVE_INFINITY }] };
+    keys.follow(trustedIssuers(before));
+    await keys.find(before, 'k1', 'seek');
+    keys.follow(trustedIssuers(after, fetched('twin')));
+    expect(told(await keys.find(after, 'k1', 'held'))).toBe('k1');
+    expect(told(await keys.find(fetched('twin'), 'k1', 'seek'))).toBe('absent');
+    expect(shared).toMatchObject([{ owner: 'a', other: 'twin' }]);
+  });
 });
