@@ -50,7 +50,8 @@ export function readKubeconfig(text: string): Kubeconfig {
   const { documents, faults } = yamlDocuments(text);
   const [document, second] = documents;
   const fault = faults[0] ?? document?.faults[0];
-  if (fault !== undefined) throw new KubeconfigError(`line ${fault.line}: ${fault.message}`);
+  // After a colon the parser cites the text, which may be a credential.
+  if (fault !== undefined) throw new KubeconfigError(`line ${fault.line}: ${fault.message.replace(/:.*$/s, '')}`);
   const value = document?.value;
   if (!isJsonObject(value) || second !== undefined) throw new KubeconfigError('is not one YAML document with fields');
   if (value['kind'] !== 'Config') throw new KubeconfigError('is not of kind: Config');

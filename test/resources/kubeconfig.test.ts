@@ -134,6 +134,17 @@ users:
     expect(fault(text)).toContain(message);
   });
 
+  test('that is torn anywhere is told about without its credentials', () => {
+    const text = `kind: Config\nusers:\n- name: reader\n  user:\n    token: ${TOKEN}\n    password: ${TOKEN}\n`;
+    for (const torn of ['|', '>', '"', "'", '{', ']', '&', '*', '!', '%', ':', '\n', '\t', '- ', '? ', '---\n']) {
+      for (let at = 0; at < text.length; at += 1) {
+        expect(fault(text.slice(0, at) + torn + text.slice(at))).not.toContain(TOKEN.slice(2));
+        expect(fault(text.slice(0, at) + torn + text.slice(at + 1))).not.toContain(TOKEN.slice(2));
+      }
+    }
+    expect(fault(text.replace('token: ', 'token: |'))).toBe('line 5: Block scalar header includes extra characters');
+  });
+
   test('says which context was perhaps meant', () => {
     expect(fault(kubeconfig(), 'prodeu')).toBe('has no context prodeu; did you mean prod-eu?');
     expect(fault(kubeconfig(), '__proto__')).toBe('has no context __proto__');
