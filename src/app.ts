@@ -31,7 +31,6 @@ import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
 import { MemoryCache } from './store/memory-cache.ts';
-import { RedisCache } from './store/redis-cache.ts';
 import { openSqliteStore } from './store/sqlite-document-store.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -108,7 +107,7 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
   const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
   const store = await openSqliteStore({ path: config.store.sqlite.path, clock });
   opened.defer(() => store.close());
-  const cache = openCache(config, { clock, metrics, log });
+  const cache = await openCache(config, { clock, metrics, log });
   opened.defer(() => cache.close());
   const rate = new IdentityRate({ clock, ...(config.cache.redis !== undefined && { shared: cache }) });
   opened.defer(rate.start());
@@ -297,9 +296,12 @@ function recordChanges(catalog: Catalog, audit: AuditLog): void {
 }
 
 /** What replicas share, or this process alone has: nothing in it is missed for longer than it takes to ask again. */
-function openCache(config: Config, { clock, metrics, log }: Pick<Parts, 'clock' | 'metrics' | 'log'>): Cache {
+async function openCache(config: Config, deps: Pick<Parts, 'clock' | 'metrics' | 'log'>): Promise<Cache> {
+  const { clock, metrics, log } = deps;
   const { redis } = config.cache;
   if (redis === undefined) return new MemoryCache({ clock });
+  // Who has no Redis does not load its client.
+  const { RedisCache } = await import('./store/redis-cache.ts');
   const issuer = createHash('sha256').update(config.issuer).digest('base64url').slice(0, 16);
   return new RedisCache({
     ...redis,

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -33,6 +33,14 @@ describe('bin/carnet', () => {
     const { status, stderr } = spawnSync(bareCheckout(), ['--version'], { env, encoding: 'utf8' });
     expect(status).toBe(69);
     expect(stderr).toMatch(/^carnet: not set up: run 'npm install' in .*\n$/);
+  });
+
+  test('keeps compiled code beside the packages and never in a temporary folder, where others may write', () => {
+    const cache = join(root, 'node_modules/.cache/carnet');
+    rmSync(cache, { recursive: true, force: true });
+    execFileSync(join(root, 'bin/carnet'), ['--version'], { env: { ...env, TMPDIR: folder } });
+    expect(readdirSync(cache)).toHaveLength(1);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   test('does not run under another Node than 26', () => {
