@@ -19,6 +19,9 @@ export interface ClusterDiscovery {
   readonly thumbprints: readonly string[];
 }
 
+/** No issuer that Carnet could trust has another name; anything else is made for whoever reads it on a terminal. */
+const ISSUER = /^[\x21-\x7e]{1,2048}$/;
+
 /**
  * Asks an API server for its issuer and keys: as nobody first, since what anybody may read needs no credential later, then
  * with the bearer. Throws KeyFetchError, which says what is missing.
@@ -42,7 +45,9 @@ async function discoverAs(
   const way = { outbound, ca, bearer };
   const document = await fetchJson({ ...way, url: `${url}/.well-known/openid-configuration`, purpose: 'discovery' });
   const { issuer, jwks_uri: advertisedUri } = document;
-  if (typeof issuer !== 'string') throw new KeyFetchError('the discovery document names no issuer');
+  if (typeof issuer !== 'string' || !ISSUER.test(issuer)) {
+    throw new KeyFetchError('the discovery document names no issuer that may be one');
+  }
   // What is advertised may be anywhere, often at an address that only nodes reach: the server's own path is asked instead.
   const jwksUri = `${url}/openid/v1/jwks`;
   const jwks = await fetchJson({ ...way, url: jwksUri, purpose: 'jwks' });

@@ -160,6 +160,20 @@ describe('carnet issuer import', () => {
     expect([elsewhere.requests(JWKS_PATH), elsewhere.requests(DISCOVERY_PATH)]).toEqual([0, 0]);
   });
 
+  test.each([
+    ['moves the cursor', 'https://a.example.org/\u001b[31m\u009b2J\u202e'],
+    ['ends a line', 'https://a.example.org/\n- trusted'],
+    ['fills the screen', `https://a.example.org/${'a'.repeat(400_000)}`],
+  ])('prints nothing of an issuer whose name %s', async (_, issuer) => {
+    const cluster = await startCluster({ anonymousDiscovery: true, issuer });
+    const text = kubeconfig([{ name: 'a', cluster }]);
+    for (const output of ['table', 'json']) {
+      const { exitCode, out } = await importing(text, ['--contexts', 'a', '-o', output]);
+      expect([exitCode, out.includes('a.example.org')]).toEqual([69, false]);
+      expect(out).toContain('names no issuer');
+    }
+  });
+
   test('writes nothing without --out and says so', async () => {
     const cluster = await startCluster();
     const { exitCode, err, folder } = await importing(kubeconfig([{ name: 'a', cluster }]), ['--contexts', 'a']);
