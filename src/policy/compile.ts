@@ -1,5 +1,6 @@
 import type { IssuerContext } from '../resources/compile-issuers.ts';
 import type { Document, Fault, Kind, ValidDocument } from '../resources/document.ts';
+import { NearestNames } from '../resources/nearest-name.ts';
 import { warningAt } from './fault.ts';
 import { guardrailsInForce } from './guardrails-in-force.ts';
 import { type Chosen, choose } from './in-force.ts';
@@ -45,12 +46,17 @@ export function compile({ documents, firstSeen, lastGood, context }: CompileInpu
   const issuers = issuersInForce(of('TrustedIssuer'), good, context);
   const issuerNames = namesIn(of('TrustedIssuer'));
   const mappingNames = namesIn(of('FederationMapping'));
-  const guardrails = guardrailsInForce(of('Guardrail'), good, { issuers: issuerNames, mappings: mappingNames });
+  const guardrails = guardrailsInForce(of('Guardrail'), good, {
+    issuers: issuerNames,
+    issuerLabels: of('TrustedIssuer').map(({ document }) => document.labels),
+    mappings: mappingNames,
+  });
   const grants = withoutEffect(choose('FederationGrant', of('FederationGrant'), good));
   const requests = withoutEffect(choose('AccessRequest', of('AccessRequest'), good));
   const mappings = mappingsInForce(of('FederationMapping'), good, {
     issuers: issuers.issuers,
     issuerNames,
+    nearestIssuers: new NearestNames(issuerNames),
     mappingNames,
     reserved: reservedBy(context.ownIssuers, issuers, [
       ...documents,

@@ -1,13 +1,16 @@
 import type { DocumentOf, Fault } from '../resources/document.ts';
-import { nearestName } from '../resources/nearest-name.ts';
+import { NearestNames } from '../resources/nearest-name.ts';
 import { warningAt } from './fault.ts';
 import { type CompiledGuardrail, compileGuardrail, hasUnbuiltCondition } from './guardrails.ts';
 import { type Chosen, choose } from './in-force.ts';
+import { carries } from './subject.ts';
 import { compareText, type LastGood, type Version } from './versions.ts';
 
 /** Names that guardrails may speak of. */
 export interface KnownNames {
   readonly issuers: ReadonlySet<string>;
+  /** Labels of each of them. */
+  readonly issuerLabels: readonly Readonly<Record<string, string>>[];
   readonly mappings: ReadonlySet<string>;
 }
 
@@ -22,14 +25,30 @@ export function guardrailsInForce(
   known: KnownNames,
 ): GuardrailsInForce {
   const chosen = choose('Guardrail', versions, lastGood);
+  const names = { issuers: new Names(known.issuers), mappings: new Names(known.mappings) };
   return {
     ...chosen,
-    faults: [...chosen.faults, ...chosen.accepted.flatMap((document) => warnings(document, known))],
+    faults: [...chosen.faults, ...chosen.accepted.flatMap((document) => warnings(document, names, known.issuerLabels))],
     guardrails: chosen.inForce.map(compileGuardrail).sort((a, b) => compareText(a.name, b.name)),
   };
 }
 
-function warnings(document: DocumentOf<'Guardrail'>, known: KnownNames): readonly Fault[] {
+/** Names that there are, and which of them was meant. */
+class Names {
+  readonly known: ReadonlySet<string>;
+  readonly nearest: NearestNames;
+
+  constructor(known: ReadonlySet<string>) {
+    this.known = known;
+    this.nearest = new NearestNames(known);
+  }
+}
+
+function warnings(
+  document: DocumentOf<'Guardrail'>,
+  names: Readonly<Record<'issuers' | 'mappings', Names>>,
+  issuerLabels: KnownNames['issuerLabels'],
+): readonly Fault[] {
   const { match } = document.spec;
   const unbuilt = hasUnbuiltCondition(document.spec)
     ? [
@@ -40,8 +59,9 @@ function warnings(document: DocumentOf<'Guardrail'>, known: KnownNames): readonl
     : [];
   return [
     ...unbuilt,
-    ...unknown(document, 'issuers', match?.issuers, known.issuers),
-    ...unknown(document, 'mappings', match?.mappings, known.mappings),
+    ...unknown(document, 'issuers', match?.issuers, names.issuers),
+    ...unknown(document, 'mappings', match?.mappings, names.mappings),
+    ...unknownLabels(document, issuerLabels),
   ];
 }
 
@@ -49,14 +69,22 @@ function unknown(
   document: DocumentOf<'Guardrail'>,
   field: 'issuers' | 'mappings',
   names: readonly string[] | undefined,
-  known: ReadonlySet<string>,
+  { known, nearest }: Names,
 ): readonly Fault[] {
   return (names ?? []).flatMap((name, at) => {
     if (known.has(name)) return [];
-    const near = nearestName(name, [...known]);
+    const near = nearest.of(name);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
     return [
       warningAt(document, ['spec', 'match', field, at], { message: `there is no ${name}: it matches nobody`, hint }),
     ];
   });
+}
+
+/** A mistyped label leaves everybody outside the ceiling, as a mistyped name does. */
+function unknownLabels(document: DocumentOf<'Guardrail'>, issuerLabels: KnownNames['issuerLabels']): readonly Fault[] {
+  const wanted = document.spec.match?.issuerLabels;
+  if (wanted === undefined || issuerLabels.some((labels) => carries({ labels }, wanted))) return [];
+  const message = 'no TrustedIssuer carries these labels: it matches nobody';
+  return [warningAt(document, ['spec', 'match', 'issuerLabels'], { message })];
 }

@@ -1,7 +1,7 @@
 import type { DocumentOf, Fault } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
-import { nearestName } from '../resources/nearest-name.ts';
+import type { NearestNames } from '../resources/nearest-name.ts';
 import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
 import { errorAt, warningAt } from './fault.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly issuers: TrustedIssuers;
   /** Names of all TrustedIssuers, faulty and inactive ones too. */
   readonly issuerNames: ReadonlySet<string>;
+  /** Finds which of them was meant. */
+  readonly nearestIssuers: NearestNames;
   /** Names of all mappings, likewise. */
   readonly mappingNames: ReadonlySet<string>;
   readonly reserved: ReservedAudiences;
@@ -54,9 +56,9 @@ export function mappingWarnings({ document, subject, surroundings }: Omit<Examin
 }
 
 function issuerFaults({ document, subject, target, surroundings }: Examined): readonly Fault[] {
-  const { issuers, issuerNames } = surroundings;
+  const { issuers, issuerNames, nearestIssuers } = surroundings;
   if (subject.issuer.kind === 'name' && !issuerNames.has(subject.issuer.name)) {
-    const near = nearestName(subject.issuer.name, [...issuerNames]);
+    const near = nearestIssuers.of(subject.issuer.name);
     const hint = near === undefined ? undefined : `did you mean ${near}?`;
     return [
       errorAt(document, ['spec', 'subject', 'issuer'], { message: 'there is no TrustedIssuer of this name', hint }),

@@ -1,5 +1,6 @@
 import type { DocumentOf, Fault, ValidDocument } from '../resources/document.ts';
 import { targetOf } from '../resources/targets/target.ts';
+import { crowdedMappings, MAX_CLAIM_SHAPES } from './claim-crowds.ts';
 import { compileMapping, subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { errorAt, warningAt } from './fault.ts';
@@ -45,13 +46,15 @@ export function mappingsInForce(versions: readonly Version[], lastGood: LastGood
   const aged = outcomes.flatMap(({ version, mapping }) =>
     mapping === undefined ? [] : [{ mapping, firstSeen: version.firstSeen } satisfies Aged],
   );
-  const tied = new Map(tiedMappings(aged, context.issuers).map(({ mapping, other }) => [mapping, other]));
-  const left = outcomes.map((outcome) => withTie(outcome, tied));
+  const crowded = crowdedMappings(aged);
+  const uncrowded = aged.filter(({ mapping }) => !crowded.has(mapping));
+  const tied = new Map(tiedMappings(uncrowded, context.issuers).map(({ mapping, other }) => [mapping, other]));
+  const inForce = outcomes.map((outcome) => withTie(withCrowd(outcome, crowded), tied));
   return {
-    mappings: left.flatMap(({ mapping }) => (mapping === undefined ? [] : [mapping])),
-    accepted: left.flatMap(({ good }) => (good === undefined ? [] : [good])),
-    kept: left.flatMap(({ kept }) => (kept === undefined ? [] : [kept])),
-    faults: left.flatMap(({ faults }) => faults),
+    mappings: inForce.flatMap(({ mapping }) => (mapping === undefined ? [] : [mapping])),
+    accepted: inForce.flatMap(({ good }) => (good === undefined ? [] : [good])),
+    kept: inForce.flatMap(({ kept }) => (kept === undefined ? [] : [kept])),
+    faults: inForce.flatMap(({ faults }) => faults),
   };
 }
 
@@ -91,13 +94,29 @@ function faulty(
   return { version, mapping: quarantined(version.document, lastGood, context), faults, kept: lastGood };
 }
 
+function withCrowd(outcome: Outcome, crowded: ReadonlyMap<CompiledMapping, string>): Outcome {
+  const { version, mapping } = outcome;
+  const address = mapping === undefined ? undefined : crowded.get(mapping);
+  if (address === undefined) return outcome;
+  const fault = errorAt(version.document, ['spec', 'subject', 'claims'], {
+    message: `at ${address}, mappings ask for more than ${MAX_CLAIM_SHAPES} different sets of claim names`,
+    hint: 'ask for the claims that other mappings there ask for, or give it an address of its own',
+  });
+  return left(outcome, fault);
+}
+
 function withTie(outcome: Outcome, tied: ReadonlyMap<CompiledMapping, string>): Outcome {
-  const { version, mapping, faults } = outcome;
+  const { version, mapping } = outcome;
   const other = mapping === undefined ? undefined : tied.get(mapping);
   if (other === undefined) return outcome;
   const fault = errorAt(version.document, ['spec', 'subject'], {
     message: `ties with mapping ${other}: at an address of both, neither is more specific for the same identity`,
     hint: 'make one subject more specific, or give them different addresses',
   });
-  return { version, mapping: undefined, faults: [...faults, fault], kept: outcome.kept };
+  return left(outcome, fault);
+}
+
+/** A mapping that leaves the index for a fault which only its neighbours make one. */
+function left({ version, faults, kept }: Outcome, fault: Fault): Outcome {
+  return { version, mapping: undefined, faults: [...faults, fault], kept };
 }

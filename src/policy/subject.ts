@@ -44,7 +44,7 @@ export function selectorText(labels: Readonly<Record<string, string>>): string {
 }
 
 /** True when an issuer carries every one of the labels. */
-export function carries(issuer: TrustedIssuer, labels: Readonly<Record<string, string>>): boolean {
+export function carries(issuer: Pick<TrustedIssuer, 'labels'>, labels: Readonly<Record<string, string>>): boolean {
   return Object.entries(labels).every(
     ([key, value]) => Object.hasOwn(issuer.labels, key) && issuer.labels[key] === value,
   );

@@ -41,7 +41,8 @@ export function tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): re
   return tied;
 }
 
-function generations(aged: readonly Aged[]): readonly CompiledMapping[][] {
+/** Mappings by the revision in which they were first seen, the earliest first. */
+export function generations(aged: readonly Aged[]): readonly CompiledMapping[][] {
   const byRevision = new Map<number, CompiledMapping[]>();
   for (const { mapping, firstSeen = Number.POSITIVE_INFINITY } of aged) {
     const generation = byRevision.get(firstSeen) ?? [];

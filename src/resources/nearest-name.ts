@@ -11,3 +11,25 @@ export function nearestName(text: string, known: readonly string[]): string | un
   const best = candidates.at(-1) ?? nearest;
   return distance(text.toLowerCase(), best.toLowerCase()) <= Math.max(2, best.length / 3) ? best : undefined;
 }
+
+/** Names compared for the hints of one compilation: a second's work at most. */
+const MAX_COMPARISONS = 100_000;
+
+/** Finds what was meant for the unknown names of a whole set of documents; once that has cost too much, it finds nothing. */
+export class NearestNames {
+  readonly #known: readonly string[];
+  readonly #found = new Map<string, string | undefined>();
+  #comparisons = 0;
+
+  constructor(known: Iterable<string>) {
+    this.#known = [...known];
+  }
+
+  of(text: string): string | undefined {
+    if (this.#found.has(text)) return this.#found.get(text);
+    this.#comparisons += this.#known.length;
+    const found = this.#comparisons > MAX_COMPARISONS ? undefined : nearestName(text, this.#known);
+    this.#found.set(text, found);
+    return found;
+  }
+}

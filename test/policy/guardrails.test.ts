@@ -9,6 +9,7 @@ import {
   ci,
   ciJob,
   cluster,
+  compiled,
   guardrail,
   NOW,
   ROLE,
@@ -54,6 +55,47 @@ describe('match: what it certainly does not concern passes, the rest is denied',
     expect(answer(snapshot, workload(), ask('role'))).toBe(role);
     expect(answer(snapshot, workload(), ask('mesh'))).toBe(mesh);
     expect(answer(snapshot, ciJob({ repo: '1' }), ask('deploy'))).toBe(deploy);
+  });
+});
+
+describe('match of what is not there, which a typing error makes of a ceiling', () => {
+  const warnings = (match: object) =>
+    compiled([...BASE, guardrail('rail', { match, deny: 'true' })]).faults.map(
+      ({ severity, field, message, hint = '' }) => `${severity} ${field}: ${message} ${hint}`,
+    );
+
+  test.each<[object, string]>([
+    [
+      { issuers: ['prod-ue'] },
+      'warning spec.match.issuers[0]: there is no prod-ue: it matches nobody did you mean prod-eu?',
+    ],
+    [{ mappings: ['mehs'] }, 'warning spec.match.mappings[0]: there is no mehs: it matches nobody did you mean mesh?'],
+    [
+      { issuerLabels: { env: 'prdo' } },
+      'warning spec.match.issuerLabels: no TrustedIssuer carries these labels: it matches nobody ',
+    ],
+    [
+      { issuerLabels: { env: 'prod', tier: 'two' } },
+      'warning spec.match.issuerLabels: no TrustedIssuer carries these labels: it matches nobody ',
+    ],
+  ])('warns of %j', (match, warning) => {
+    expect(warnings(match)).toEqual([warning]);
+  });
+
+  test.each<[object]>([
+    [{ issuerLabels: { env: 'prod' } }],
+    [{ issuerLabels: { tier: 'one', env: 'prod' } }],
+    [{ notIssuerLabels: { env: 'prdo' } }],
+    [{}],
+  ])('says nothing of %j', (match) => {
+    expect(warnings(match)).toEqual([]);
+  });
+
+  test('knows the labels of an issuer that is faulty, too', () => {
+    const faulty = { ...cluster('edge', { env: 'edge' }), valid: false as const, raw: {} };
+    const rail = guardrail('rail', { match: { issuerLabels: { env: 'edge' } }, deny: 'true' });
+    const found = compiled([...BASE, faulty, rail]).faults.map(({ field }) => field);
+    expect(found).not.toContain('spec.match.issuerLabels');
   });
 });
 
