@@ -4,6 +4,7 @@ import type { ExchangeOptions } from './exchange.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { IssuerImportOptions } from './issuer-import.ts';
 import { addKeysCommands } from './keys-command.ts';
+import { addSizeCommand } from './size-command.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { TrustKubernetesOptions } from './trust-kubernetes.ts';
@@ -89,6 +90,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       finish(await auditVerify(options, surroundings));
     });
   addKeysCommands(program, surroundings, finish);
+  addSizeCommand(program, surroundings, finish);
   program
     .command('issuer')
     .description('whose tokens are accepted')
