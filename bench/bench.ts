@@ -3,19 +3,23 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { type Cores, findCores } from './cores.ts';
-import { type Figure, figuresOf, type Round } from './figures.ts';
+import { type Expected, type Figure, figuresOf, type Round } from './figures.ts';
 import { install } from './installation.ts';
 import { type Material, prepareMaterial } from './material.ts';
 import { type Options, readOptions } from './options.ts';
+import { drawPlots } from './plots.ts';
 import { benchFile, startServer } from './processes.ts';
 import { table } from './table.ts';
-import { type TestBed, VARIANTS } from './variants.ts';
+import type { TestBed, Variant } from './test-bed.ts';
+import { VARIANTS, variantsNamed } from './variants.ts';
 
 const VAR = join(import.meta.dirname, '../var/bench');
+const IMAGES = join(import.meta.dirname, '../docs/img');
 
 await bench(readOptions(process.argv.slice(2)));
 
 async function bench(options: Options): Promise<void> {
+  const variants = variantsNamed(options.only);
   const startedAt = new Date();
   const loadBefore = loadavg();
   await mkdir(VAR, { recursive: true });
@@ -23,15 +27,21 @@ async function bench(options: Options): Promise<void> {
   const cores = findCores();
   try {
     const bed = await prepare(folder, cores, options);
-    const rounds: Round[] = [];
-    for (let round = 1; round <= options.rounds; round += 1) rounds.push(await oneRound(bed, round, options.rounds));
-    progress('');
-    const figures = figuresOf(rounds);
-    const machine = { ...describeMachine(cores), loadBefore, loadAfter: loadavg() };
     const file = join(VAR, `${startedAt.toISOString().replaceAll(':', '-').slice(0, 19)}.json`);
-    await writeFile(file, report({ startedAt, options, machine, figures }));
-    console.log(table(figures, process.stdout.isTTY === true || process.env['FORCE_COLOR'] !== undefined));
-    console.log(`\n${summary(options, machine)}\n${file}`);
+    const rounds: Round[] = [];
+    let run: Run | undefined;
+    while (rounds.length < options.rounds) {
+      rounds.push(await oneRound(bed, variants, { round: rounds.length + 1, of: options.rounds }));
+      const machine = { ...describeMachine(cores), loadBefore, loadAfter: loadavg() };
+      run = { startedAt, options, machine, figures: figuresOf(rounds, expectedOf(rounds, variants)), rounds };
+      // After each round, so that a run which is broken off leaves what it has.
+      await writeFile(file, report(run));
+    }
+    progress('');
+    if (run === undefined) return;
+    if (options.plots) await drawPlots(rounds, IMAGES);
+    console.log(table(run.figures, process.stdout.isTTY === true || process.env['FORCE_COLOR'] !== undefined));
+    console.log(`\n${summary(options, run.machine)}\n${file}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -43,7 +53,8 @@ async function prepare(folder: string, cores: Cores, { counts }: Options): Promi
   const answer = await exchangeOnce(folder, prepared);
   const materialFile = join(folder, 'material.json');
   await writeFile(materialFile, JSON.stringify({ ...prepared, answer } satisfies Material));
-  return { folder, materialFile, resources: prepared.resources, counts, cores };
+  const { resources, certificate } = prepared;
+  return { folder, materialFile, resources, certificate, counts, cores };
 }
 
 /** One accepted token through the product: a bench whose exchanges were refused would be fast. */
@@ -65,13 +76,28 @@ async function exchangeOnce(folder: string, { resources, bodies }: Omit<Material
   }
 }
 
-async function oneRound(bed: TestBed, round: number, of: number): Promise<Round> {
+async function oneRound(
+  bed: TestBed,
+  variants: readonly Variant[],
+  { round, of }: { readonly round: number; readonly of: number },
+): Promise<Round> {
   const figures: Record<string, number> = {};
-  for (const [index, variant] of VARIANTS.entries()) {
-    progress(`round ${round} of ${of}  ${index + 1}/${VARIANTS.length}  ${variant.name}`);
+  for (const [index, variant] of variants.entries()) {
+    if (variant.once && round > 1) continue;
+    progress(`round ${round} of ${of}  ${index + 1}/${variants.length}  ${variant.name}`);
     Object.assign(figures, await variant.measure(bed));
   }
   return figures;
+}
+
+/** All rows where all variants ran, else those that the first round has. Rows of a variant begin with its name. */
+function expectedOf([first = {}]: readonly Round[], variants: readonly Variant[]): Expected {
+  const whole = variants.length === VARIANTS.length;
+  const once = variants.filter((variant) => variant.once);
+  return {
+    has: (key) => whole || key in first,
+    once: (key) => once.some(({ name }) => key.startsWith(`${name}.`)),
+  };
 }
 
 /** One line that is written over on a terminal, and a line each elsewhere. */
@@ -101,10 +127,11 @@ interface Run {
     readonly loadAfter: number[];
   };
   readonly figures: readonly Figure[];
+  readonly rounds: readonly Round[];
 }
 
-function report({ startedAt, options, machine, figures }: Run): string {
-  return `${JSON.stringify({ startedAt: startedAt.toISOString(), ...options, machine, figures }, undefined, 2)}\n`;
+function report({ startedAt, options, ...rest }: Run): string {
+  return `${JSON.stringify({ startedAt: startedAt.toISOString(), options, ...rest }, undefined, 2)}\n`;
 }
 
 function summary({ rounds, quick }: Options, machine: Run['machine']): string {

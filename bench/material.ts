@@ -1,6 +1,8 @@
 import { FakeCluster } from '../test/fakes/cluster.ts';
 import { type FakeKey, newKey, signClaims } from '../test/fakes/cluster-keys.ts';
+import { loopbackCertificate, type TestCertificate } from '../test/support/certificate-authority.ts';
 import { exchangeForm } from '../test/support/running-carnet.ts';
+import { type PeerMaterial, peerMaterial } from './peer-material.ts';
 
 const AUDIENCE = 'https://sts.example.org';
 /** What is asked for: the audience of a JWT-SVID. */
@@ -12,7 +14,7 @@ const ISSUER = 'https://oidc.eks.eu-west-1.example.org/id/5F0C7A6B1E2D4C3B9A8F7E
 const NAMESPACE = 'payments-production';
 
 /** Form bodies by what is wrong with their tokens. */
-export type TokenClass = 'accepted' | 'malformed' | 'unknownIssuer' | 'badSignature' | 'expired';
+export type TokenClass = 'accepted' | 'malformed' | 'unknownIssuer' | 'badSignature' | 'repeatedForgery' | 'expired';
 
 /** Everything that the processes of one run share; it travels as a JSON file. */
 export interface Material {
@@ -23,6 +25,8 @@ export interface Material {
   readonly resources: string;
   /** An answer of the product, byte for byte; the floors send it and the raw signature signs its token again. */
   readonly answer: string;
+  readonly certificate: TestCertificate;
+  readonly peer: PeerMaterial;
 }
 
 /** Tokens of many pods with the claims and the size of projected ones, and the resources that accept them. */
@@ -37,10 +41,19 @@ export async function prepareMaterial(): Promise<Omit<Material, 'answer'>> {
       accepted: tokens.map(bodyOf),
       malformed: tokens.map((token) => bodyOf(`${token}=`)),
       unknownIssuer: forge(key, claims, () => ({ iss: 'https://kubernetes.elsewhere.example.org' })),
+      // Carnet remembers the forgeries that it has seen: the load generator makes each of the former a new one.
       badSignature: badlySigned(tokens),
+      repeatedForgery: badlySigned(tokens),
       expired: forge(key, claims, expired),
     };
-    return { keySet, tokens, bodies, resources: resourcesOf(cluster.issuer, keySet) };
+    return {
+      keySet,
+      tokens,
+      bodies,
+      resources: resourcesOf(cluster.issuer, keySet),
+      certificate: await loopbackCertificate('carnet'),
+      peer: peerMaterial(claims[0] ?? {}),
+    };
   } finally {
     await cluster.close();
   }

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 
 const READY_MS = 60_000;
 const STOP_MS = 20_000;
+/** No order takes so long unless something hangs. */
+const ORDER_MS = 300_000;
 /** What `carnet serve` and the servers of the bench write once they listen. */
-const LISTENING = /(?:all doors|listening)\s+(http:\/\/\S+)/;
+const LISTENING = /(?:all doors|listening)\s+(https?:\/\/\S+)/;
 
 export interface Command {
   /** Words before the command, to pin it to a core. */
@@ -95,24 +97,29 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-export interface Client {
-  /** Sends so many requests, over kept connections; rejects when an answer has another status than expected. */
-  send(count: number): Promise<void>;
+/** A client of the bench in a process of its own: each order that it gets is answered by one message. */
+export interface Client<Order> {
+  /** Rejects when the client gives up: when an answer has another status than expected, say. */
+  run(order: Order): Promise<Readonly<Record<string, number>>>;
   stop(): Promise<void>;
 }
 
-/** The load generator, a process of its own. */
-export function startClient(prefix: readonly string[], args: readonly string[]): Client {
-  const child = start({ prefix, args: [benchFile('load-generator.ts'), ...args] }, 'inherit');
+export function startClient<Order extends object | number>(command: Command): Client<Order> {
+  const child = start(command, 'inherit');
   const ended = once(child, 'exit').then(() => {
     throw new Error('the load generator ended');
   });
   ended.catch(() => undefined);
   return {
-    async send(count) {
+    async run(order) {
       const done = once(child, 'message');
-      child.send(count);
-      await Promise.race([done, ended]);
+      child.send(order);
+      const late = AbortSignal.timeout(ORDER_MS);
+      const overdue = once(late, 'abort').then(() => {
+        throw new Error('the load generator does not answer');
+      });
+      const [figures] = (await Promise.race([done, ended, overdue])) as [Readonly<Record<string, number>>];
+      return figures;
     },
     stop: () => stop(child),
   };

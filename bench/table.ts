@@ -22,7 +22,12 @@ export function table(figures: readonly Figure[], colours: boolean): string {
 function ratio({ ratio: found, against }: Figure): string {
   if (found === undefined || against === undefined) return '';
   const [median, min, max] = [found.median, found.min, found.max].map((value) => value.toFixed(2));
-  const of = against.kind === 'times' ? `times ${LABELS.get(against.key)}` : 'of L';
+  const of =
+    against.kind === 'share-of-L'
+      ? 'of L'
+      : against.kind === 'times'
+        ? `times ${LABELS.get(against.key)}`
+        : `in it of ${LABELS.get(against.key)}`;
   return `${median} (${min} to ${max}) ${of}`;
 }
 

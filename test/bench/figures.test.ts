@@ -45,6 +45,31 @@ describe('the figures of a run', () => {
     expect(figure(rounds, 'floor.fastify').ratio?.median).toBe(2);
   });
 
+  test('say how much of one process two keep, for each second of CPU', () => {
+    const one = round({ 'exchange.full': 90, 'exchange.two': 100 });
+    expect(figure([one], 'exchange.two').ratio?.median).toBeCloseTo(0.9);
+  });
+
+  test('take a row that is measured once from the first round, and its ratio with that round alone', () => {
+    const once = { has: () => true, once: (key: string) => key.startsWith('loadmany.') };
+    const rounds = [round({ 'loadmany.cpu': 500, 'load.cpu': 50 }), round({ 'load.cpu': 999, 'loadmany.cpu': 1 })];
+    const found = figuresOf(rounds, once).find(({ key }) => key === 'loadmany.cpu');
+    expect(found?.samples).toEqual([500]);
+    expect(found?.ratio).toEqual({ median: 10, min: 10, max: 10 });
+  });
+
+  test('leave out what was not asked for, and the ratio to it', () => {
+    const part = { has: (key: string) => key === 'peer', once: () => false };
+    const [only, ...others] = figuresOf([{ peer: 400 }], part);
+    expect(others).toEqual([]);
+    expect(only).not.toHaveProperty('ratio');
+  });
+
+  test('refuse a later round that lacks a row of the first', () => {
+    const part = { has: (key: string) => key === 'peer', once: () => false };
+    expect(() => figuresOf([{ peer: 400 }, {}], part)).toThrow('peer');
+  });
+
   test('refuse a round that lacks a row, and name it', () => {
     const { 'decide.10': _, ...rest } = round();
     expect(() => figuresOf([round(), rest])).toThrow('decide.10');

@@ -15,6 +15,13 @@ describe('the options of npm run bench', () => {
     for (const name of Object.keys(full) as (keyof typeof full)[]) expect(quick[name]).toBeLessThan(full[name]);
   });
 
+  test('name parts to run, draw plots and count to a million only where they are asked to', () => {
+    expect(readOptions([])).toMatchObject({ only: [], plots: false });
+    const { only, plots, counts } = readOptions(['--only', 'peer,tls', '--plots', '--million']);
+    expect({ only, plots }).toEqual({ only: ['peer', 'tls'], plots: true });
+    expect(counts).toEqual({ ...readOptions([]).counts, growth: 1_000_000 });
+  });
+
   test.each(['0', '-1', '1.5', '100', 'many', ''])('refuse --rounds=%s', (rounds) => {
     expect(() => readOptions([`--rounds=${rounds}`])).toThrow('--rounds takes a number from 1 to 99');
   });
