@@ -26,6 +26,15 @@ export function entriesTo(entries: Entries): JsonValue {
   };
 }
 
+/** Kind, name and source are in the keys. */
+export function sameEntries(some: Entries, others: Entries): boolean {
+  if (some.size !== others.size) return false;
+  return some.entries().every(([key, { seen, good }]) => {
+    const other = others.get(key);
+    return other !== undefined && other.seen === seen && other.good === good;
+  });
+}
+
 /** Entries of a stored value. What is not understood is left out: it is then as if the document had not been seen. */
 export function entriesFrom(value: JsonValue): Entries {
   const list = isJsonObject(value) && value['v'] === 1 && Array.isArray(value['entries']) ? value['entries'] : [];

@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/json.ts';
 import type { Document, FaultyDocument, Kind, ValidDocument } from '../resources/document.ts';
 import { documentFromLine, documentLine } from '../resources/stored-document.ts';
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
-import { type Entry, entriesFrom, entriesTo, entryKey, mergeEntries } from './memory-entries.ts';
+import { type Entry, entriesFrom, entriesTo, entryKey, mergeEntries, sameEntries } from './memory-entries.ts';
 
 /** Name of the collection in the store. */
 const RESOURCE_HISTORY = 'resource-history';
@@ -26,6 +26,8 @@ type Chunks = Map<string, Chunk>;
 export class ResourceMemory {
   readonly #store: DocumentStore;
   readonly #chunks: Chunks = new Map();
+  /** The entries of all chunks by their keys. */
+  readonly #known = new Map<string, Entry>();
   /** Seen and not stored yet. */
   readonly #fresh = new Map<string, number>();
 
@@ -35,7 +37,7 @@ export class ResourceMemory {
 
   async load(): Promise<void> {
     for (const { name, version, value } of await this.#store.list(RESOURCE_HISTORY)) {
-      this.#chunks.set(name, { version, entries: entriesFrom(value) });
+      this.#hold(name, { version, entries: entriesFrom(value) });
     }
   }
 
@@ -50,7 +52,7 @@ export class ResourceMemory {
   /** Ordinal of the reading in which a document was first seen in a source. */
   firstSeen(kind: Kind, name: string, sourceId: string): number | undefined {
     const key = entryKey(kind, name, sourceId);
-    return this.#entry(kind, name, key)?.seen ?? this.#fresh.get(key);
+    return this.#known.get(key)?.seen ?? this.#fresh.get(key);
   }
 
   /** Last good versions. One that equals its present document is that document, so that it is not parsed again. */
@@ -96,7 +98,7 @@ export class ResourceMemory {
     const wanted = new Map<string, Map<string, Entry>>();
     for (const { kind, name, source } of present) {
       const key = entryKey(kind, name, source.id);
-      const line = good.get(key) ?? this.#entry(kind, name, key)?.good ?? this.#goodOfAnySource(kind, name);
+      const line = good.get(key) ?? this.#known.get(key)?.good ?? this.#goodOfAnySource(kind, name);
       const seen = this.firstSeen(kind, name, source.id) ?? this.#highestOrdinal() + 1;
       const entry: Entry = { kind, name, source: source.id, seen, ...(line !== undefined && { good: line }) };
       const chunk = chunkOf(kind, name);
@@ -114,10 +116,10 @@ export class ResourceMemory {
     let entries = wanted;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const known = this.#chunks.get(name);
-      if (JSON.stringify(entriesTo(known?.entries ?? new Map())) === JSON.stringify(entriesTo(entries))) break;
+      if (sameEntries(known?.entries ?? new Map(), entries)) break;
       try {
         const version = await this.#store.put(RESOURCE_HISTORY, name, entriesTo(entries), known?.version ?? 0);
-        this.#chunks.set(name, { version, entries });
+        this.#hold(name, { version, entries });
         break;
       } catch (error) {
         if (!(error instanceof VersionConflict) || attempt === MAX_ATTEMPTS - 1) throw error;
@@ -132,12 +134,14 @@ export class ResourceMemory {
   async #read(name: string): Promise<ReadonlyMap<string, Entry>> {
     const stored = await this.#store.get(RESOURCE_HISTORY, name);
     const entries = stored === undefined ? new Map<string, Entry>() : entriesFrom(stored.value as JsonValue);
-    this.#chunks.set(name, { version: stored?.version ?? 0, entries });
+    this.#hold(name, { version: stored?.version ?? 0, entries });
     return entries;
   }
 
-  #entry(kind: Kind, name: string, key: string): Entry | undefined {
-    return this.#chunks.get(chunkOf(kind, name))?.entries.get(key);
+  #hold(name: string, chunk: Chunk): void {
+    for (const key of this.#chunks.get(name)?.entries.keys() ?? []) this.#known.delete(key);
+    this.#chunks.set(name, chunk);
+    for (const [key, entry] of chunk.entries) this.#known.set(key, entry);
   }
 
   /** A file that is renamed and damaged at once keeps what it used to say. */
@@ -147,13 +151,12 @@ export class ResourceMemory {
   }
 
   #entries(): readonly Entry[] {
-    return [...this.#chunks.values()].flatMap(({ entries }) => [...entries.values()]);
+    return [...this.#known.values()];
   }
 
   #highestOrdinal(): number {
     let highest = 0;
-    for (const { entries } of this.#chunks.values())
-      for (const { seen } of entries.values()) highest = Math.max(highest, seen);
+    for (const { seen } of this.#known.values()) highest = Math.max(highest, seen);
     for (const seen of this.#fresh.values()) highest = Math.max(highest, seen);
     return highest;
   }

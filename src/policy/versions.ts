@@ -16,18 +16,15 @@ export interface Version {
  * were read. Of a kind and name that is there more than once, the one first seen alone holds the name, else none.
  */
 export function versionsOf(documents: readonly Document[], firstSeen: FirstSeen): readonly Version[] {
-  const seen = (document: Document) =>
-    firstSeen(document.kind, document.name, document.source.id) ?? Number.POSITIVE_INFINITY;
-  const sorted = documents.toSorted(byIdentity);
-  const groups = Map.groupBy(sorted, ({ kind, name }) => JSON.stringify([kind, name]));
+  const sorted = documents
+    .toSorted(byIdentity)
+    .map((document) => ({ document, firstSeen: firstSeen(document.kind, document.name, document.source.id) }));
+  const groups = Map.groupBy(sorted, ({ document }) => JSON.stringify([document.kind, document.name]));
   return [...groups.values()].flatMap((group) => {
-    const earliest = Math.min(...group.map(seen));
-    const first = group.filter((document) => seen(document) === earliest);
-    return group.map((document) => ({
-      document,
-      firstSeen: firstSeen(document.kind, document.name, document.source.id),
-      holdsName: first.length === 1 && first[0] === document,
-    }));
+    const since = group.map((one) => one.firstSeen ?? Number.POSITIVE_INFINITY);
+    const earliest = Math.min(...since);
+    const alone = since.indexOf(earliest) === since.lastIndexOf(earliest);
+    return group.map((one, at) => ({ ...one, holdsName: alone && since[at] === earliest }));
   });
 }
 
