@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
+import { createServer } from 'node:https';
 import { ConfigFaults } from '../config/config-faults.ts';
 import { Secret } from '../core/secret.ts';
 import type { Tls } from './http-server.ts';
@@ -42,7 +42,7 @@ function unreadable(path: string, read: PromiseSettledResult<string>): { path: s
 
 function usable(material: { readonly cert?: string; readonly key?: string }): boolean {
   try {
-    createSecureContext(material);
+    createServer(material).close();
     return true;
   } catch {
     return false;
