@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Secret } from '../core/secret.ts';
 import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../core/token-types.ts';
+import { type DirectAnswer, directPost } from '../outbound/direct-post.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024;
@@ -38,14 +39,19 @@ export function parseEndpoint(text: string): URL {
   return url;
 }
 
-/** Asks for a credential (RFC 8693 section 2.1). Any JSON answer is returned; all else throws CommandError `unavailable`. */
+/**
+ * Asks for a credential (RFC 8693 section 2.1), of that server and nobody between. Any JSON answer is returned; all else
+ * throws CommandError `unavailable`.
+ */
 export async function askForCredential(wish: ExchangeWish): Promise<EndpointAnswer> {
   const url = new URL(wish.endpoint);
   url.pathname = `${url.pathname.replace(/\/$/, '')}/oauth2/token`;
-  const response = await post(url, formOf(wish));
-  const body = parse(await readBounded(response, url));
-  if (body === undefined) throw unavailable(url, `answered ${response.status} without a JSON object`);
-  return { status: response.status, body, retryAfter: response.headers.get('retry-after') ?? undefined };
+  const { status, retryAfter, body: bytes } = await post(url, formOf(wish));
+  if (bytes === undefined) throw unavailable(url, 'sent more than 256 KiB');
+  if (status >= 300 && status < 400) throw unavailable(url, `answered ${status}, a redirect, which is not followed`);
+  const body = parse(bytes);
+  if (body === undefined) throw unavailable(url, `answered ${status} without a JSON object`);
+  return { status, body, retryAfter };
 }
 
 function formOf(wish: ExchangeWish): URLSearchParams {
@@ -60,30 +66,14 @@ function formOf(wish: ExchangeWish): URLSearchParams {
   return form;
 }
 
-async function post(url: URL, form: URLSearchParams): Promise<Response> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const headers = { accept: 'application/json' };
+async function post(url: URL, form: URLSearchParams): Promise<DirectAnswer> {
+  const headers = { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' };
   try {
-    return await fetch(url, { method: 'POST', body: form, headers, redirect: 'error', signal });
+    const limits = { maxBytes: MAX_ANSWER_BYTES, timeoutMs: TIMEOUT_MS };
+    return await directPost(url, { headers, body: form.toString(), ...limits });
   } catch (error) {
     throw unavailable(url, causeOf(error), error);
   }
-}
-
-async function readBounded(response: Response, url: URL): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response.body ?? []) {
-      size += chunk.byteLength;
-      if (size > MAX_ANSWER_BYTES) break;
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw unavailable(url, causeOf(error), error);
-  }
-  if (size > MAX_ANSWER_BYTES) throw unavailable(url, 'sent more than 256 KiB');
-  return Buffer.concat(chunks);
 }
 
 function parse(bytes: Uint8Array): JsonObject | undefined {
@@ -101,8 +91,7 @@ function unavailable(url: URL, what: string, cause?: unknown): CommandError {
 
 /** A code such as ECONNREFUSED: the texts of network errors may quote what was sent. */
 function causeOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
-  if (error instanceof Error && error.name === 'TimeoutError') return 'did not answer in time';
-  return code === undefined ? 'cannot be used: no answer, or a redirect' : `cannot be reached (${code})`;
+  if (!(error instanceof Error)) return 'cannot be reached';
+  if (error.name === 'TimeoutError') return 'did not answer in time';
+  return 'code' in error ? `cannot be reached (${String(error.code)})` : 'cannot be reached';
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { FakeSurroundings } from './fake-surroundings.ts';
@@ -102,6 +104,28 @@ describe('carnet exchange: the request (RFC 8693 section 2.1)', () => {
     server.answer = (response) => response.writeHead(307, { location: `${endpoint}/elsewhere` }).end();
     expect(await run(['exchange', '--audience', 'ledger'], surroundings())).toBe(69);
     expect(server.asked).toHaveLength(1);
+  });
+});
+
+describe('carnet exchange in an environment that names a proxy', () => {
+  test('goes to the endpoint itself, also where Node is told to use the proxy', async () => {
+    const proxy = new FakeTokenEndpoint();
+    const address = await proxy.start();
+    server.json(200, SVID_ANSWER);
+    const main = join(import.meta.dirname, '../../src/main.ts');
+    const args = ['exchange', '--endpoint', endpoint, '--token-file', tokenFile, '--audience', 'ledger'];
+    const env = {
+      ...process.env,
+      NODE_USE_ENV_PROXY: '1',
+      HTTP_PROXY: address,
+      http_proxy: address,
+      NO_PROXY: '',
+      no_proxy: '',
+    };
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env });
+    await proxy.close();
+    expect(stdout).toBe('the.jwt.svid\n');
+    expect([server.asked.length, proxy.asked.length]).toEqual([1, 0]);
   });
 });
 

@@ -1,0 +1,62 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage, Agent as PlainAgent } from 'node:http';
+import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
+
+export interface DirectPost {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Largest answer in bytes. */
+  readonly maxBytes: number;
+  /** Deadline for the whole exchange. */
+  readonly timeoutMs: number;
+}
+
+export interface DirectAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+  /** Undefined when it was larger than it may be. */
+  readonly body: Buffer | undefined;
+}
+
+/**
+ * One POST to an address that the person at the command line gave, which may be anywhere. It follows no redirect, and no
+ * proxy of the environment (NODE_USE_ENV_PROXY) gets what is for that address: only the agent of the process has those.
+ * Throws what the network threw, and an error named TimeoutError at the deadline.
+ */
+export async function directPost(url: URL, post: DirectPost): Promise<DirectAnswer> {
+  const signal = AbortSignal.timeout(post.timeoutMs);
+  try {
+    const answer = await answered(sent(url, post, signal), post.body);
+    const body = await bounded(answer, post.maxBytes);
+    return { status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'], body };
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
+}
+
+function sent(url: URL, { headers, body }: DirectPost, signal: AbortSignal): ClientRequest {
+  const options = {
+    method: 'POST',
+    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+    signal,
+  };
+  if (url.protocol === 'https:') return httpsRequest(url, { ...options, agent: new TlsAgent() });
+  return httpRequest(url, { ...options, agent: new PlainAgent() });
+}
+
+function answered(request: ClientRequest, body: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve).once('error', reject).end(body);
+  });
+}
+
+async function bounded(answer: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Leaving the loop closes the connection.
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
