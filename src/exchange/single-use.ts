@@ -10,8 +10,8 @@ interface SingleUseDeps {
   readonly clock: Clock;
 }
 
-/** Clocks of replicas differ, and a longer `clockSkew` may be configured while a token is remembered. */
-const MARGIN_MS = 60_000;
+/** Clocks of replicas may differ by ten minutes, and a longer `clockSkew` may be configured while a token is remembered. */
+const MARGIN_MS = 11 * 60_000;
 
 /** Remembers tokens that may be used once, by what names them and never by their text (R2). */
 export class SingleUse {
