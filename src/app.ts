@@ -46,6 +46,9 @@ const AUDIT_STREAM = 'carnet';
 /** Longer than any exchange takes; shorter than the 30 s after which Kubernetes kills. */
 const DRAIN_MS = 20_000;
 
+/** A quarter of the exchanges that the door lets in at once. */
+const MAX_WAITING_FOR_KEYS = 256;
+
 export interface App {
   /** Listens on every door and resolves to where. */
   start(): Promise<readonly { readonly door: string; readonly url: string }[]>;
@@ -335,6 +338,7 @@ function issuerKeys({ log, shared, ...deps }: IssuerKeysParts): IssuerKeys {
   };
   return createIssuerKeys({
     ...deps,
+    maxWaiting: MAX_WAITING_FOR_KEYS,
     ...(shared && { shared: { ...shared, wait: (milliseconds) => pass(milliseconds), onRejected } }),
     onFailure: (issuer, reason) => log.warn('the keys of an issuer cannot be had', { issuer, detail: reason }),
   });

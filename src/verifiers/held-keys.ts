@@ -43,6 +43,8 @@ interface HeldKeysDeps {
   readonly clock: Clock;
   /** 0 up to 1; for jitter alone. */
   readonly random: () => number;
+  /** How many lookups may wait for an attempt; what comes beyond them is told to come back. */
+  readonly maxWaiting: number;
   /** `shared`: another replica has fetched them. */
   readonly onFetched: (keys: KeySet, fetchedAt: number, shared: boolean) => void;
   readonly onFailed: (reason: string) => void;
@@ -58,6 +60,11 @@ const ABSENT_KID_MS = 120_000;
 const MAX_ABSENT_KIDS = 256;
 const MAX_STALE_MS = 24 * 3_600_000;
 const NOT_ASKED = 'the keys have not been fetched yet';
+const CROWDED: KeyLookup = {
+  found: 'unavailable',
+  reason: 'too many wait for the keys of the issuer',
+  retryAfterSeconds: 1,
+};
 const NOT_READY: KeyLookup = { found: 'unavailable', reason: 'the keys have to be renewed', retryAfterSeconds: 1 };
 
 /**
@@ -81,6 +88,7 @@ export class HeldKeys {
   #reason = NOT_ASKED;
   #flight: Promise<void> | undefined;
   #dropped = false;
+  #waiting = 0;
   /** `kid` -> until when it is not asked about again. Holds what the source has denied. */
   readonly #absent = new Map<string, number>();
 
@@ -91,8 +99,9 @@ export class HeldKeys {
 
   async find(kid: string, effort: Effort): Promise<KeyLookup> {
     if (effort === 'ready' && !this.#isReady(kid)) return NOT_READY;
-    if (effort === 'seek' || this.#holds(kid)) await this.#freshen();
-    if (!this.#holds(kid) && effort === 'seek' && this.#mayAskFor(kid)) await this.#askFor(kid);
+    if ((effort === 'seek' || this.#holds(kid)) && !(await this.#freshen())) return CROWDED;
+    const unknown = !this.#holds(kid) && effort === 'seek' && this.#mayAskFor(kid);
+    if (unknown && !(await this.#askFor(kid))) return CROWDED;
     const key = this.#current()?.byKid.get(kid);
     if (key !== undefined) return { found: 'key', key };
     if (this.#current() !== undefined && this.#failures === 0) return { found: 'absent' };
@@ -140,17 +149,24 @@ export class HeldKeys {
     return this.#holds(kid) && now >= this.#attemptedAt && (now < this.#freshUntil || this.#failures > 0);
   }
 
-  async #freshen(): Promise<void> {
+  /** False, and nothing has been found out, where too many wait already. */
+  async #wait(notBefore?: number): Promise<boolean> {
+    if (this.#waiting >= this.#deps.maxWaiting) return false;
+    this.#waiting += 1;
+    await this.refresh(notBefore);
+    this.#waiting -= 1;
+    return true;
+  }
+
+  /** As `wait` says. */
+  async #freshen(): Promise<boolean> {
     const now = this.#deps.clock.now();
     if (now < this.#attemptedAt) this.#startOver(now);
-    if (this.#current() === undefined) {
-      if (this.#mayAttempt(now)) await this.refresh();
-    } else if (now >= this.#freshUntil && this.#failures === 0) {
-      await this.refresh();
-    } else if (now >= this.#refreshAfter && this.#mayAttempt(now)) {
-      // Old keys serve meanwhile: a source that does not answer slows nobody down.
-      void this.refresh();
-    }
+    if (this.#current() === undefined) return !this.#mayAttempt(now) || this.#wait();
+    if (now >= this.#freshUntil && this.#failures === 0) return this.#wait();
+    // Old keys serve meanwhile: a source that does not answer slows nobody down.
+    if (now >= this.#refreshAfter && this.#mayAttempt(now)) void this.refresh();
+    return true;
   }
 
   /** The clock was set back: what is due by it would wait until it has caught up. */
@@ -174,18 +190,19 @@ export class HeldKeys {
     return quiet && now >= (this.#absent.get(kid) ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** Only a `kid` that the source has been asked about and has denied is remembered as absent. */
-  async #askFor(kid: string): Promise<void> {
+  /** As `wait` says. Only a `kid` that the source has been asked about and has denied is remembered as absent. */
+  async #askFor(kid: string): Promise<boolean> {
     const joined = this.#flight !== undefined;
     const notBefore = this.#deps.clock.now() - UNKNOWN_KID_PAUSE_MS + 1;
-    await this.refresh(notBefore);
+    if (!(await this.#wait(notBefore))) return false;
     // What was under way may have brought a replica's answer from before the kid was asked for.
-    if (joined && !this.#holds(kid) && this.#mayAskFor(kid)) await this.refresh(notBefore);
+    if (joined && !this.#holds(kid) && this.#mayAskFor(kid) && !(await this.#wait(notBefore))) return false;
     this.#absent.delete(kid);
-    if (this.#failures > 0 || this.#shared || this.#holds(kid)) return;
+    if (this.#failures > 0 || this.#shared || this.#holds(kid)) return true;
     this.#absent.set(kid, this.#deps.clock.now() + ABSENT_KID_MS);
     const [oldest] = this.#absent.keys();
     if (this.#absent.size > MAX_ABSENT_KIDS && oldest !== undefined) this.#absent.delete(oldest);
+    return true;
   }
 
   async #attempt(notBefore: number): Promise<void> {

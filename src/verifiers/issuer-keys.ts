@@ -43,6 +43,8 @@ export interface IssuerKeysDeps {
   readonly shared?: Pick<SharedKeysDeps, 'cache' | 'seal' | 'wait' | 'onRejected'>;
   /** 0 up to 1, for jitter; `Math.random` unless told. */
   readonly random?: () => number;
+  /** How many lookups may wait for one issuer's answer: one that hangs must not hold up the others. Absent: no bound. */
+  readonly maxWaiting?: number;
   /** Told of each failed attempt; the reason holds no path, header or body. */
   readonly onFailure?: (issuer: string, reason: string) => void;
 }
@@ -156,10 +158,12 @@ interface Followed {
 
 function holdKeys(issuer: TrustedIssuer, { source, current }: Followed, deps: IssuerKeysDeps): HeldKeys {
   const { clock, metrics, ownership, outbound, random = Math.random, onFailure } = deps;
+  const { maxWaiting = Number.POSITIVE_INFINITY } = deps;
   const origin = issuer.keys.kind === 'static' ? staticOrigin(issuer, outbound) : fetchedOrigin(issuer, source, deps);
   return new HeldKeys(origin, {
     clock,
     random,
+    maxWaiting,
     onFetched(keys, fetchedAt, shared) {
       metrics.keyFetches.inc({ issuer: issuer.name, outcome: shared ? 'shared' : 'ok' });
       metrics.keyAgeSeconds.set({ issuer: issuer.name }, fetchedAt / 1000);

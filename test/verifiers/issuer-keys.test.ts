@@ -5,7 +5,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { TrustedIssuer } from '../../src/resources/issuers.ts';
 import type { KeyLookup } from '../../src/verifiers/held-keys.ts';
 import { newKey } from '../fakes/cluster-keys.ts';
-import { clusterIssuer, ISS, keysUnderTest, staticKeys, trustedIssuers } from './issuers-under-test.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import {
+  clusterIssuer,
+  ISS,
+  keysUnderTest,
+  ScriptedOutbound,
+  staticKeys,
+  trustedIssuers,
+} from './issuers-under-test.ts';
 
 const JWKS = 'https://keys.example.org/jwks';
 const DISCOVERY = 'https://keys.example.org/.well-known/openid-configuration';
@@ -605,5 +613,41 @@ describe('a key that two issuers show', () => {
     expect(told(await keys.find(after, 'k1', 'held'))).toBe('k1');
     expect(told(await keys.find(fetched('twin'), 'k1', 'seek'))).toBe('absent');
     expect(shared).toMatchObject([{ owner: 'a', other: 'twin' }]);
+  });
+});
+
+describe('waiting for an issuer that does not answer', () => {
+  test('is for so many lookups; the others are told to come back, and other issuers are found', async () => {
+    const { keys, outbound } = keysUnderTest(new FakeClock(), new ScriptedOutbound(), 3);
+    const [hanging, healthy] = [fetched('a'), fetched('b', { kind: 'jwks', url: `${JWKS}2` })];
+    outbound.json(JWKS, setOf(k1));
+    outbound.json(`${JWKS}2`, setOf(k2));
+    let open = () => {};
+    const hang = new Promise<void>((done) => {
+      open = done;
+    });
+    outbound.gates.set(JWKS, hang);
+    const waiting = [1, 2, 3].map(() => keys.find(hanging, 'k1', 'seek'));
+    expect(await keys.find(hanging, 'k1', 'seek')).toEqual({
+      found: 'unavailable',
+      reason: 'too many wait for the keys of the issuer',
+      retryAfterSeconds: 1,
+    });
+    expect(told(await keys.find(healthy, 'k2', 'seek'))).toBe('k2');
+    open();
+    expect((await Promise.all(waiting)).map(told)).toEqual(['k1', 'k1', 'k1']);
+    expect(told(await keys.find(hanging, 'k1', 'seek'))).toBe('k1');
+  });
+
+  test('for unknown kids keeps no known key back, and an unknown kid beyond them is no wrong 400', async () => {
+    const { keys, outbound, clock } = keysUnderTest(new FakeClock(), new ScriptedOutbound(), 3);
+    const issuer = fetched();
+    outbound.json(JWKS, setOf(k1), { 'cache-control': 'max-age=86400' });
+    await keys.find(issuer, 'k1', 'seek');
+    clock.advance(minutes(1));
+    outbound.gates.set(JWKS, new Promise(() => {}));
+    for (const kid of ['x', 'y', 'z']) void keys.find(issuer, kid, 'seek');
+    expect(told(await keys.find(issuer, 'k1', 'seek'))).toBe('k1');
+    expect(told(await keys.find(issuer, 'k2', 'seek'))).toBe('unavailable');
   });
 });

@@ -93,7 +93,11 @@ export interface KeysUnderTest {
 }
 
 /** Issuers' keys over a scripted network, without jitter. */
-export function keysUnderTest(clock = new FakeClock(), outbound = new ScriptedOutbound()): KeysUnderTest {
+export function keysUnderTest(
+  clock = new FakeClock(),
+  outbound = new ScriptedOutbound(),
+  maxWaiting?: number,
+): KeysUnderTest {
   const shared: SharedKey[] = [];
   const failures: string[] = [];
   const metrics = createMetrics();
@@ -103,6 +107,7 @@ export function keysUnderTest(clock = new FakeClock(), outbound = new ScriptedOu
     metrics,
     ownership: memoryKeyOwnership((one) => shared.push(one)),
     random: () => 1,
+    ...(maxWaiting !== undefined && { maxWaiting }),
     onFailure: (issuer, reason) => failures.push(`${issuer}: ${reason}`),
   });
   return { keys, outbound, clock, shared, failures, metrics };
