@@ -7,6 +7,7 @@ import { errorCode, fileFault } from './file-fault.ts';
 const MAX_FILES = 20_000;
 const MAX_DEPTH = 16;
 const YAML_NAME = /\.ya?ml$/;
+const NEARLY_YAML_NAME = /\.ya?ml$/i;
 
 export interface Listing {
   /** Paths of resource files, ascending, with what shows that one was changed or replaced. */
@@ -50,9 +51,20 @@ async function listFolder(folder: string, depth: number, into: Collected): Promi
     if (entry.name.startsWith('.')) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await listFolder(path, depth + 1, into);
+    else if (isNearlyYaml(entry.name)) passOver(path, into);
     else if (entry.isSymbolicLink()) await listLink(path, into);
     else if (YAML_NAME.test(entry.name)) await listFile(path, into);
   }
+}
+
+function isNearlyYaml(name: string): boolean {
+  return NEARLY_YAML_NAME.test(name) && !YAML_NAME.test(name);
+}
+
+/** A ceiling in such a file would not be one, and nothing else would tell. */
+function passOver(path: string, into: Collected): void {
+  const fault = fileFault(path, 'is not read', 'end its name in .yaml or .yml, in small letters');
+  into.faults.push({ ...fault, severity: 'warning' });
 }
 
 async function entriesOf(folder: string, into: Collected): Promise<readonly Dirent[]> {

@@ -93,6 +93,19 @@ describe('readFiles', () => {
     expect(faults).toMatchObject([{ source: join(folder, 'sub/up'), severity: 'warning' }]);
   });
 
+  test('says of a file that it is not read when only the case of its name is in the way', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'a.yaml': 'x', 'stop.YAML': 'x', 'sub/b.Yml': 'x', 'notes.md': 'x', 'old.yaml.bak': 'x' });
+    await symlink('a.yaml', join(folder, 'link.YML'));
+    const { files, faults, unread } = await readFiles([folder]);
+    expect([files.length, unread]).toEqual([1, []]);
+    expect(faults.map(({ source, severity }) => `${severity} ${source.slice(folder.length + 1)}`).sort()).toEqual([
+      'warning link.YML',
+      'warning stop.YAML',
+      'warning sub/b.Yml',
+    ]);
+  });
+
   test('follows a configured path that is itself a link to a folder', async () => {
     const folder = await temporaryFolder();
     await fill(folder, { 'real/a.yaml': 'x' });
