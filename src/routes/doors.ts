@@ -1,5 +1,6 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { OAuthError } from '../core/oauth-error.ts';
+import { TurnQueue } from '../core/turn-queue.ts';
 import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
 import { awsError } from './aws-error.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
@@ -32,7 +33,8 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
   if (serves('public') || serves('workload')) discoveryRoutes(server, deps);
   if (serves('public')) bundleRoute(server, deps, pathOf(deps.issuer('cloud')));
   if (serves('workload')) {
-    const bounded = { ...deps, exchange: admitted(deps.exchange, MAX_EXCHANGES_AT_ONCE) };
+    const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate });
+    const bounded = { ...deps, exchange: admitted(deps.exchange, { limit: MAX_EXCHANGES_AT_ONCE, turns }) };
     tokenRoute(server, bounded, pathOf(deps.workloadUrl));
     sdkAwsRoute(server, bounded, pathOf(deps.workloadUrl));
   }
