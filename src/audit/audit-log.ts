@@ -29,10 +29,10 @@ export interface AuditLog {
    */
   note(event: AuditEvent): void;
   /**
-   * Counts a refusal before a verified identity. `issuer` is a configured TrustedIssuer's name, undefined for all
+   * Counts a refusal that gets no record: before an identity was verified, or after it where `verified`. `issuer` is a configured TrustedIssuer's name, undefined for all
    * others; `reason` comes from a closed list.
    */
-  countRefused(issuer: string | undefined, reason: string): void;
+  countRefused(issuer: string | undefined, reason: string, verified?: boolean): void;
   /** The last record on disk. */
   head(): Head;
   /** Whether issuing is possible, for `/readyz`. */
@@ -162,8 +162,8 @@ class CommittingLog implements AuditLog {
     else this.#leaveOut(event.identity.issuer, event.error ?? 'refused');
   }
 
-  countRefused(issuer: string | undefined, reason: string): void {
-    this.#counts.add({ issuer, reason, verified: false }, this.#parts.clock.now());
+  countRefused(issuer: string | undefined, reason: string, verified = false): void {
+    this.#counts.add({ issuer, reason, verified }, this.#parts.clock.now());
   }
 
   head(): Head {

@@ -32,7 +32,7 @@ export interface RecordedSummary {
   readonly from: string;
   readonly until: string;
   readonly count: number;
-  /** False: refused before an identity was verified. True: records left out because their share was full. */
+  /** False: refused before an identity was verified. True: after it, and left out for a limit. */
   readonly verified: boolean;
 }
 

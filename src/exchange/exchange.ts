@@ -45,7 +45,7 @@ async function verified({ verify, journal }: ExchangeDeps, request: ExchangeRequ
     return await verify(request.subjectToken, request.subjectTokenType, snapshot.issuers);
   } catch (thrown) {
     const error = OAuthError.from(thrown);
-    journal.counted(error);
+    journal.counted(error, { verified: false });
     throw error;
   }
 }
@@ -71,7 +71,7 @@ function admit({ rate, journal }: ExchangeDeps, subject: Case): void {
   const detail = 'the identity asks too often';
   const error = new OAuthError('rate_limited', { detail, retryAfterSeconds, issuer: identity.issuer });
   if (worthRecord) journal.limited(subject, error);
-  else journal.counted(error);
+  else journal.counted(error, { verified: true });
   throw error;
 }
 

@@ -25,8 +25,8 @@ export class Journal {
   }
 
   /** Counts a request that is not worth a record: whoever proved nothing, or asks far too often, cannot fill the disk. */
-  counted(error: OAuthError): void {
-    this.#audit.countRefused(error.issuer, error.key);
+  counted(error: OAuthError, { verified }: { readonly verified: boolean }): void {
+    this.#audit.countRefused(error.issuer, error.key, verified);
   }
 
   /**

@@ -349,6 +349,21 @@ describe('refusals', () => {
     ]);
   });
 
+  test('of verified identities that have no record are summarised as such, apart from those that proved nothing', async () => {
+    const world = await bench();
+    const log = await world.open();
+    log.countRefused('eu-1', 'rate_limited', true);
+    log.countRefused('eu-1', 'rate_limited');
+    world.clock.advance(60_000);
+    world.timer.tick();
+    await expect.poll(() => log.head().seq).toBe(3);
+    const summaries = (await recordsOf(world.directory)).filter(({ type }) => type === 'summary');
+    expect(summaries.map(({ summary }) => [summary?.verified, summary?.count])).toEqual([
+      [true, 1],
+      [false, 1],
+    ]);
+  });
+
   test('are summarised under a bounded number of keys, none uncounted', async () => {
     const world = await bench();
     const log = await world.open();

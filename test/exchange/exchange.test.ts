@@ -40,7 +40,7 @@ const before = snapshotOf(PROD, SVID, AWS, HANDED_OUT, ONCE);
 /** What an exchange did, in the order in which it did it. */
 let story: string[];
 let events: AuditEvent[];
-let counted: [string | undefined, string][];
+let counted: [string | undefined, string, boolean | undefined][];
 let current: Snapshot;
 /** What happens while a record becomes durable, by its type. */
 let during: Readonly<Record<string, () => void>>;
@@ -70,7 +70,7 @@ const audit: AuditLog = {
     story.push(event.type);
     events.push(event);
   },
-  countRefused: (issuer, reason) => counted.push([issuer, reason]),
+  countRefused: (issuer, reason, verified) => counted.push([issuer, reason, verified]),
   head: () => ({ seq: 0, hash: '' }),
   state: () => ({ ok: true }),
   close: async () => undefined,
@@ -167,8 +167,8 @@ describe('an exchange is recorded (DESIGN section 4)', () => {
     expect([story, counted]).toEqual([
       [],
       [
-        ['prod-eu', 'token_signature'],
-        [undefined, 'internal'],
+        ['prod-eu', 'token_signature', false],
+        [undefined, 'internal', false],
       ],
     ]);
   });
@@ -344,7 +344,7 @@ describe('an identity that asks too often (E10)', () => {
 
   test('is only counted otherwise', async () => {
     admission = { admitted: false, retryAfterSeconds: 7, worthRecord: false };
-    expect([await outcome('till'), story, counted]).toEqual(['rate_limited', [], [['prod-eu', 'rate_limited']]]);
+    expect([await outcome('till'), story, counted]).toEqual(['rate_limited', [], [['prod-eu', 'rate_limited', true]]]);
   });
 
   test('learns when to come back', async () => {
