@@ -29,8 +29,8 @@ export interface AuditLog {
    */
   note(event: AuditEvent): void;
   /**
-   * Counts a refusal that gets no record: before an identity was verified, or after it where `verified`. `issuer` is a configured TrustedIssuer's name, undefined for all
-   * others; `reason` comes from a closed list.
+   * Counts a refusal that gets no record: before an identity was verified, or after it where `verified`. `issuer` is a
+   * configured TrustedIssuer's name, undefined for all others; `reason` comes from a closed list.
    */
   countRefused(issuer: string | undefined, reason: string, verified?: boolean): void;
   /** The last record on disk. */
