@@ -14,8 +14,11 @@ function hasToken(body: Buffer): boolean {
   return new URLSearchParams(body.toString('latin1')).has('subject_token');
 }
 
+/** As long as the product keeps one: a client that comes back must not find it closed. */
+const keepAliveTimeout = 65_000;
+
 async function nodeServer(): Promise<string> {
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -30,7 +33,7 @@ async function nodeServer(): Promise<string> {
 }
 
 async function fastifyServer(): Promise<string> {
-  const server = fastify({ logger: false });
+  const server = fastify({ logger: false, keepAliveTimeout });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   server.post('/oauth2/token', async (request, reply) => {

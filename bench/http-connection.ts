@@ -55,6 +55,10 @@ export class HttpConnection {
     return connection;
   }
 
+  get usable(): boolean {
+    return this.#broken === undefined;
+  }
+
   request(bytes: Buffer): Promise<Answer> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
     return new Promise((resolve, reject) => {

@@ -29,6 +29,7 @@ const material = JSON.parse(await readFile(materialFile, 'utf8')) as Material;
 const requests = material.bodies.accepted.map((body) => tokenRequest(body, 'keep-alive'));
 const target = new URL(url);
 const idle: HttpConnection[] = [];
+/** Those in `idle`, and those that are under way. */
 let opened = 0;
 let turn = 0;
 
@@ -78,7 +79,7 @@ async function open({ perSecond, seconds, connections }: OpenLoop): Promise<Outc
     under.add(work);
   };
   const serve = async (first: number) => {
-    const connection = idle.pop() ?? (await openOne());
+    const connection = takeIdle() ?? (await openOne());
     for (let at: number | undefined = first; at !== undefined; at = waiting.shift()) {
       try {
         count(tally, { at, end }, await ask(connection));
@@ -101,6 +102,13 @@ async function open({ perSecond, seconds, connections }: OpenLoop): Promise<Outc
   const late = new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref());
   while (under.size > 0) await Promise.race([Promise.all(under), late.then(() => under.clear())]);
   return outcome(tally, seconds);
+}
+
+function takeIdle(): HttpConnection | undefined {
+  const connection = idle.pop();
+  if (connection === undefined || connection.usable) return connection;
+  opened -= 1;
+  return takeIdle();
 }
 
 async function openOne(): Promise<HttpConnection> {

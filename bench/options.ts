@@ -30,8 +30,8 @@ export interface Options {
 }
 
 const FULL: Counts = {
-  warmRequests: 4000,
-  requests: 8000,
+  warmRequests: 2000,
+  requests: 4000,
   primitives: 20_000,
   decisions: 100_000,
   connections: 2000,

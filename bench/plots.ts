@@ -72,7 +72,7 @@ export function latencyPlot(rounds: readonly Round[]): string | undefined {
 }
 
 export function stormPlot(rounds: readonly Round[]): string | undefined {
-  const tenths = Array.from({ length: 10 }, (_, tenth) => (tenth + 1) * 10);
+  const tenths = Array.from({ length: 11 }, (_, tenth) => tenth * 10);
   const found = medians(
     rounds,
     [1, 2].flatMap((replicas) => tenths.map((at) => `storm.${replicas}.t${at}`)),
@@ -80,7 +80,7 @@ export function stormPlot(rounds: readonly Round[]): string | undefined {
   if (found === undefined) return undefined;
   const series = [1, 2].map((replicas): Series => {
     const points = tenths.map((at) => [found[`storm.${replicas}.t${at}`] ?? 0, at] as const);
-    return { name: replicas === 1 ? '1 replica' : '2 replicas', points: [[0, 0], ...points] };
+    return { name: replicas === 1 ? '1 replica' : '2 replicas', points };
   });
   return lineChart({
     title: 'A rollout: 10,000 pods ask at once, each over a new TLS connection',

@@ -73,7 +73,7 @@ async function storm({ pods }: Storm): Promise<Record<string, number>> {
   if (served.length !== pods) throw new Error(`${pods - served.length} pods were never served`);
   const tenths = Array.from({ length: 10 }, (_, tenth) => (tenth + 1) * 10);
   const times = tenths.map((percent) => [`t${percent}`, quantile(served, percent / 100)]);
-  return { ...Object.fromEntries(times), p99: quantile(served, 0.99), again };
+  return { t0: quantile(served, 0), ...Object.fromEntries(times), p99: quantile(served, 0.99), again };
 }
 
 /** Seconds to wait before the next attempt; undefined when this one was served. */
