@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import { type Dispatcher, errors, Pool } from 'undici';
 import type { Clock } from '../core/clock.ts';
 import { Breaker } from './breaker.ts';
 import { checkedLookup, type Resolve } from './checked-lookup.ts';
@@ -175,6 +175,10 @@ export class Door {
   #translate(thrown: unknown): OutboundError {
     if (thrown instanceof OutboundError) return thrown;
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+    // Somebody did answer: whoever asks must not take nonsense for silence.
+    if (thrown instanceof errors.HTTPParserError || thrown instanceof errors.HeadersOverflowError) {
+      return new OutboundError('blocked', `${this.#host} does not answer in HTTP`);
+    }
     const reason = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : '';
     return new OutboundError('unreachable', `${this.#host} cannot be reached${reason}`);
   }

@@ -73,6 +73,17 @@ const ok: RequestListener = (_request, response) => {
 };
 
 describe('an answer', () => {
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n'],
+    ['HTTP with headers without end', `HTTP/1.1 200 OK\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`],
+    ['HTTP with a broken body', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n'],
+  ])('of %s is refused, and is not taken for silence', async (_, said) => {
+    const server = await serve((_request, response) => void response.socket?.end(said));
+    const error = await failureOf(openTo(server).get());
+    expect([error.failure, error.message]).toEqual(['blocked', expect.stringContaining('does not answer in HTTP')]);
+    expect(error.message).not.toContain('hello');
+  });
+
   test('comes with status, lower-case headers and body, whatever the status', async () => {
     const server = await serve((_request, response) => {
       response.writeHead(503, { 'X-Thing': 'a', 'Set-Cookie': ['id=1', 'id=2'] }).end('busy');
