@@ -41,7 +41,7 @@ const HOUSE: House = {
     sqlite: ['store'],
     child_process: ['cli'],
     dns: ['outbound'],
-    tls: ['outbound'],
+    tls: ['outbound', 'store/redis-connector.ts'],
     https: ['outbound', 'routes'],
     http2: ['outbound'],
     http: ['outbound', 'routes', 'app.ts'],
