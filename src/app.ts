@@ -8,6 +8,7 @@ import { loadEncryptionKey } from './authority/encryption-key-file.ts';
 import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { DeletedNames } from './catalog/deleted-names.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
 import { unlistedOrigin, unlistedOrigins } from './catalog/unlisted-origins.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
@@ -157,6 +158,8 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
   const catalog = createCatalog({
     sources: config.resources,
     memory: new ResourceMemory(store),
+    deletedNames: new DeletedNames(store),
+    onNameReused: (name) => audit.note({ type: 'changed', outcome: 'mapping-name-reused', detail: name }),
     compile,
     context: {
       trustDomain: config.trustDomain,

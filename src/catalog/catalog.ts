@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
-import { type Fault, KINDS } from '../resources/document.ts';
+import { type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { DeletedNames } from './deleted-names.ts';
 import { errorCode } from './file-fault.ts';
 import { signatureOf } from './file-source.ts';
 import { FileWatch } from './file-watch.ts';
@@ -19,6 +20,9 @@ export interface CatalogDeps {
   /** Resource files and folders, as configured. */
   readonly sources: readonly string[];
   readonly memory: ResourceMemory;
+  readonly deletedNames: DeletedNames;
+  /** Told of each mapping that is back under the name of a deleted one, once that is durable. Must not throw. */
+  readonly onNameReused?: (name: string) => void;
   readonly compile: Compile;
   readonly context: LoadInput['context'];
   /** Told of a Snapshot before any request can see it. Must not throw. */
@@ -74,6 +78,7 @@ class FileCatalog implements Catalog {
 
   async start(): Promise<void> {
     await this.#deps.memory.load();
+    await this.#deps.deletedNames.load();
     // Watching begins before reading, so that no change falls between the two.
     this.#watch.add(this.#deps.sources);
     try {
@@ -161,15 +166,23 @@ class FileCatalog implements Catalog {
   }
 
   async #remember({ documents, accepted }: Loaded): Promise<void> {
+    const { memory, deletedNames, onNameReused, log } = this.#deps;
+    const isMapping = ({ kind }: { kind: Kind }) => kind === 'FederationMapping';
     try {
-      const reordered = await this.#deps.memory.keep(documents, accepted);
+      const before = memory.names('FederationMapping');
+      const now = new Set(documents.filter(isMapping).map(({ name }) => name));
+      for (const name of await deletedNames.follow(before, now)) {
+        log.warn('a mapping has the name of a deleted one, and what clouds trusted that with', { mapping: name });
+        onNameReused?.(name);
+      }
+      const reordered = await memory.keep(documents, accepted);
       if (!reordered) return;
       this.#signature = undefined;
       this.#reloadSoon();
     } catch (error) {
       // The Snapshot stands without it; the next look tries again.
       this.#signature = undefined;
-      this.#deps.log.error('the history of the resources could not be stored', { cause: error });
+      log.error('the history of the resources could not be stored', { cause: error });
     }
   }
 

@@ -55,6 +55,11 @@ export class ResourceMemory {
     return this.#known.get(key)?.seen ?? this.#fresh.get(key);
   }
 
+  /** Names of one kind that were there at the last reading, here or before the last start. */
+  names(kind: Kind): ReadonlySet<string> {
+    return new Set(this.#entries().flatMap((entry) => (entry.kind === kind ? [entry.name] : [])));
+  }
+
   /** Last good versions. One that equals its present document is that document, so that it is not parsed again. */
   lastGood(present: readonly Document[]): readonly ValidDocument[] {
     const current = new Map(present.flatMap((document) => (document.valid ? [[keyOf(document), document]] : [])));

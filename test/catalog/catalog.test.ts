@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Catalog, createCatalog, type ReloadOutcome } from '../../src/catalog/catalog.ts';
+import { DeletedNames } from '../../src/catalog/deleted-names.ts';
 import type { Compile } from '../../src/catalog/load-resources.ts';
 import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
 import { StartRefused } from '../../src/catalog/start-refused.ts';
@@ -27,9 +28,13 @@ function catalogOf(sources: readonly string[], setting: Setting = {}) {
   const write = (message: string, fields: LogFields = {}) => void lines.push([message, fields]);
   const log: Log = { debug: write, info: write, warn: write, error: write };
   const metrics = createMetrics();
+  const store = setting.store ?? new MemoryDocumentStore();
+  const reused: string[] = [];
   const catalog = createCatalog({
     sources,
-    memory: new ResourceMemory(setting.store ?? new MemoryDocumentStore()),
+    memory: new ResourceMemory(store),
+    deletedNames: new DeletedNames(store),
+    onNameReused: (name) => reused.push(name),
     compile: setting.compile ?? compile,
     context: {
       trustDomain: 'example.org',
@@ -43,7 +48,7 @@ function catalogOf(sources: readonly string[], setting: Setting = {}) {
     watching: setting.watching ?? { debounceMs: NEVER, pollMs: NEVER },
   });
   onTestFinished(() => catalog.close());
-  return { catalog, lines, metrics };
+  return { catalog, lines, metrics, reused };
 }
 
 async function started(sources: readonly string[], setting: Setting = {}) {
@@ -400,5 +405,44 @@ describe('watching', () => {
     await fill(folder, { 'b.yaml': issuer('new') });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([outcomes, catalog.current().revision]).toEqual([[], revision]);
+  });
+});
+
+describe('the name of a deleted mapping (DESIGN section 8)', () => {
+  test('is told when it comes back, also after a restart, and only once', async () => {
+    const folder = await temporaryFolder();
+    const store = new MemoryDocumentStore();
+    await fill(folder, { 'a.yaml': issuer('prod'), 'b.yaml': mapping('reports') });
+    const first = await started([folder], { store });
+    await rm(join(folder, 'b.yaml'));
+    await first.catalog.reload();
+    await first.catalog.close();
+    await fill(folder, { 'c.yaml': mapping('reports', { owner: 'somebody else' }) });
+    const second = await started([folder], { store });
+    expect(second.reused).toEqual(['reports']);
+    await second.catalog.reload();
+    expect([...first.reused, ...second.reused]).toEqual(['reports']);
+  });
+
+  test('is remembered when the file goes while nothing runs', async () => {
+    const folder = await temporaryFolder();
+    const store = new MemoryDocumentStore();
+    await fill(folder, { 'a.yaml': issuer('prod'), 'b.yaml': mapping('reports') });
+    await (await started([folder], { store })).catalog.close();
+    await rm(join(folder, 'b.yaml'));
+    await (await started([folder], { store })).catalog.close();
+    await fill(folder, { 'b.yaml': mapping('reports') });
+    expect((await started([folder], { store })).reused).toEqual(['reports']);
+  });
+
+  test('is not reused by a mapping that only moves to another file', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'a.yaml': issuer('prod'), 'b.yaml': mapping('reports') });
+    const { catalog, reused } = await started([folder]);
+    await rm(join(folder, 'b.yaml'));
+    await fill(folder, { 'moved.yaml': mapping('reports') });
+    await catalog.reload();
+    await catalog.reload();
+    expect(reused).toEqual([]);
   });
 });
