@@ -1,4 +1,5 @@
 import type { ClusterDiscovery } from '../verifiers/kubeconfig-discovery.ts';
+import { pemCertificates } from './pem-certificates.ts';
 
 /** A cluster that was asked, under the name that it gets. */
 export interface ImportedCluster {
@@ -60,7 +61,7 @@ spec:
   issuer: ${quoted(discovery.issuer)}
   audiences: [${quoted(audience)}]
 `;
-  const files = ca === undefined ? {} : { [caName]: ca };
+  const files = ca === undefined ? {} : { [caName]: `${pemCertificates(ca).join('\n')}\n` };
   if (discovery.anonymous) {
     const lines = address.map((line) => `      ${line}\n`).join('');
     return { text: `${head}  keys:\n    discovery:\n${lines}  kubernetes: {}\n`, files };

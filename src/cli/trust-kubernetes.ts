@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { authenticationConfiguration } from './authentication-configuration.ts';
 import { loadConfiguration } from './configuration.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
+import { pemCertificates } from './pem-certificates.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface TrustKubernetesOptions {
@@ -14,7 +15,6 @@ export interface TrustKubernetesOptions {
 }
 
 const DISCOVERY = '/.well-known/openid-configuration';
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 /** Of an audience, as in a mapping. */
 const MAX_AUDIENCE_CHARACTERS = 1024;
 
@@ -65,7 +65,7 @@ function checkDiscovery(url: string): void {
 /** The certificates alone: a private key in the same file must not be printed. */
 function certificates(file: string): string {
   try {
-    const found = readFileSync(file, 'utf8').replaceAll('\r', '').match(CERTIFICATE) ?? [];
+    const found = pemCertificates(readFileSync(file, 'utf8'));
     for (const pem of found) new X509Certificate(pem);
     if (found.length > 0) return `${found.join('\n')}\n`;
   } catch (error) {
