@@ -1,6 +1,5 @@
 import { Composer, type CST, type Document, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml';
 import type { JsonValue } from '../core/json.ts';
-import { type PlainDocument, plainDocuments } from './plain-yaml.ts';
 import { type FieldPath, MAX_NESTING, offsetOf, readNode } from './yaml-nodes.ts';
 
 /** 1 MiB: an order of magnitude above the largest file that people edit. */
@@ -57,22 +56,11 @@ export function yamlDocuments(input: string): YamlText {
   const text = input.startsWith('\uFEFF') ? input.slice(1) : input;
   const refused = textFault(text);
   if (refused !== undefined) return { documents: [], faults: [refused] };
-  const plain = plainDocuments(text);
-  if (plain !== undefined) return { documents: plain.map(fromPlain), faults: [] };
-  return anyDocuments(text);
-}
-
-/** As all YAML is read: what is plain as well, of which it says the same as the reader of plain documents. */
-export function anyDocuments(text: string): YamlText {
   const tokens = parseTokens(text);
   if (!Array.isArray(tokens)) return { documents: [], faults: [tokens] };
   const lines = lineCounter(text);
   const read = composeAll(tokens).map((document) => readDocument(document, text, lines));
   return { documents: read.filter(({ value, faults }) => value !== null || faults.length > 0), faults: [] };
-}
-
-function fromPlain({ value, text, firstLine }: PlainDocument): YamlDocument {
-  return { value, faults: [], torn: false, line: lineFinder(text, firstLine) };
 }
 
 function composeAll(tokens: readonly CST.Token[]): readonly Parsed[] {
@@ -90,25 +78,22 @@ function readDocument(document: Parsed, text: string, lines: LineCounter): YamlD
     report(document.range[0], [], 'directives are not allowed', 'leave the lines that begin with % out');
   }
   const value = readNode(document.contents, [], report);
-  return { value, faults, torn: document.errors.length > 0, line: lineFinder(...placeOf(document, text, lines)) };
+  return { value, faults, torn: document.errors.length > 0, line: lineFinder(document, text, lines) };
 }
 
 function hasTagDirective({ directives }: Parsed): boolean {
   return Object.keys(directives?.tags ?? {}).some((handle) => handle !== '!!');
 }
 
-/** The lines of a document and the number of the first. */
-function placeOf({ contents }: Parsed, text: string, lines: LineCounter): [string, number] {
-  const [contentStart, , contentEnd] = contents?.range ?? [0, 0, 0];
-  const start = text.lastIndexOf('\n', contentStart - 1) + 1;
-  return [text.slice(start, contentEnd), lines.linePos(start).line];
-}
-
 /**
  * Lines are asked for when something is wrong. Until then only the text of the document is kept, an order of magnitude
  * smaller than its nodes, and it is parsed again: once for all that is asked in a row.
  */
-function lineFinder(part: string, firstLine: number): YamlDocument['line'] {
+function lineFinder({ contents }: Parsed, text: string, lines: LineCounter): YamlDocument['line'] {
+  const [contentStart, , contentEnd] = contents?.range ?? [0, 0, 0];
+  const start = text.lastIndexOf('\n', contentStart - 1) + 1;
+  const firstLine = lines.linePos(start).line;
+  const part = text.slice(start, contentEnd);
   let parsed: WeakRef<Document> | undefined;
   return (path) => {
     const again = parsed?.deref() ?? parseDocument(part, OPTIONS);
