@@ -17,7 +17,7 @@ export interface Plan {
   readonly replicas: number;
   readonly cloudCallsPerSecond: number;
   readonly auditBytesPerMonth: number;
-  /** Seconds in which all of them serve every pod once, when all ask at the same time. */
+  /** Seconds that all of them compute to serve every pod once. When all ask at the same time it takes longer. */
   readonly rolloutSeconds: number;
 }
 

@@ -30,7 +30,15 @@ export function size({ pods, ttl, replicasCores, output }: SizeOptions, { out, e
   return ExitCode.ok;
 }
 
-const PLAN_HEADING = ['for', 'renewed after', 'exchanges/s', 'replicas', 'rollout', 'cloud calls/s', 'audit a month'];
+const PLAN_HEADING = [
+  'for',
+  'renewed after',
+  'exchanges/s',
+  'replicas',
+  'rollout, at least',
+  'cloud calls/s',
+  'audit a month',
+];
 const QUOTA_HEADING = ['cloud', 'quota of', 'calls/s', 'used', 'as of', 'note'];
 
 function planRow(plan: Plan): readonly string[] {
