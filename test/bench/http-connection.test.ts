@@ -62,7 +62,9 @@ describe('the connection of a load generator', () => {
 
   test('rejects when the server closes before it has answered, and at once from then on', async () => {
     const { connection } = await answering('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n', 'close');
+    expect(connection.usable).toBe(true);
     await expect(connection.request(request)).rejects.toThrow();
+    expect(connection.usable).toBe(false);
     await expect(connection.request(request)).rejects.toThrow();
   });
 
