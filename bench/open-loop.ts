@@ -100,7 +100,11 @@ async function open({ perSecond, seconds, connections }: OpenLoop): Promise<Outc
     await new Promise(setImmediate);
   }
   const late = new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref());
-  while (under.size > 0) await Promise.race([Promise.all(under), late.then(() => under.clear())]);
+  const giveUp = () => {
+    tally.broken += under.size + waiting.length;
+    under.clear();
+  };
+  while (under.size > 0) await Promise.race([Promise.all(under), late.then(giveUp)]);
   return outcome(tally, seconds);
 }
 
