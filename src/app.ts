@@ -217,7 +217,8 @@ async function drained(server: FastifyInstance, drainMs: number): Promise<void> 
 
 async function listen({ listener, server }: Door): Promise<{ door: string; url: string }> {
   const url = await server.listen({ host: listener.host, port: listener.port });
-  return { door: listener.name, url };
+  // The framework does not know that the server it was given speaks TLS.
+  return { door: listener.name, url: listener.tls === undefined ? url : url.replace(/^http:/, 'https:') };
 }
 
 function doorDeps(parts: Parts): DoorDeps {

@@ -18,6 +18,7 @@ interface Answer {
 let installation: Installation;
 let close: () => Promise<void>;
 let ca: string;
+let listening: readonly { readonly door: string; readonly url: string }[];
 const ports: Record<string, number> = {};
 
 /** Three listeners with TLS as in production; the issuer is https and belongs to nobody here. */
@@ -44,7 +45,7 @@ audit: { directory: ./audit }
 `;
   const config = loadConfig({ file: join(folder, 'carnet.yaml'), text: configText, environment: {} });
   const app = await createApp(config, { clock: systemClock, destination: { write: () => undefined } });
-  await app.start();
+  listening = await app.start();
   close = async () => {
     await app.close();
     await cluster.close();
@@ -106,5 +107,11 @@ describe('Three listeners (DESIGN sections 9 and 12)', () => {
 
   test('details of a failing part are for the admin door alone', async () => {
     expect((await ask('public', '/readyz')).body).not.toContain('"detail"');
+  });
+
+  test('each says that it speaks TLS', () => {
+    expect(listening).toEqual(
+      Object.entries(ports).map(([door, port]) => ({ door, url: `https://127.0.0.1:${port}` })),
+    );
   });
 });
