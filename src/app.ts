@@ -10,7 +10,6 @@ import { createAuthority, type LocalAuthority } from './authority/local-authorit
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { DeletedNames } from './catalog/deleted-names.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
-import { unlistedOrigin, unlistedOrigins } from './catalog/unlisted-origins.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import { createExchange } from './exchange/exchange.ts';
@@ -24,9 +23,9 @@ import { createOutbound } from './outbound/guarded-outbound.ts';
 import type { Outbound } from './outbound/outbound.ts';
 import { compile } from './policy/compile.ts';
 import type { Fault } from './resources/document.ts';
-import type { TrustedIssuer } from './resources/issuers.ts';
-import type { DoorDeps, Part, PublishedDocuments } from './routes/door-deps.ts';
+import type { DoorDeps, PublishedDocuments } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
+import { readiness } from './routes/readiness.ts';
 import { readTlsFiles } from './routes/tls-files.ts';
 import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
@@ -243,7 +242,8 @@ function doorDeps(parts: Parts): DoorDeps {
       clock,
     }),
     documents: published(authority, config.workloadUrl),
-    parts: () => partsOf(parts),
+    parts: () =>
+      readiness({ ...parts, origins: { allowOrigins: allowedOrigins(config), development: config.development } }),
     issuer: (purpose) => authority.issuer(purpose),
     workloadUrl: config.workloadUrl,
     development: config.development,
@@ -261,38 +261,6 @@ function published(authority: LocalAuthority, workloadUrl: string): PublishedDoc
     jwks: (purpose) => jwksDocument(authority.publicKeys(purpose)),
     spiffeBundle: () => spiffeBundle(authority.publicKeys('svid'), authority.keysChangedAt('svid')),
   };
-}
-
-/** What `/readyz` shows: the audit log can stop everything, one issuer or one resource only itself. */
-function partsOf({ audit, rotator, cache, catalog, keys, config }: Parts): readonly Part[] {
-  const log = audit.state();
-  const shared = cache.state();
-  const faults = catalog.faults().filter(({ severity }) => severity === 'error').length;
-  return [
-    log.ok ? { name: 'audit', state: 'ok' } : { name: 'audit', state: 'failed', detail: log.reason },
-    { name: 'keys', ...rotator.state() },
-    shared.ok ? { name: 'cache', state: 'ok' } : { name: 'cache', state: 'degraded', ...detailOf(shared.reason) },
-    faults === 0
-      ? { name: 'resources', state: 'ok' }
-      : { name: 'resources', state: 'degraded', detail: `${faults} faults; carnet check lists them` },
-    ...keys.state().map(({ issuer, ok, reason }): Part => {
-      const name = `issuer ${issuer}`;
-      const origin = unlistedOriginOf(catalog.current().issuers.byName.get(issuer), config);
-      if (origin !== undefined) return { name, state: 'degraded', detail: unlistedOrigin(origin) };
-      return ok ? { name, state: 'ok' } : { name, state: 'degraded', ...detailOf(reason) };
-    }),
-  ];
-}
-
-function unlistedOriginOf(issuer: TrustedIssuer | undefined, config: Config): string | undefined {
-  const { development } = config;
-  return issuer === undefined
-    ? undefined
-    : unlistedOrigins(issuer, { allowOrigins: allowedOrigins(config), development })[0];
-}
-
-function detailOf(reason: string | undefined): { detail?: string } {
-  return reason === undefined ? {} : { detail: reason };
 }
 
 function recordChanges(catalog: Catalog, audit: AuditLog): void {
