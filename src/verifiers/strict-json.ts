@@ -34,6 +34,12 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const HEX = /^[0-9a-fA-F]{4}$/;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPENING_BRACKET = 0x5b;
+const CLOSING_BRACKET = 0x5d;
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
 
 /**
  * One JSON text (RFC 8259) read without the freedoms that let two readers of it disagree (V7): fatal UTF-8, no byte
@@ -89,20 +95,21 @@ class Reader {
 
   #value(depth: number): JsonValue {
     this.#space();
-    const first = this.#text[this.#at];
-    if (first === '"') return this.#string();
-    if (first === '{' || first === '[') {
+    const code = this.#text.charCodeAt(this.#at);
+    if (code === QUOTE) return this.#string();
+    if (code === OPENING_BRACE || code === OPENING_BRACKET) {
       if (depth > this.#maxDepth) throw new StrictJsonError('nested too deeply');
       this.#at += 1;
-      return first === '{' ? this.#object(depth) : this.#array(depth);
+      return code === OPENING_BRACE ? this.#object(depth) : this.#array(depth);
     }
+    const first = this.#text[this.#at];
     if (first === 't' || first === 'f' || first === 'n') return this.#literal(first);
     return this.#number();
   }
 
   #object(depth: number): JsonObject {
     const object: Record<string, JsonValue> = Object.create(null);
-    if (this.#take('}')) return object;
+    if (this.#take(CLOSING_BRACE)) return object;
     do {
       this.#space();
       const name = this.#string();
@@ -110,35 +117,48 @@ class Reader {
       if (name in object) throw new StrictJsonError('a member twice');
       this.#membersLeft -= 1;
       if (this.#membersLeft < 0) throw new StrictJsonError('too many members');
-      this.#expect(':');
+      this.#expect(COLON);
       object[name] = this.#value(depth + 1);
-    } while (this.#take(','));
-    this.#expect('}');
+    } while (this.#take(COMMA));
+    this.#expect(CLOSING_BRACE);
     return object;
   }
 
   #array(depth: number): readonly JsonValue[] {
     const array: JsonValue[] = [];
-    if (this.#take(']')) return array;
+    if (this.#take(CLOSING_BRACKET)) return array;
     do {
       this.#elementsLeft -= 1;
       if (this.#elementsLeft < 0) throw new StrictJsonError('too many elements');
       array.push(this.#value(depth + 1));
-    } while (this.#take(','));
-    this.#expect(']');
+    } while (this.#take(COMMA));
+    this.#expect(CLOSING_BRACKET);
     return array;
   }
 
   #string(): string {
-    if (this.#text.charCodeAt(this.#at) !== QUOTE) throw new StrictJsonError('a string is missing');
-    this.#at += 1;
+    const text = this.#text;
+    if (text.charCodeAt(this.#at) !== QUOTE) throw new StrictJsonError('a string is missing');
+    const from = this.#at + 1;
+    let at = from;
+    let code = text.charCodeAt(at);
+    // NaN, past the end of the text, ends the loop too.
+    while (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) code = text.charCodeAt(++at);
+    if (code === BACKSLASH) return this.#escapedString(from, at);
+    if (code !== QUOTE) throw notClosed();
+    this.#at = at + 1;
+    return text.slice(from, at);
+  }
+
+  /** A string from its first escape on. Only escapes can bring a lone surrogate: the bytes were UTF-8. */
+  #escapedString(begin: number, firstEscape: number): string {
     let result = '';
-    let from = this.#at;
+    let from = begin;
+    this.#at = firstEscape;
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);
       if (code === QUOTE) break;
-      // NaN, past the end of the text, fails this comparison too.
-      if (!(code >= 0x20)) throw new StrictJsonError('a string is not closed or holds a control character');
+      if (!(code >= 0x20)) throw notClosed();
       if (code !== BACKSLASH) {
         this.#at += 1;
         continue;
@@ -186,19 +206,24 @@ class Reader {
   #space(): void {
     for (;;) {
       const code = this.#text.charCodeAt(this.#at);
+      if (code > 0x20) return;
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
       this.#at += 1;
     }
   }
 
-  #take(mark: string): boolean {
+  #take(mark: number): boolean {
     this.#space();
-    if (this.#text[this.#at] !== mark) return false;
+    if (this.#text.charCodeAt(this.#at) !== mark) return false;
     this.#at += 1;
     return true;
   }
 
-  #expect(mark: string): void {
+  #expect(mark: number): void {
     if (!this.#take(mark)) throw new StrictJsonError('malformed');
   }
+}
+
+function notClosed(): StrictJsonError {
+  return new StrictJsonError('a string is not closed or holds a control character');
 }
