@@ -31,7 +31,17 @@ export interface Config {
   readonly cache: { readonly redis?: { readonly url: string; readonly passwordFile?: string } };
   readonly signing: { readonly encryptionKeyFile: string; readonly rotateEverySeconds: number };
   readonly audit: { readonly directory: string };
-  readonly clouds: { readonly aws: { readonly stsEndpoint?: string } };
+  /** Other endpoints than the public ones; each is an allowed origin by being named here. */
+  readonly clouds: {
+    readonly aws: { readonly stsEndpoint?: string };
+    readonly gcp: {
+      readonly stsEndpoint?: string;
+      readonly iamCredentialsEndpoint?: string;
+      readonly storageEndpoint?: string;
+    };
+    /** Without a path: tenants follow. */
+    readonly azure: { readonly authorityHost?: string };
+  };
   readonly log: { readonly level: LogLevel };
   /** The API server of the cluster that Carnet runs in; absent elsewhere. */
   readonly ownCluster?: { readonly server: string };

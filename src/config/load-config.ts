@@ -70,7 +70,6 @@ function redisOf({ cache }: ConfigDocument, absolute: (path: string) => string):
 }
 
 function build(document: ConfigDocument, absolute: (path: string) => string): Omit<Config, 'warnings'> {
-  const { stsEndpoint } = document.clouds?.aws ?? {};
   const redis = redisOf(document, absolute);
   return {
     issuer: document.issuer,
@@ -91,9 +90,20 @@ function build(document: ConfigDocument, absolute: (path: string) => string): Om
       rotateEverySeconds: durationSeconds(document.signing.rotateEvery),
     },
     audit: { directory: absolute(document.audit.directory) },
-    clouds: { aws: stsEndpoint === undefined ? {} : { stsEndpoint } },
+    clouds: {
+      aws: named(document.clouds?.aws),
+      gcp: named(document.clouds?.gcp),
+      azure: named(document.clouds?.azure),
+    },
     log: document.log,
   };
+}
+
+type Named<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** The members that have a value. */
+function named<T extends object>(members: T | undefined): Named<T> {
+  return Object.fromEntries(Object.entries(members ?? {}).filter(([, value]) => value !== undefined)) as Named<T>;
 }
 
 function freeze<T>(value: T): T {

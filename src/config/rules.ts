@@ -50,7 +50,7 @@ type Rule = (draft: Draft) => readonly RuleFault[];
 const DOORS = ['public', 'workload', 'admin'] as const;
 
 /** Fields that carnet.yaml knows and this version does not: naming one stops the start (DESIGN section 5). */
-const NOT_BUILT = ['store.postgres', 'admin.oidc', 'clouds.gcp', 'clouds.azure', 'secrets'];
+const NOT_BUILT = ['store.postgres', 'admin.oidc', 'secrets'];
 
 const notBuilt: Rule = (draft) => [
   ...NOT_BUILT.filter((path) => draft.has(path)).map((path) => ({ path, message: 'is not built in this version' })),
@@ -119,12 +119,20 @@ const workloadUrl: Rule = (draft) => {
   return message === undefined ? [] : [{ path: 'listeners.workload.url', message }];
 };
 
+const CLOUD_ENDPOINTS = [
+  'clouds.aws.stsEndpoint',
+  'clouds.gcp.stsEndpoint',
+  'clouds.gcp.iamCredentialsEndpoint',
+  'clouds.gcp.storageEndpoint',
+  'clouds.azure.authorityHost',
+];
+
 const origins: Rule = (draft) => [
   ...draft.texts('outbound.allowOrigins').flatMap((origin, index): RuleFault[] => {
     const message = originFault(origin, draft.development);
     return message === undefined ? [] : [{ path: `outbound.allowOrigins.${index}`, message }];
   }),
-  ...['clouds.aws.stsEndpoint'].flatMap((path): RuleFault[] => {
+  ...CLOUD_ENDPOINTS.flatMap((path): RuleFault[] => {
     const text = draft.text(path);
     const message =
       text === undefined ? undefined : baseUrlFault(text, { development: draft.development, portAllowed: true });

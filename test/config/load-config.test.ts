@@ -288,8 +288,6 @@ describe('cache.redis', () => {
 describe('what is not built', () => {
   const cases: [string, string][] = [
     ['admin.oidc', 'admin: { oidc: { issuer: "https://idp.example.org" } }'],
-    ['clouds.gcp', 'clouds: { gcp: { stsEndpoint: "https://sts.example.org" } }'],
-    ['clouds.azure', 'clouds: { azure: { authorityHost: "https://login.example.org" } }'],
     ['requireGrants', 'requireGrants: true'],
     ['secrets', 'secrets: { one: { file: x } }'],
   ];
