@@ -10,7 +10,10 @@ import { IdentityRate } from '../src/exchange/identity-rate.ts';
 import { Journal } from '../src/exchange/journal.ts';
 import { SingleUse } from '../src/exchange/single-use.ts';
 import { createAwsTarget } from '../src/federation/aws/aws-target.ts';
+import { createAzureTarget } from '../src/federation/azure/azure-target.ts';
+import { createGcpTarget } from '../src/federation/gcp/gcp-target.ts';
 import { createJwtSvidTarget } from '../src/federation/jwt-svid/jwt-svid-target.ts';
+import { createOauthTarget } from '../src/federation/oauth/oauth-target.ts';
 import { createOutbound } from '../src/outbound/guarded-outbound.ts';
 import { compile } from '../src/policy/compile.ts';
 import type { Snapshot } from '../src/policy/snapshot.ts';
@@ -65,7 +68,13 @@ const server = createDoor('all', {
     rate: new IdentityRate({ clock }),
     singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
     journal: new Journal(silentAudit),
-    targets: { aws: createAwsTarget({ authority, outbound, clock }), jwtSvid: createJwtSvidTarget({ authority }) },
+    targets: {
+      aws: createAwsTarget({ authority, outbound, clock }),
+      gcp: createGcpTarget({ authority, outbound, clock }),
+      azure: createAzureTarget({ authority, outbound, clock }),
+      oauth: createOauthTarget({ authority, outbound, clock }),
+      jwtSvid: createJwtSvidTarget({ authority }),
+    },
     clock,
   }),
   documents: { openidConfiguration: nothing, authorizationServer: nothing, jwks: nothing, spiffeBundle: nothing },

@@ -18,7 +18,10 @@ import { IdentityRate } from './exchange/identity-rate.ts';
 import { Journal } from './exchange/journal.ts';
 import { SingleUse } from './exchange/single-use.ts';
 import { createAwsTarget } from './federation/aws/aws-target.ts';
+import { createAzureTarget } from './federation/azure/azure-target.ts';
+import { createGcpTarget } from './federation/gcp/gcp-target.ts';
 import { createJwtSvidTarget } from './federation/jwt-svid/jwt-svid-target.ts';
+import { createOauthTarget } from './federation/oauth/oauth-target.ts';
 import { createOutbound } from './outbound/guarded-outbound.ts';
 import type { Outbound } from './outbound/outbound.ts';
 import { compile } from './policy/compile.ts';
@@ -222,7 +225,8 @@ async function listen({ listener, server }: Door): Promise<{ door: string; url: 
 
 function doorDeps(parts: Parts): DoorDeps {
   const { config, clock, log, metrics, cache, rate, authority, audit, outbound, catalog, keys } = parts;
-  const { stsEndpoint } = config.clouds.aws;
+  const { clouds } = config;
+  const federation = { authority, outbound, clock };
   return {
     exchange: createExchange({
       catalog,
@@ -236,7 +240,10 @@ function doorDeps(parts: Parts): DoorDeps {
       singleUse: new SingleUse({ cache, clock }),
       journal: new Journal(audit),
       targets: {
-        aws: createAwsTarget({ authority, outbound, clock, ...(stsEndpoint !== undefined && { stsEndpoint }) }),
+        aws: createAwsTarget({ ...federation, ...clouds.aws }),
+        gcp: createGcpTarget({ ...federation, ...clouds.gcp }),
+        azure: createAzureTarget({ ...federation, ...clouds.azure }),
+        oauth: createOauthTarget(federation),
         jwtSvid: createJwtSvidTarget({ authority }),
       },
       clock,
@@ -318,6 +325,6 @@ function issuerKeys({ log, shared, ...deps }: IssuerKeysParts): IssuerKeys {
 
 /** Endpoints named in `clouds` may be anywhere, private addresses too. */
 function allowedOrigins({ clouds, outbound }: Config): readonly string[] {
-  const { stsEndpoint } = clouds.aws;
-  return [...outbound.allowOrigins, ...(stsEndpoint === undefined ? [] : [new URL(stsEndpoint).origin])];
+  const endpoints = [clouds.aws, clouds.gcp, clouds.azure].flatMap((cloud) => Object.values(cloud));
+  return [...outbound.allowOrigins, ...endpoints.map((endpoint) => new URL(endpoint).origin)];
 }

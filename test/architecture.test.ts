@@ -28,6 +28,8 @@ const HOUSE: House = {
     undici: ['outbound'],
     'ipaddr.js': ['outbound', 'config'],
     '@aws-sdk/client-sts': ['federation/aws'],
+    '@azure/identity': ['federation/azure'],
+    'google-auth-library': ['federation/gcp'],
     jose: ['verifiers', 'authority', 'federation'],
     zod: ['resources', 'config', 'routes'],
     yaml: ['resources', 'config'],

@@ -10,7 +10,15 @@ export interface Ask {
   readonly scopes: readonly string[];
   /** `requested_expires_in`, seconds. */
   readonly ttlSeconds?: number;
+  /** A narrowing in the cloud's own words, as its SDK sent it: passed on only where the intents are `unrestricted`. */
+  readonly narrowing?: CallerNarrowing;
 }
+
+/** What a cloud's SDK may send beside its token to get less than the mapping gives (DESIGN section 9). */
+export type CallerNarrowing =
+  | { readonly kind: 'aws'; readonly policy?: string; readonly policyArns: readonly string[] }
+  /** `options` of Google's STS: the JSON text of `{"accessBoundary": ...}`. */
+  | { readonly kind: 'gcp'; readonly accessBoundary: string };
 
 /** What holds the credential to the mapping's intents (DESIGN section 7). */
 export type EnforcedBy =
@@ -27,6 +35,12 @@ interface GrantBase {
   /** The target's own name for what is granted: a role ARN, an SVID audience. */
   readonly targetId: string;
   readonly ttlSeconds: number;
+  /**
+   * Present where the target gives lifetimes of its own choice and the mapping accepts that in writing: `ttlSeconds` is
+   * then a wish, the credential says its own end, and one that lives for longer than this many seconds (the lowest cap
+   * of the guardrails, Infinity without one) is dropped.
+   */
+  readonly ttlCeilingSeconds?: number;
   readonly issuedTokenType: TokenType;
   /** One entry per intent, in the mapping's order; empty when the intents are `unrestricted` or the target has none. */
   readonly enforcedBy: readonly EnforcedBy[];
@@ -45,6 +59,57 @@ export interface AwsGrant extends GrantBase {
   readonly tags: Readonly<Record<string, string>>;
   /** Which of `tags` stay through role chaining. */
   readonly transitiveTagKeys: readonly string[];
+  /** The inline session policy, minified JSON of at most 2,048 characters; absent where nothing is narrowed. */
+  readonly policy?: string;
+  /** Managed session policies, in the mapping's order. */
+  readonly policyArns?: readonly string[];
+  /** A role that is assumed with the session of `roleArn`; the caller gets that second session (at most 1 h). */
+  readonly secondHop?: { readonly roleArn: string; readonly externalId?: string };
+}
+
+/** Everything that Google Cloud will be asked for. */
+export interface GcpGrant extends GrantBase {
+  readonly kind: 'gcp';
+  /** `//iam.googleapis.com/projects/N/locations/global/workloadIdentityPools/P/providers/Q`; audience of the assertion. */
+  readonly provider: string;
+  /** Email; absent: the federated token itself is the credential. */
+  readonly serviceAccount?: string;
+  /** Emails between the federated identity and `serviceAccount`, in order. */
+  readonly delegates: readonly string[];
+  readonly scopes: readonly string[];
+  /** Present: an ID token for this audience in place of an access token. */
+  readonly idTokenAudience?: string;
+  /** Credential Access Boundary: minified JSON text of `{"accessBoundary": ...}`, at most 2,048 characters. */
+  readonly accessBoundary?: string;
+}
+
+/** Everything that Entra will be asked for. */
+export interface AzureGrant extends GrantBase {
+  readonly kind: 'azure';
+  readonly tenant: string;
+  readonly clientId: string;
+  /** One resource: `https://storage.azure.com/.default`. */
+  readonly scope: string;
+  /** Origin of the authority: `https://login.microsoftonline.com` or a sovereign cloud's. */
+  readonly authority: string;
+  /** Audience of the assertion, that of the authority's cloud. */
+  readonly assertionAudience: string;
+  /** Present: the token is exchanged for one of this registry, good for pulling these repositories only. */
+  readonly registry?: { readonly host: string; readonly repositories: readonly string[] };
+}
+
+/** Everything that an OAuth server will be asked for. */
+export interface OauthGrant extends GrantBase {
+  readonly kind: 'oauth';
+  /** The server's issuer, byte for byte; audience of the assertion. */
+  readonly issuer: string;
+  /** RFC 8693 with the assertion as subject token, or RFC 7523 with it as the grant. */
+  readonly grantType: 'token-exchange' | 'jwt-bearer';
+  readonly scopes: readonly string[];
+  /** `audience` and `resource` parameters of the request. */
+  readonly audience?: string;
+  readonly resource?: string;
+  readonly clientId?: string;
 }
 
 export interface JwtSvidGrant extends GrantBase {
@@ -54,7 +119,7 @@ export interface JwtSvidGrant extends GrantBase {
 }
 
 /** The narrow thing that policy allows, fully resolved: the effect half of a target needs nothing else. */
-export type Grant = AwsGrant | JwtSvidGrant;
+export type Grant = AwsGrant | GcpGrant | AzureGrant | OauthGrant | JwtSvidGrant;
 
 /** One step of a decision, in order, for the audit reader and `explain`; never shown to callers. */
 export interface Step {

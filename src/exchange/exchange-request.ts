@@ -10,8 +10,11 @@ export interface ExchangeRequest {
   readonly ask: Ask;
 }
 
+/** The routes through which credentials leave, as metrics and log name them. */
+export type DoorOfExchange = 'token' | 'sdk-aws' | 'sdk-aws-sts' | 'sdk-gcp' | 'sdk-azure';
+
 /** The use case behind every door through which credentials leave. Throws OAuthError. */
 export type Exchange = (
   request: ExchangeRequest,
-  context: { readonly traceId: string; readonly door: 'token' | 'sdk-aws' },
+  context: { readonly traceId: string; readonly door: DoorOfExchange },
 ) => Promise<Credential>;

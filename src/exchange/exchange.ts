@@ -113,6 +113,12 @@ function issue({ targets }: ExchangeDeps, { identity, issuance }: Case, grant: G
   switch (grant.kind) {
     case 'aws':
       return targets.aws.issue(grant, identity, issuance);
+    case 'gcp':
+      return targets.gcp.issue(grant, identity, issuance);
+    case 'azure':
+      return targets.azure.issue(grant, identity, issuance);
+    case 'oauth':
+      return targets.oauth.issue(grant, identity, issuance);
     case 'jwtSvid':
       return targets.jwtSvid.issue(grant, identity, issuance);
   }

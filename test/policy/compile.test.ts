@@ -344,7 +344,12 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
     ['intents', { intents: [{ allow: 'object.read', resource: { bucket: 'b' } }] }],
     ['mode: report', { mode: 'report', until: '2026-11-30T00:00:00Z' }],
     ['access.justInTime', { access: { justInTime: {} } }],
-    ['target.aws.policyArns', { target: { aws: { roleArn: ROLE, region: 'eu-west-1', policyArns: ['x'] } } }],
+    [
+      'target.aws.policyArns',
+      {
+        target: { aws: { roleArn: ROLE, region: 'eu-west-1', policyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'] } },
+      },
+    ],
     ['target.azure', { target: { azure: { tenant: UUID, clientId: UUID, scopes: ['https://x/.default'] } } }],
     ['target.oauth', { target: { oauth: { issuer: 'https://as.example.org' } } }],
     ['target.x509Svid', { target: { x509Svid: {} }, intents: undefined }],

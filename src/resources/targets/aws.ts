@@ -32,7 +32,32 @@ export const awsTarget = z
     region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region'),
     sessionName: template.min(1).optional(),
     tags: z.record(z.string(), tagTemplate).superRefine(checkTagKeys).optional(),
-    policyArns: z.array(z.string()).optional(),
+    policyArns: z
+      .array(
+        z
+          .string()
+          .max(2048)
+          .regex(
+            /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/,
+            'must be the ARN of a managed policy',
+          ),
+      )
+      .min(1)
+      .max(10)
+      .meta({ description: 'Managed policies that narrow the session, each at most the role.' })
+      .optional(),
+    secondHop: z
+      .strictObject({
+        roleArn: z.string().max(2048).regex(ROLE_ARN, 'must be the ARN of an IAM role, without templates'),
+        externalId: z
+          .string()
+          .min(2)
+          .max(1224)
+          .regex(/^[\w+=,.@:/-]+$/, 'may hold letters, digits and + = , . @ : / - _')
+          .optional(),
+      })
+      .meta({ description: 'A role that is assumed with the session of roleArn, for at most an hour.' })
+      .optional(),
   })
   .superRefine((target, context) => {
     if (!ROLE_ARN.test(target.roleArn) || partitionOf(target.roleArn) === partitionOfRegion(target.region)) return;

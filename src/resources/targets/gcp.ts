@@ -3,7 +3,12 @@ import { z } from 'zod';
 const PROVIDER =
   /^\/\/iam\.googleapis\.com\/projects\/\d{1,20}\/locations\/global\/workloadIdentityPools\/[a-z][a-z0-9-]{2,30}[a-z0-9]\/providers\/[a-z][a-z0-9-]{2,30}[a-z0-9]$/;
 
-/** Google Cloud through a workload identity pool provider. Loads, not built yet. */
+const serviceAccount = z
+  .string()
+  .max(254)
+  .regex(/^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/, 'must be the email of a service account');
+
+/** Google Cloud through a workload identity pool provider. */
 export const gcpTarget = z.strictObject({
   provider: z
     .string()
@@ -11,10 +16,18 @@ export const gcpTarget = z.strictObject({
       PROVIDER,
       'must be //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER',
     ),
-  serviceAccount: z
-    .string()
-    .max(254)
-    .regex(/^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/, 'must be the email of a service account')
+  serviceAccount: serviceAccount
+    .meta({ description: 'Impersonated; without one the federated token itself is given out.' })
+    .optional(),
+  delegates: z
+    .array(serviceAccount)
+    .min(1)
+    .max(4)
+    .meta({ description: 'Service accounts on the way to serviceAccount, in order.' })
+    .optional(),
+  idToken: z
+    .strictObject({ audience: z.string().min(1).max(1024) })
+    .meta({ description: 'An ID token of serviceAccount for this audience, in place of an access token.' })
     .optional(),
   scopes: z.array(z.url().max(1024)).min(1).max(64).optional(),
 });

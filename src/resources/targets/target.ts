@@ -1,6 +1,6 @@
 import { TokenType } from '../../core/token-types.ts';
 import { AWS_AUDIENCE, AWS_TTL, type AwsTarget } from './aws.ts';
-import { AZURE_AUDIENCES, type AzureTarget, azureClientNames } from './azure.ts';
+import { AZURE_AUDIENCES, type AzureTarget, azureAddresses, azureClientNames } from './azure.ts';
 import { type GcpTarget, gcpAudiences } from './gcp.ts';
 import { type JwtSvidTarget, SVID_TTL } from './jwt-svid.ts';
 import type { OauthTarget } from './oauth.ts';
@@ -71,7 +71,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     built: false,
     ttl: CLOUD_TTL,
     tokenTypes: [TokenType.accessToken],
-    nativeAddresses: azureClientNames,
+    nativeAddresses: azureAddresses,
     answersToName: always,
     reservedAudiences: azureClientNames,
   },

@@ -38,7 +38,7 @@ describe('addresses of a mapping (DESIGN section 9)', () => {
   test('for the other targets hold what their clouds call them', () => {
     expect(addressesOf('m', [], { kind: 'gcp', spec: { provider: PROVIDER } })).toEqual(['m', PROVIDER]);
     const azure: TargetSpec = { kind: 'azure', spec: { tenant: CLIENT, clientId: CLIENT, scopes: ['x'] } };
-    expect(addressesOf('m', [], azure)).toEqual(['m', CLIENT, `api://${CLIENT}`]);
+    expect(addressesOf('m', [], azure)).toEqual(['m', CLIENT, `api://${CLIENT}`, `azure:${CLIENT}:${CLIENT}:x`]);
     expect(addressesOf('m', [], { kind: 'x509Svid', spec: {} })).toEqual(['m']);
   });
 });
