@@ -1,10 +1,11 @@
 import type { Authority } from '../../authority/authority.ts';
 import type { Clock } from '../../core/clock.ts';
-import type { Credential, Issuance, Target } from '../../core/credential.ts';
+import type { Credential, Target } from '../../core/credential.ts';
 import type { AwsGrant } from '../../core/decision.ts';
 import { Secret } from '../../core/secret.ts';
 import { TokenType } from '../../core/token-types.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
+import { deliveredAssertion } from '../cloud-assertion.ts';
 import { awsAssertion } from './assertion.ts';
 import { readRoleArn, regionalEndpoint } from './role-arn.ts';
 import { credentialProcessDocument, readSession } from './session.ts';
@@ -34,20 +35,10 @@ export function createAwsTarget(deps: AwsTargetDeps): Target<AwsGrant> {
     issue: async (grant, _identity, issuance) => {
       const claims = awsAssertion(grant, issuance);
       const assertion = await authority.sign('cloud', claims);
-      if (grant.deliver === 'assertion') return delivered(assertion, issuance, Number(claims['exp']));
+      if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
       const endpoint = stsEndpoint ?? regionalEndpoint(readRoleArn(grant.roleArn), grant.region);
       return await exchanged({ outbound, clock, endpoint, timeoutMs }, grant, assertion);
     },
-  };
-}
-
-function delivered(assertion: Secret, issuance: Issuance, expiresAt: number): Credential {
-  return {
-    issuedTokenType: TokenType.jwt,
-    tokenType: 'N_A',
-    accessToken: assertion,
-    expiresAt,
-    id: issuance.id,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
 import type { AwsGrant } from '../../core/decision.ts';
-import { AWS_AUDIENCE, awsSubject } from './assertion.ts';
+import { assertionSubject } from '../cloud-assertion.ts';
+import { AWS_AUDIENCE } from './assertion.ts';
 import { readRoleArn } from './role-arn.ts';
 import { unusableAnswer } from './sts-error.ts';
 
@@ -57,7 +58,7 @@ function assertGranted(output: AssumeRoleWithWebIdentityCommandOutput, grant: Aw
   const session = `arn:${partition}:sts::${account}:assumed-role/${roleName}/${grant.sessionName}`;
   if (output.AssumedRoleUser?.Arn !== session) throw unusableAnswer('it names another role or session');
   const echoes: readonly (readonly [string | undefined, string])[] = [
-    [output.SubjectFromWebIdentityToken, awsSubject(grant)],
+    [output.SubjectFromWebIdentityToken, assertionSubject(grant)],
     [output.Audience, AWS_AUDIENCE],
     [output.SourceIdentity, grant.sessionName],
   ];

@@ -1,4 +1,5 @@
 import { OAuthError } from '../../core/oauth-error.ts';
+import { TargetFailure } from '../../core/target-failure.ts';
 import { OutboundError } from '../../outbound/outbound.ts';
 
 /** AWS refuses this workload or this role: only whoever runs the account can mend it. */
@@ -43,12 +44,12 @@ export function fromStsError(thrown: unknown): OAuthError {
   const status = httpStatus(thrown);
   const code = wireCode(thrown);
   if (code === undefined || status >= 500 || status === 429) {
-    return unavailable(`STS: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, retryAfter(code, status));
+    return unavailable(`STS: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, code, status);
   }
   const detail = `STS: ${code}, HTTP ${status}`;
-  if (TRUST.includes(code)) return new OAuthError('target_denied', { reason: 'cloud_trust_missing', detail });
+  if (TRUST.includes(code)) return TargetFailure.denied(detail);
   if (OUR_FAULT.includes(code)) return new OAuthError('internal', { detail });
-  return unavailable(detail, retryAfter(code, status));
+  return unavailable(detail, code, status);
 }
 
 /** An answer of AWS that cannot be used; `rule` is Carnet's own words. */
@@ -56,13 +57,11 @@ export function unusableAnswer(rule: string): OAuthError {
   return unavailable(`STS: unusable answer: ${rule}`);
 }
 
-function unavailable(detail: string, retryAfterSeconds = RETRY_AFTER_SECONDS): OAuthError {
-  return new OAuthError('target_unavailable', { detail, retryAfterSeconds });
-}
-
-function retryAfter(code: string | undefined, status: number): number {
+function unavailable(detail: string, code?: string, status?: number): OAuthError {
   const throttled = status === 429 || /^(Throttl|RequestLimit|RequestThrottled|TooMany|SlowDown)/.test(code ?? '');
-  return throttled ? RETRY_AFTER_THROTTLE_SECONDS : RETRY_AFTER_SECONDS;
+  return throttled
+    ? TargetFailure.throttled(detail, RETRY_AFTER_THROTTLE_SECONDS)
+    : TargetFailure.transient(detail, RETRY_AFTER_SECONDS);
 }
 
 /** 0 when there was no answer that could be read. */
