@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -31,15 +32,28 @@ export interface InstallationOptions {
   readonly allowOrigins?: readonly string[];
 }
 
-/** A free port on loopback. Another process may take it meanwhile, as any other. */
+/** Below the ports that systems give to connections that go out, so that none of those takes it meanwhile. */
+const LISTENING_PORTS = { from: 12_000, to: 32_000 };
+
+/** A free port on loopback for a server that must know its port before it listens. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  for (let tried = 0; tried < 100; tried += 1) {
+    const port = randomInt(LISTENING_PORTS.from, LISTENING_PORTS.to);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
+  return true;
 }
 
 /** The TrustedIssuer of a double whose discovery is private: own CA, bearer token. */
