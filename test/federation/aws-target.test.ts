@@ -329,6 +329,18 @@ describe('AWS down or busy', () => {
     expect(await failWith(fault, fault)).toMatchObject({ key: 'target_unavailable' });
     expect(sts.calls).toHaveLength(2);
   });
+
+  test('keys that AWS cannot fetch for long are tried for again by a tenth of the calls only', async () => {
+    const target = createAwsTarget({ authority: issuer, outbound, clock, stsEndpoint: sts.url });
+    const issuance = { id: 'jti-1', issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' };
+    const fault = { kind: 'error', code: 'IDPCommunicationError', status: 400 } as const;
+    sts.fail(...Array.from({ length: 100 }, () => fault));
+    for (let call = 0; call < 40; call += 1) {
+      expect(await refusalOf(target.issue(grant, identity, issuance))).toMatchObject({ key: 'target_unavailable' });
+    }
+    expect(sts.calls.length).toBeLessThanOrEqual(40 + 10 + 4);
+    expect(sts.calls.length).toBeGreaterThan(40 + 10);
+  });
 });
 
 describe('an answer that is not what was asked for', () => {

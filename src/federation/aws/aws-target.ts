@@ -6,6 +6,7 @@ import { Secret } from '../../core/secret.ts';
 import { TokenType } from '../../core/token-types.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
+import { RetryBudget } from '../retry-budget.ts';
 import { awsAssertion } from './assertion.ts';
 import { readRoleArn, regionalEndpoint } from './role-arn.ts';
 import { credentialProcessDocument, readSession } from './session.ts';
@@ -30,6 +31,7 @@ export interface AwsTargetDeps {
  */
 export function createAwsTarget(deps: AwsTargetDeps): Target<AwsGrant> {
   const { authority, outbound, clock, stsEndpoint, timeoutMs = DEADLINE_MS } = deps;
+  const retries = new RetryBudget();
   return {
     kind: 'aws',
     issue: async (grant, _identity, issuance) => {
@@ -37,7 +39,7 @@ export function createAwsTarget(deps: AwsTargetDeps): Target<AwsGrant> {
       const assertion = await authority.sign('cloud', claims);
       if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
       const endpoint = stsEndpoint ?? regionalEndpoint(readRoleArn(grant.roleArn), grant.region);
-      return await exchanged({ outbound, clock, endpoint, timeoutMs }, grant, assertion);
+      return await exchanged({ outbound, clock, endpoint, timeoutMs, retries }, grant, assertion);
     },
   };
 }

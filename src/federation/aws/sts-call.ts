@@ -8,6 +8,7 @@ import type { AwsGrant } from '../../core/decision.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { createSmithyHandler, type SmithyHandler } from '../../outbound/smithy-handler.ts';
+import type { RetryBudget } from '../retry-budget.ts';
 import { wireCode } from './sts-error.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -20,11 +21,12 @@ export interface StsCallDeps {
   readonly endpoint: string;
   /** Deadline of all tries together. */
   readonly timeoutMs: number;
+  readonly retries: Pick<RetryBudget, 'called' | 'spend'>;
 }
 
 /**
- * AssumeRoleWithWebIdentity by a client that lives for this call. Tried again once, within the deadline, where AWS could
- * not fetch Carnet's keys: that is the one failure AWS calls transient. Throws what the SDK or Outbound throws.
+ * AssumeRoleWithWebIdentity by a client that lives for this call. Tried again once, within deadline and budget, where AWS
+ * could not fetch Carnet's keys: that is the one failure AWS calls transient. Throws what the SDK or Outbound throws.
  */
 export async function assumeRole(
   deps: StsCallDeps,
@@ -42,13 +44,19 @@ export async function assumeRole(
   });
   const client = isolatedClient(deps.endpoint, grant.region, handler);
   try {
-    return await sendTwice(client, grant, assertion);
+    return await sendTwice(client, deps.retries, { grant, assertion });
   } finally {
     client.destroy();
   }
 }
 
-async function sendTwice(client: STSClient, grant: AwsGrant, assertion: Secret) {
+interface Question {
+  readonly grant: AwsGrant;
+  readonly assertion: Secret;
+}
+
+async function sendTwice(client: STSClient, retries: StsCallDeps['retries'], { grant, assertion }: Question) {
+  retries.called();
   for (let tried = 1; ; tried += 1) {
     try {
       return await client.send(
@@ -60,7 +68,8 @@ async function sendTwice(client: STSClient, grant: AwsGrant, assertion: Secret) 
         }),
       );
     } catch (error) {
-      if (tried === TRIES || wireCode(error) !== 'IDPCommunicationError') throw error;
+      const again = tried < TRIES && wireCode(error) === 'IDPCommunicationError' && retries.spend();
+      if (!again) throw error;
     }
   }
 }
