@@ -4,6 +4,7 @@ import type { AuditLog } from '../src/audit/audit-log.ts';
 import { GENESIS } from '../src/audit/line.ts';
 import { createAuthority } from '../src/authority/local-authority.ts';
 import { systemClock } from '../src/core/clock.ts';
+import { CloudCredentials } from '../src/exchange/cloud-credentials.ts';
 import { createExchange } from '../src/exchange/exchange.ts';
 import { ForgeryBound } from '../src/exchange/forgery-bound.ts';
 import { IdentityRate } from '../src/exchange/identity-rate.ts';
@@ -75,6 +76,7 @@ const server = createDoor('all', {
       oauth: createOauthTarget({ authority, outbound, clock }),
       jwtSvid: createJwtSvidTarget({ authority }),
     },
+    clouds: new CloudCredentials({ clock, metrics }),
     clock,
   }),
   documents: { openidConfiguration: nothing, authorizationServer: nothing, jwks: nothing, spiffeBundle: nothing },

@@ -12,6 +12,7 @@ import { DeletedNames } from './catalog/deleted-names.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
+import { CloudCredentials } from './exchange/cloud-credentials.ts';
 import { createExchange } from './exchange/exchange.ts';
 import { ForgeryBound } from './exchange/forgery-bound.ts';
 import { IdentityRate } from './exchange/identity-rate.ts';
@@ -84,6 +85,7 @@ interface Parts {
   readonly outbound: Outbound;
   readonly keys: IssuerKeys;
   readonly catalog: Catalog;
+  readonly clouds: CloudCredentials;
 }
 
 /**
@@ -179,7 +181,25 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
     log,
     metrics,
   });
-  return { config, clock, log, metrics, store, cache, rate, authority, rotator, audit, outbound, keys, catalog };
+  const clouds = new CloudCredentials({ clock, metrics });
+  // Renewals that no request waits for.
+  opened.defer(() => clouds.settled());
+  return {
+    config,
+    clock,
+    log,
+    metrics,
+    store,
+    cache,
+    rate,
+    authority,
+    rotator,
+    audit,
+    outbound,
+    keys,
+    catalog,
+    clouds,
+  };
 }
 
 async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: number): Promise<App> {
@@ -224,8 +244,7 @@ async function listen({ listener, server }: Door): Promise<{ door: string; url: 
 }
 
 function doorDeps(parts: Parts): DoorDeps {
-  const { config, clock, log, metrics, cache, rate, authority, audit, outbound, catalog, keys } = parts;
-  const { clouds } = config;
+  const { config, clock, log, metrics, cache, rate, authority, audit, outbound, catalog, keys, clouds } = parts;
   const federation = { authority, outbound, clock };
   return {
     exchange: createExchange({
@@ -240,12 +259,13 @@ function doorDeps(parts: Parts): DoorDeps {
       singleUse: new SingleUse({ cache, clock }),
       journal: new Journal(audit),
       targets: {
-        aws: createAwsTarget({ ...federation, ...clouds.aws }),
-        gcp: createGcpTarget({ ...federation, ...clouds.gcp }),
-        azure: createAzureTarget({ ...federation, ...clouds.azure }),
+        aws: createAwsTarget({ ...federation, ...config.clouds.aws }),
+        gcp: createGcpTarget({ ...federation, ...config.clouds.gcp }),
+        azure: createAzureTarget({ ...federation, ...config.clouds.azure }),
         oauth: createOauthTarget(federation),
         jwtSvid: createJwtSvidTarget({ authority }),
       },
+      clouds,
       clock,
     }),
     documents: published(authority, config.workloadUrl),

@@ -46,6 +46,8 @@ interface GrantBase {
   readonly enforcedBy: readonly EnforcedBy[];
   /** `assertion`: the caller gets Carnet's signed assertion and calls the cloud itself. */
   readonly deliver: 'credentials' | 'assertion';
+  /** Pods of one ServiceAccount may be given one and the same credential of a cloud. */
+  readonly shareAcrossPods?: true;
 }
 
 /** Everything that AWS will be asked for; all templates resolved. */

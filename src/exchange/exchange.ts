@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, toSeconds } from '../core/clock.ts';
-import type { Credential, Target } from '../core/credential.ts';
-import type { Decision, Grant } from '../core/decision.ts';
+import { toSeconds } from '../core/clock.ts';
+import type { Decision } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { DECIDER, decide } from '../policy/decide.ts';
@@ -9,17 +8,14 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import type { Verify } from '../verifiers/verify.ts';
 import type { Exchange, ExchangeRequest } from './exchange-request.ts';
 import type { IdentityRate } from './identity-rate.ts';
-import { type Case, type Journal, signedHere } from './journal.ts';
+import { type IssuingDeps, release } from './issuing.ts';
+import type { Case } from './journal.ts';
 import type { SingleUse } from './single-use.ts';
 
-export interface ExchangeDeps {
-  readonly catalog: { current(): Snapshot };
+export interface ExchangeDeps extends IssuingDeps {
   readonly verify: Verify;
   readonly rate: Pick<IdentityRate, 'admit'>;
   readonly singleUse: Pick<SingleUse, 'consume'>;
-  readonly journal: Journal;
-  readonly targets: { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
-  readonly clock: Clock;
 }
 
 /**
@@ -35,8 +31,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     admit(deps, subject);
     const decision = decide(snapshot, identity, request.ask, clock.now());
     await useUp(deps, subject, { snapshot, decision });
-    const grant = await journal.allowed(subject, decision);
-    return issued(deps, subject, grant);
+    return release(deps, subject, await journal.allowed(subject, decision));
   };
 }
 
@@ -90,58 +85,4 @@ async function useUp(deps: ExchangeDeps, subject: Case, { snapshot, decision }: 
     deps.journal.limited(subject, error, decision.mapping);
     throw error;
   }
-}
-
-async function issued(deps: ExchangeDeps, subject: Case, grant: Grant): Promise<Credential> {
-  const { journal } = deps;
-  try {
-    // The record was waited for: who was stopped meanwhile opens no session at a cloud.
-    assertNotStopped(deps, subject, grant);
-    const credential = await issue(deps, subject, grant);
-    // What a cloud has opened is there, stopped or not, and is named first; what was signed here is not issued yet.
-    if (signedHere(grant)) assertNotStopped(deps, subject, grant);
-    await journal.issued(subject, grant, credential);
-    assertNotStopped(deps, subject, grant);
-    return credential;
-  } catch (thrown) {
-    journal.failed(subject, grant, thrown);
-    throw OAuthError.from(thrown);
-  }
-}
-
-function issue({ targets }: ExchangeDeps, { identity, issuance }: Case, grant: Grant): Promise<Credential> {
-  switch (grant.kind) {
-    case 'aws':
-      return targets.aws.issue(grant, identity, issuance);
-    case 'gcp':
-      return targets.gcp.issue(grant, identity, issuance);
-    case 'azure':
-      return targets.azure.issue(grant, identity, issuance);
-    case 'oauth':
-      return targets.oauth.issue(grant, identity, issuance);
-    case 'jwtSvid':
-      return targets.jwtSvid.issue(grant, identity, issuance);
-  }
-}
-
-/** A stop that came since the decision counts: what was allowed under older resources is decided again. */
-function assertNotStopped({ catalog, clock }: ExchangeDeps, subject: Case, grant: Grant): void {
-  const snapshot = catalog.current();
-  if (snapshot.revision === subject.revision) return;
-  const decision = decide(snapshot, subject.identity, subject.request.ask, clock.now());
-  if (decision.outcome === 'allowed' && givesTheSame(decision.grant, grant)) return;
-  throw new OAuthError('target_denied', {
-    reason: decision.outcome === 'refused' && decision.reason ? decision.reason : 'inactive',
-    detail: 'withdrawn by a change of resources while the credential was issued',
-  });
-}
-
-/** A mapping that keeps its name and now gives another role, audience or form withdraws what it gave before. */
-function givesTheSame(now: Grant, before: Grant): boolean {
-  return (
-    now.mapping === before.mapping &&
-    now.kind === before.kind &&
-    now.targetId === before.targetId &&
-    now.deliver === before.deliver
-  );
 }

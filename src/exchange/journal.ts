@@ -1,6 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { Credential, Issuance } from '../core/credential.ts';
-import type { Decision, Grant, Refused } from '../core/decision.ts';
+import type { Allowed, Decision, Grant, JwtSvidGrant, Refused } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { ExchangeRequest } from './exchange-request.ts';
@@ -30,10 +30,10 @@ export class Journal {
   }
 
   /**
-   * Resolves to the grant once "allowed" is durable: from here on a credential may exist. Throws the refusal, recorded
+   * Resolves to the decision once "allowed" is durable: from here on a credential may exist. Throws the refusal, recorded
    * without waiting, or `audit_unavailable`.
    */
-  async allowed(subject: Case, decision: Decision): Promise<Grant> {
+  async allowed(subject: Case, decision: Decision): Promise<Allowed> {
     if (decision.outcome === 'refused') throw this.#refused(subject, decision);
     await this.#audit.record({
       ...common(subject),
@@ -44,7 +44,7 @@ export class Journal {
         ? { id: subject.issuance.id, expiresAt: subject.issuance.issuedAt + decision.grant.ttlSeconds }
         : undefined,
     });
-    return decision.grant;
+    return decision;
   }
 
   /**
@@ -62,6 +62,16 @@ export class Journal {
     };
     if (signedHere(grant)) this.#audit.note(event);
     else await this.#audit.record(event);
+  }
+
+  /**
+   * Resolves when a credential that was issued, and recorded, for another request may be answered to this one as well.
+   * Throws `audit_unavailable`.
+   */
+  async reused(subject: Case, grant: Grant, { id, expiresAt, upstreamRequestId }: Credential): Promise<void> {
+    const credential = { id, expiresAt };
+    const event = { ...common(subject), type: 'reused' as const, mapping: grant.mapping, grant, credential };
+    await this.#audit.record({ ...event, upstreamRequestId });
   }
 
   /** Records that nothing was released although it had been allowed, a session that a cloud has opened included. */
@@ -83,7 +93,7 @@ export class Journal {
 }
 
 /** True for what Carnet signs itself: its `jti` is known before it exists. */
-export function signedHere(grant: Grant): boolean {
+export function signedHere(grant: Grant): grant is JwtSvidGrant | (Grant & { readonly deliver: 'assertion' }) {
   return grant.kind === 'jwtSvid' || grant.deliver === 'assertion';
 }
 

@@ -45,6 +45,7 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
     },
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),
+    ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
     unrestricted: spec.intents === 'unrestricted',
   };
 }

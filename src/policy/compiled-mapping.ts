@@ -21,6 +21,7 @@ export interface Terms {
   readonly expiresAt?: number;
   /** Present: a token is good for one credential of this mapping and of others that say so. */
   readonly replay?: 'once';
+  readonly shareAcrossPods?: true;
   /** False also for targets that have no intents. */
   readonly unrestricted: boolean;
 }

@@ -45,5 +45,6 @@ function svidGrant(settled: Settled, target: JwtSvidTarget): GrantResult {
 }
 
 function common({ mapping, terms, ttlSeconds, issuedTokenType }: Settled) {
-  return { mapping, ttlSeconds, issuedTokenType, enforcedBy: [], deliver: terms.deliver };
+  const { deliver, shareAcrossPods } = terms;
+  return { mapping, ttlSeconds, issuedTokenType, enforcedBy: [], deliver, ...(shareAcrossPods && { shareAcrossPods }) };
 }

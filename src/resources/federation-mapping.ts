@@ -89,7 +89,10 @@ const shape = z.strictObject({
   until: instant.meta({ description: 'End of mode report, at most 30 days ahead.' }).optional(),
   access: z.union([z.literal('standing'), z.strictObject({ justInTime: z.looseObject({}) })]).default('standing'),
   expiresAt: instant.optional(),
-  shareAcrossPods: z.boolean().optional(),
+  shareAcrossPods: z
+    .boolean()
+    .meta({ description: 'Pods of one ServiceAccount may be given one and the same credential of a cloud.' })
+    .optional(),
   replay: z
     .literal('once')
     .meta({ description: 'Each token may be used once only, and must have a `jti`.' })

@@ -80,6 +80,18 @@ export function createMetrics() {
       labelNames: ['issuer', 'outcome'],
       registers,
     }),
+    cloudCredentials: new Counter({
+      name: 'carnet_cloud_credentials_total',
+      help: 'Credentials of clouds by target and how they were had (held, joined: a call was under way, call, renewal: a call ahead of need, remembered_failure).',
+      labelNames: ['target', 'outcome'],
+      registers,
+    }),
+    cloudCalls: new Counter({
+      name: 'carnet_cloud_calls_total',
+      help: 'Issuances that clouds were asked for, by target and outcome (issued, denied, not_found, throttled, transient, failed).',
+      labelNames: ['target', 'outcome'],
+      registers,
+    }),
     outbound: new Counter({
       name: 'carnet_outbound_requests_total',
       help: 'Requests out of Carnet by purpose and outcome (answer, blocked, timeout, too_large, redirect, unreachable, overloaded).',

@@ -5,12 +5,14 @@ import type { Credential } from '../../src/core/credential.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
+import { CloudCredentials } from '../../src/exchange/cloud-credentials.ts';
 import { createExchange } from '../../src/exchange/exchange.ts';
 import type { ExchangeRequest } from '../../src/exchange/exchange-request.ts';
 import type { Admission } from '../../src/exchange/identity-rate.ts';
 import { Journal } from '../../src/exchange/journal.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import type { Document } from '../../src/resources/document.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import {
   ask,
@@ -47,8 +49,10 @@ let during: Readonly<Record<string, () => void>>;
 let whileIssuing: () => void;
 let admission: Admission;
 let whileUsingUp: () => void;
+let clouds: CloudCredentials;
 
 beforeEach(() => {
+  clouds = new CloudCredentials({ clock: new FakeClock(NOW), metrics: createMetrics() });
   story = [];
   events = [];
   counted = [];
@@ -107,6 +111,7 @@ const exchange = createExchange({
     oauth: { kind: 'oauth', issue: (_grant, _identity, { id }) => made(id) },
     jwtSvid: { kind: 'jwtSvid', issue: (_grant, _identity, { id }) => made(id) },
   },
+  clouds: { obtain: (wanted) => clouds.obtain(wanted) },
   clock: new FakeClock(NOW),
 });
 

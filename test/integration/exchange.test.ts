@@ -80,8 +80,8 @@ afterAll(async () => {
   await carnet.remove();
 });
 
-function podToken(serviceAccount = 'reporter'): string {
-  return cluster.token({ audiences: [AUDIENCE], serviceAccount, boundTo: POD });
+function podToken(serviceAccount = 'reporter', name: string = POD.name): string {
+  return cluster.token({ audiences: [AUDIENCE], serviceAccount, boundTo: { kind: 'pod', name } });
 }
 
 async function getJson(url: string): Promise<Record<string, unknown>> {
@@ -170,16 +170,16 @@ describe('A projected token becomes AWS credentials', () => {
     expect([status, body['error'], body['reason']]).toEqual([400, 'invalid_target', 'not_bound_to_pod']);
   });
 
-  test('and a throttling AWS is a 503 with Retry-After, never a 400 (E11)', async () => {
-    sts.fail({ kind: 'error', code: 'Throttling', status: 400 });
-    const { status, body } = await carnet.exchange(exchangeForm(podToken(), 'reports'));
-    expect([status, body['error']]).toEqual([503, 'temporarily_unavailable']);
-  });
-
   test('and an AWS that does not trust Carnet is cloud_trust_missing (E4)', async () => {
     sts.fail({ kind: 'error', code: 'AccessDenied', status: 403 });
-    const { status, body } = await carnet.exchange(exchangeForm(podToken(), 'reports'));
+    const { status, body } = await carnet.exchange(exchangeForm(podToken('reporter', 'denied'), 'reports'));
     expect([status, body['error'], body['reason']]).toEqual([400, 'invalid_target', 'cloud_trust_missing']);
+  });
+
+  test('and a throttling AWS is a 503 with Retry-After, never a 400 (E11)', async () => {
+    sts.fail({ kind: 'error', code: 'Throttling', status: 400 });
+    const { status, body } = await carnet.exchange(exchangeForm(podToken('reporter', 'throttled'), 'reports'));
+    expect([status, body['error']]).toEqual([503, 'temporarily_unavailable']);
   });
 
   test('an assertion mapping hands out Carnet’s own assertion for 60 seconds, and not under /sdk/ (section 9)', async () => {

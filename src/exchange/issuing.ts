@@ -1,0 +1,124 @@
+import type { Clock } from '../core/clock.ts';
+import type { Credential, Target } from '../core/credential.ts';
+import type { Allowed, Grant } from '../core/decision.ts';
+import { OAuthError } from '../core/oauth-error.ts';
+import { decide } from '../policy/decide.ts';
+import type { Snapshot } from '../policy/snapshot.ts';
+import type { CloudCredentials } from './cloud-credentials.ts';
+import { type Case, type Journal, signedHere } from './journal.ts';
+import type { CloudGrant } from './target-account.ts';
+
+export interface IssuingDeps {
+  readonly catalog: { current(): Snapshot };
+  readonly journal: Journal;
+  readonly targets: { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
+  readonly clouds: Pick<CloudCredentials, 'obtain'>;
+  readonly clock: Clock;
+}
+
+/** The credential of a decision that is durable. Whatever is not released after that is recorded as failed. */
+export async function release(deps: IssuingDeps, subject: Case, allowed: Allowed): Promise<Credential> {
+  const { grant } = allowed;
+  return await recordingFailure(deps, subject, grant, async () => {
+    // The record was waited for: who was stopped meanwhile is given nothing.
+    assertNotStopped(deps, subject, grant);
+    const credential = await (signedHere(grant)
+      ? signed(deps, subject, grant)
+      : fromCloud(deps, subject, { ...allowed, grant }));
+    assertNotStopped(deps, subject, grant);
+    return credential;
+  });
+}
+
+async function signed(deps: IssuingDeps, subject: Case, grant: Grant): Promise<Credential> {
+  const credential = await issue(deps, subject, grant);
+  // What was signed here is not issued yet, so who is stopped now leaves no trace of it.
+  assertNotStopped(deps, subject, grant);
+  await deps.journal.issued(subject, grant, credential);
+  return credential;
+}
+
+interface AllowedFromCloud extends Allowed {
+  readonly grant: CloudGrant;
+}
+
+async function fromCloud(deps: IssuingDeps, subject: Case, allowed: AllowedFromCloud): Promise<Credential> {
+  const { clouds, journal } = deps;
+  const { grant, replay } = allowed;
+  const { credential, reused } = await clouds.obtain({
+    grant,
+    identity: subject.identity,
+    issuedAt: subject.issuance.issuedAt,
+    alone: replay === 'once',
+    issue: () => opened(deps, subject, grant),
+    renew: () => renewed(deps, subject, allowed),
+  });
+  if (reused) await journal.reused(subject, grant, credential);
+  return credential;
+}
+
+/** What a cloud has opened is there, stopped or not: it is named before anybody can have it. */
+async function opened(deps: IssuingDeps, subject: Case, grant: Grant): Promise<Credential> {
+  // It may have waited in line: who was stopped meanwhile opens no session at a cloud.
+  assertNotStopped(deps, subject, grant);
+  const credential = await issue(deps, subject, grant);
+  await deps.journal.issued(subject, grant, credential);
+  return credential;
+}
+
+/** The records of a renewal are those of any issuance, under the trace of the request that found it to be time. */
+async function renewed(deps: IssuingDeps, subject: Case, allowed: AllowedFromCloud): Promise<Credential> {
+  const { grant } = await deps.journal.allowed(subject, allowed);
+  return await recordingFailure(deps, subject, grant, () => opened(deps, subject, grant));
+}
+
+async function recordingFailure<T>(
+  { journal }: IssuingDeps,
+  subject: Case,
+  grant: Grant,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    journal.failed(subject, grant, thrown);
+    throw OAuthError.from(thrown);
+  }
+}
+
+function issue({ targets }: IssuingDeps, { identity, issuance }: Case, grant: Grant): Promise<Credential> {
+  switch (grant.kind) {
+    case 'aws':
+      return targets.aws.issue(grant, identity, issuance);
+    case 'gcp':
+      return targets.gcp.issue(grant, identity, issuance);
+    case 'azure':
+      return targets.azure.issue(grant, identity, issuance);
+    case 'oauth':
+      return targets.oauth.issue(grant, identity, issuance);
+    case 'jwtSvid':
+      return targets.jwtSvid.issue(grant, identity, issuance);
+  }
+}
+
+/** A stop that came since the decision counts: what was allowed under older resources is decided again. */
+function assertNotStopped({ catalog, clock }: IssuingDeps, subject: Case, grant: Grant): void {
+  const snapshot = catalog.current();
+  if (snapshot.revision === subject.revision) return;
+  const decision = decide(snapshot, subject.identity, subject.request.ask, clock.now());
+  if (decision.outcome === 'allowed' && givesTheSame(decision.grant, grant)) return;
+  throw new OAuthError('target_denied', {
+    reason: decision.outcome === 'refused' && decision.reason ? decision.reason : 'inactive',
+    detail: 'withdrawn by a change of resources while the credential was issued',
+  });
+}
+
+/** A mapping that keeps its name and now gives another role, audience or form withdraws what it gave before. */
+function givesTheSame(now: Grant, before: Grant): boolean {
+  return (
+    now.mapping === before.mapping &&
+    now.kind === before.kind &&
+    now.targetId === before.targetId &&
+    now.deliver === before.deliver
+  );
+}
