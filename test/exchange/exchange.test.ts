@@ -36,8 +36,12 @@ const HANDED_OUT = awsMapping('handed-out', {
   residual: { accept: ['ttl'], reason: 'the tool calls AWS itself' },
 });
 const ONCE = svidMapping('once', { replay: 'once', target: { jwtSvid: { audiences: ['till'] } } });
+const AWS_ONCE = awsMapping('reports-once', {
+  target: { aws: { roleArn: `${ROLE}-once`, region: 'eu-west-1' } },
+  replay: 'once',
+});
 const STOP = guardrail('stop', { match: { issuers: ['prod-eu'] }, deny: 'true', message: 'INC-42' });
-const before = snapshotOf(PROD, SVID, AWS, HANDED_OUT, ONCE);
+const before = snapshotOf(PROD, SVID, AWS, HANDED_OUT, ONCE, AWS_ONCE);
 
 /** What an exchange did, in the order in which it did it. */
 let story: string[];
@@ -51,8 +55,11 @@ let admission: Admission;
 let whileUsingUp: () => void;
 let clouds: CloudCredentials;
 
+const clock = new FakeClock(NOW);
+
 beforeEach(() => {
-  clouds = new CloudCredentials({ clock: new FakeClock(NOW), metrics: createMetrics() });
+  clock.set(NOW);
+  clouds = new CloudCredentials({ clock, metrics: createMetrics() });
   story = [];
   events = [];
   counted = [];
@@ -112,7 +119,7 @@ const exchange = createExchange({
     jwtSvid: { kind: 'jwtSvid', issue: (_grant, _identity, { id }) => made(id) },
   },
   clouds: { obtain: (wanted) => clouds.obtain(wanted) },
-  clock: new FakeClock(NOW),
+  clock,
 });
 
 /** The key of the error and its reason, or `released`. */
@@ -179,6 +186,101 @@ describe('an exchange is recorded (DESIGN section 4)', () => {
         [undefined, 'internal', false],
       ],
     ]);
+  });
+});
+
+describe('a credential of a cloud that was issued for another request', () => {
+  test('has a record of its own, durable before it is answered', async () => {
+    await outcome('reports');
+    story = [];
+    expect(await outcome('reports')).toBe('released');
+    expect(story).toEqual(['allowed durable', 'reused durable']);
+    expect(events.at(-1)).toMatchObject({
+      type: 'reused',
+      mapping: 'reports',
+      credential: { id: 'ASIAEXAMPLE', expiresAt: NOW / 1000 + 60 },
+    });
+  });
+
+  test('is recorded as issued before anybody records that it is reused', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcome('reports')));
+    expect(new Set(outcomes)).toEqual(new Set(['released']));
+    expect(story.filter((step) => step === 'made')).toHaveLength(1);
+    const types = events.map(({ type }) => type);
+    expect(types.filter((type) => type === 'allowed')).toHaveLength(20);
+    expect(types.filter((type) => type === 'reused')).toHaveLength(19);
+    expect(types.indexOf('issued')).toBeLessThan(types.indexOf('reused'));
+  });
+
+  test.each(['allowed', 'reused'])('stays where it is when "%s" cannot be written (promise 1)', async (type) => {
+    await outcome('reports');
+    during = { [type]: unwritten };
+    expect(await outcome('reports')).toBe('audit_unavailable');
+  });
+
+  test('was never held when its name could not be written: the next request asks the cloud again', async () => {
+    during = { issued: unwritten };
+    await Promise.all([outcome('reports'), outcome('reports')]);
+    during = {};
+    story = [];
+    expect(await outcome('reports')).toBe('released');
+    expect(story).toEqual(['allowed durable', 'made', 'issued durable']);
+  });
+
+  test.each(['allowed', 'reused'])('is kept back by a stop that comes while "%s" becomes durable', async (type) => {
+    await outcome('reports');
+    during = {
+      [type]: () => {
+        current = snapshotOf(PROD, SVID, AWS, HANDED_OUT, STOP);
+      },
+    };
+    expect(await outcome('reports')).toBe('target_denied guardrail');
+    expect(story.at(-1)).toBe('failed');
+    expect(await outcome('reports')).toBe('target_denied guardrail');
+  });
+
+  test('is renewed by a call with records of its own, which the request does not wait for', async () => {
+    await outcome('reports');
+    clock.advance(44_000);
+    story = [];
+    expect(await outcome('reports')).toBe('released');
+    expect(story).not.toContain('issued durable');
+    await clouds.settled();
+    expect(story.toSorted()).toEqual([
+      'allowed durable',
+      'allowed durable',
+      'issued durable',
+      'made',
+      'reused durable',
+    ]);
+    expect(story.lastIndexOf('allowed durable')).toBeLessThan(story.indexOf('made'));
+  });
+
+  test('is not renewed for somebody who is stopped, and the log says that it was not', async () => {
+    await outcome('reports');
+    clock.advance(44_000);
+    let allowances = 0;
+    during = {
+      allowed: () => {
+        allowances += 1;
+        if (allowances === 2) current = snapshotOf(PROD, SVID, AWS, HANDED_OUT, STOP);
+      },
+    };
+    story = [];
+    await outcome('reports');
+    await clouds.settled();
+    expect(story).not.toContain('made');
+    expect(story).toContain('failed');
+  });
+
+  test('is never one of a mapping whose tokens are for single use, nor what Carnet signs itself', async () => {
+    for (const address of ['reports-once', 'ledger', 'handed-out']) {
+      story = [];
+      await outcome(address);
+      await outcome(address);
+      expect(story.filter((step) => step === 'made')).toHaveLength(2);
+    }
+    expect(events.map(({ type }) => type)).not.toContain('reused');
   });
 });
 
