@@ -4,14 +4,24 @@ import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AwsSts } from '../fakes/aws-sts.ts';
 import { FakeCluster, JWKS_PATH } from '../fakes/cluster.ts';
 import type { OperationCounts } from '../support/operation-counts.ts';
-import { AUDIENCE, clusterIssuer, exchangeForm, type Installation, install } from '../support/running-carnet.ts';
+import {
+  AUDIENCE,
+  clusterIssuer,
+  exchangeForm,
+  freePort,
+  type Installation,
+  install,
+} from '../support/running-carnet.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const COUNTING = join(import.meta.dirname, '../support/operation-counts.ts');
+const ROLE = 'arn:aws:iam::123456789012:role/reports';
 
 let cluster: FakeCluster;
+let sts: AwsSts;
 let installation: Installation;
 let server: ChildProcess;
 
@@ -24,8 +34,25 @@ spec:
   owner: platform@example.org
   subject: { issuer: prod-eu, namespace: '*', serviceAccount: '*' }
   target: { jwtSvid: { audiences: [ledger] } }
+---
+apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: reports }
+spec:
+  owner: platform@example.org
+  subject: { issuer: prod-eu, namespace: '*', serviceAccount: '*' }
+  target: { aws: { roleArn: '${ROLE}', region: eu-west-1 } }
+  intents: unrestricted
 `;
-  installation = await install({ cluster, resources });
+  const port = await freePort();
+  const provider = `http://127.0.0.1:${port}`;
+  const audiences = ['sts.amazonaws.com'];
+  sts = await AwsSts.start({
+    providers: [{ url: provider, clientIds: audiences }],
+    roles: [{ arn: ROLE, provider, audiences, subjects: ['mapping:reports'] }],
+  });
+  const more = `clouds: { aws: { stsEndpoint: '${sts.url}' } }\n`;
+  installation = await install({ cluster, resources, more, port });
   const args = ['--import', COUNTING, MAIN, 'serve', '--config', installation.configFile];
   server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   await listening(server);
@@ -35,7 +62,7 @@ spec:
 afterAll(async () => {
   server.kill();
   await once(server, 'exit');
-  await cluster.close();
+  await Promise.all([cluster.close(), sts.close()]);
   await installation.remove();
 });
 
@@ -58,8 +85,8 @@ function tokenOf(number: number): string {
   });
 }
 
-async function exchange(token: string): Promise<number> {
-  const body = new URLSearchParams(exchangeForm(token, 'ledger'));
+async function exchange(token: string, address = 'ledger'): Promise<number> {
+  const body = new URLSearchParams(exchangeForm(token, address));
   const answer = await fetch(`${installation.url}/oauth2/token`, { method: 'POST', body });
   await answer.arrayBuffer();
   return answer.status;
@@ -78,7 +105,12 @@ async function commits(): Promise<number> {
 }
 
 async function all() {
-  return { ...(await operations()), commits: await commits(), fetches: cluster.requests(JWKS_PATH) };
+  return {
+    ...(await operations()),
+    commits: await commits(),
+    fetches: cluster.requests(JWKS_PATH),
+    cloudCalls: sts.calls.length,
+  };
 }
 
 /** Counts between commits: one under way has its fsync before it is counted itself. */
@@ -102,6 +134,7 @@ async function cost(work: () => Promise<void>) {
     syncs: after.syncs - before.syncs,
     commits: after.commits - before.commits,
     fetches: after.fetches - before.fetches,
+    cloudCalls: after.cloudCalls - before.cloudCalls,
   };
 }
 
@@ -114,10 +147,20 @@ describe('what a running service does, in operations (DESIGN section 13)', () =>
     expect(spent.commits).toBeGreaterThanOrEqual(20);
   });
 
+  test('one cloud call and one signature for a workload’s credential of a cloud, and none of either once it is held', async () => {
+    const token = tokenOf(300);
+    const cold = await cost(async () => expect(await exchange(token, 'reports')).toBe(200));
+    expect(cold).toMatchObject({ verifications: 1, signatures: 1, cloudCalls: 1 });
+    const warm = await cost(async () => {
+      for (let number = 1; number <= 20; number += 1) expect(await exchange(token, 'reports')).toBe(200);
+    });
+    expect(warm).toMatchObject({ verifications: 20, signatures: 0, cloudCalls: 0, fetches: 0, syncs: warm.commits });
+  });
+
   test('fewer fsyncs than exchanges when many come at once', async () => {
     const tokens = Array.from({ length: 64 }, (_, number) => tokenOf(100 + number));
     const spent = await cost(async () => {
-      const answers = await Promise.all(tokens.map(exchange));
+      const answers = await Promise.all(tokens.map((token) => exchange(token)));
       expect(new Set(answers)).toEqual(new Set([200]));
     });
     expect(spent).toMatchObject({ verifications: 64, signatures: 64, fetches: 0, syncs: spent.commits });
