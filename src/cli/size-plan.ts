@@ -48,7 +48,7 @@ export function planFor(use: Use, { pods, ttlSeconds, coresPerReplica }: Demand)
     refreshSeconds,
     exchangesPerSecond,
     replicas,
-    // Credentials are bound to pods, and what is issued to one is never given to another.
+    // What is issued to one pod is given to others only where the mapping shares it, which this reckons without.
     cloudCallsPerSecond: use === 'aws' ? exchangesPerSecond : 0,
     auditBytesPerMonth: exchangesPerSecond * MONTH_SECONDS * COSTS.auditBytesPerExchange,
     rolloutSeconds: (pods * cpuSeconds) / (replicas * cores),

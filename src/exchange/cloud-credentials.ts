@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import type { Credential } from '../core/credential.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
+import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { TargetFailure } from '../core/target-failure.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { Bulkhead } from './bulkhead.ts';
 import { credentialKey } from './credential-key.ts';
+import { Flights, type Route, tooLate } from './flights.ts';
 import { HeldCredentials } from './held-credentials.ts';
 import { type Concerned, RememberedFailures } from './remembered-failures.ts';
 import { type CloudGrant, targetAccount } from './target-account.ts';
@@ -41,20 +43,11 @@ interface CloudCredentialsDeps {
 
 /** Two outward calls, with their deadlines. A target's own deadline comes before it. */
 const PATIENCE_MS = 10_000;
-const RETRY_AFTER_SECONDS = 5;
 
-/** One call on its way. It belongs to nobody: it runs to its end and is kept whoever still waits. */
-interface Flight {
-  /** What comes of it ends no later, seconds. */
-  readonly latestEnd: number;
-  readonly answer: Promise<Credential>;
-}
-
-interface Departure extends Concerned {
+interface Departure extends Concerned, Route {
+  /** In whose name it waits in line: pods of one ServiceAccount wait behind each other. */
+  readonly name: string;
   readonly grant: CloudGrant;
-  readonly latestEnd: number;
-  /** False: nobody else gets what comes of it. */
-  readonly shared: boolean;
   readonly work: () => Promise<Credential>;
 }
 
@@ -68,12 +61,12 @@ export class CloudCredentials {
   readonly #held: HeldCredentials;
   readonly #failures = new RememberedFailures();
   readonly #bulkhead = new Bulkhead();
-  readonly #flights = new Map<string, Flight>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #flights: Flights;
 
   constructor(deps: CloudCredentialsDeps) {
     this.#deps = deps;
     this.#held = new HeldCredentials(deps.random ?? Math.random);
+    this.#flights = new Flights(deps.patienceMs ?? PATIENCE_MS);
   }
 
   /** Throws OAuthError: what the flight threw, or TargetFailure without any call. */
@@ -92,11 +85,11 @@ export class CloudCredentials {
       this.#count(grant, 'remembered_failure');
       throw failure;
     }
-    const joined = alone ? undefined : this.#flightFor(departure);
+    const joined = alone ? undefined : this.#flights.joinable(departure);
     try {
       const credential = await this.#bulkhead.wait(grant.kind, () => {
         this.#count(grant, joined === undefined ? 'call' : 'joined');
-        return (joined ?? this.#depart(departure)).answer;
+        return joined ?? this.#depart(departure);
       });
       return { credential, reused: joined !== undefined };
     } catch (thrown) {
@@ -107,55 +100,43 @@ export class CloudCredentials {
 
   /** Resolves when no call is under way any more. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    await this.#flights.settled();
   }
 
   /** Nobody waits for it: whoever asked has a credential already, and a failure leaves that one where it is. */
   #renew(departure: Departure, now: number): void {
-    if (this.#flightFor(departure) !== undefined || this.#failures.of(departure, now) !== undefined) return;
+    if (this.#flights.joinable(departure) !== undefined || this.#failures.of(departure, now) !== undefined) return;
     this.#count(departure.grant, 'renewal');
-    this.#depart(departure);
+    this.#depart(departure).catch(() => undefined);
   }
 
-  /** One whose credential this caller may have. */
-  #flightFor({ key, latestEnd }: Departure): Flight | undefined {
-    const flight = this.#flights.get(key);
-    return flight !== undefined && flight.latestEnd <= latestEnd ? flight : undefined;
+  #depart(departure: Departure): Promise<Credential> {
+    const { key, account, name, latestEnd, shared } = departure;
+    return this.#flights.start(departure, async (awaited) => {
+      try {
+        const issued = await this.#bulkhead.call(account, name, () => {
+          if (!awaited()) throw tooLate();
+          return this.#called(departure);
+        });
+        const credential = { ...issued, expiresAt: Math.min(issued.expiresAt, latestEnd) };
+        if (shared) this.#held.keep(key, credential, this.#deps.clock.now());
+        return credential;
+      } catch (thrown) {
+        this.#failures.remember(departure, thrown, this.#deps.clock.now());
+        throw thrown;
+      }
+    });
   }
 
-  #depart(departure: Departure): Flight {
-    const { key, latestEnd, shared } = departure;
-    let awaited = true;
-    const landed = this.#fly(departure, () => awaited);
-    this.#underWay.add(landed);
-    const flight: Flight = { latestEnd, answer: within(this.#deps.patienceMs ?? PATIENCE_MS, landed) };
-    if (shared) this.#flights.set(key, flight);
-    const forget = () => {
-      awaited = false;
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    };
-    flight.answer.then(forget, forget);
-    const gone = () => this.#underWay.delete(landed);
-    landed.then(gone, gone);
-    return flight;
-  }
-
-  async #fly({ key, account, grant, latestEnd, shared, work }: Departure, awaited: () => boolean): Promise<Credential> {
-    const { clock, metrics } = this.#deps;
+  async #called({ grant, work }: Departure): Promise<Credential> {
+    let outcome = 'issued';
     try {
-      const issued = await this.#bulkhead.call(account, key, () => {
-        if (!awaited()) throw tooLate();
-        return work();
-      });
-      const credential = { ...issued, expiresAt: Math.min(issued.expiresAt, latestEnd) };
-      if (shared) this.#held.keep(key, credential, clock.now());
-      metrics.cloudCalls.inc({ target: grant.kind, outcome: 'issued' });
-      return credential;
+      return await work();
     } catch (thrown) {
-      this.#failures.remember({ key, account }, thrown, clock.now());
-      const outcome = thrown instanceof TargetFailure ? thrown.failure : 'failed';
-      metrics.cloudCalls.inc({ target: grant.kind, outcome });
+      outcome = thrown instanceof TargetFailure ? thrown.failure : 'failed';
       throw thrown;
+    } finally {
+      this.#deps.metrics.cloudCalls.inc({ target: grant.kind, outcome });
     }
   }
 
@@ -168,6 +149,7 @@ function departureOf({ grant, identity, issuedAt, alone, issue }: Wanted): Depar
   return {
     key: credentialKey(grant, identity),
     account: targetAccount(grant),
+    name: lengthPrefixedHash(identity.issuer, identity.subject),
     grant,
     latestEnd: issuedAt + (grant.ttlCeilingSeconds ?? grant.ttlSeconds),
     shared: !alone,
@@ -178,16 +160,4 @@ function departureOf({ grant, identity, issuedAt, alone, issue }: Wanted): Depar
 /** What stopped the request that had set off says nothing of those that joined it. */
 function isWithdrawn(thrown: unknown): boolean {
   return thrown instanceof OAuthError && thrown.key === 'target_denied' && !(thrown instanceof TargetFailure);
-}
-
-function tooLate(): TargetFailure {
-  return TargetFailure.transient('no answer in time', RETRY_AFTER_SECONDS);
-}
-
-/** The answer, or after so long a failure in its place: what comes later is for others. */
-function within(milliseconds: number, answer: Promise<Credential>): Promise<Credential> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(tooLate()), milliseconds);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -103,7 +103,7 @@ async function idOf(asked: Promise<Obtained>): Promise<string> {
   return `${credential.id}${reused ? ' reused' : ''}`;
 }
 
-async function failureOf(asked: Promise<Obtained>): Promise<OAuthError> {
+async function failureOf(asked: Promise<unknown>): Promise<OAuthError> {
   const thrown = await asked.then(
     () => undefined,
     (error: unknown) => error,
@@ -387,6 +387,17 @@ describe('a cloud that hangs', () => {
     expect(await failureOf(ask(aws, { identity: pod(999) }))).toMatchObject({ status: 503, retryAfterSeconds: 2 });
     resolve(undefined);
     await Promise.all(hanging);
+  });
+
+  test('has a place for another ServiceAccount, however many pods of one wait for theirs', async () => {
+    const { promise, resolve } = Promise.withResolvers();
+    gate = promise;
+    const hanging = many(256).map((number) => ask(aws, { identity: pod(number) }));
+    const other = idOf(ask(aws, { identity: workload({ serviceAccount: 'other' }) }));
+    expect(await failureOf(hanging.at(-1) ?? other)).toMatchObject({ status: 503 });
+    resolve(undefined);
+    expect(await other).toMatch(/^credential-/);
+    await Promise.all(hanging.slice(0, -1));
   });
 
   test('is not waited for without end, and what it answers later is held for the next', async () => {
