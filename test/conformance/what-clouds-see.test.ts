@@ -12,14 +12,16 @@ import {
   wellKnownPaths,
 } from '../../src/authority/discovery.ts';
 import { createAuthority, type LocalAuthority } from '../../src/authority/local-authority.ts';
-import type { AwsGrant, JwtSvidGrant } from '../../src/core/decision.ts';
+import type { AwsGrant, AzureGrant, JwtSvidGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity, VerifiedIdentity } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { awsAssertion } from '../../src/federation/aws/assertion.ts';
+import { azureAssertion } from '../../src/federation/azure/assertion.ts';
 import { createJwtSvidTarget } from '../../src/federation/jwt-svid/jwt-svid-target.ts';
 import { awsSession } from '../../src/resources/targets/aws.ts';
+import { AZURE_CLOUDS } from '../../src/resources/targets/azure.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryDocumentStore } from '../support/memory-document-store.ts';
 
@@ -86,6 +88,21 @@ function awsGrant(workload: VerifiedIdentity, deliver: AwsGrant['deliver'] = 'cr
   };
 }
 
+const azureGrant: AzureGrant = {
+  kind: 'azure',
+  mapping: 'edge-blob',
+  targetId: '99999999-8888-7777-6666-555555555555',
+  ttlSeconds: 3600,
+  issuedTokenType: TokenType.accessToken,
+  enforcedBy: [],
+  deliver: 'credentials',
+  tenant: '11111111-2222-3333-4444-555555555555',
+  clientId: '99999999-8888-7777-6666-555555555555',
+  scope: 'https://storage.azure.com/.default',
+  authority: AZURE_CLOUDS.public.authority,
+  assertionAudience: AZURE_CLOUDS.public.audience,
+};
+
 const svidGrant: JwtSvidGrant = {
   kind: 'jwtSvid',
   mapping: 'mesh',
@@ -137,6 +154,14 @@ describe('what clouds see', () => {
     const token = await authority.sign('cloud', awsAssertion(awsGrant(identity, 'assertion'), issuance));
     const expected = GOLDEN['awsAssertion'] as { payload: { exp: number; iat: number } };
     const payload = { ...expected.payload, exp: expected.payload.iat + 60 };
+    expect(seen(token, 'cloud')).toStrictEqual({ ...expected, payload });
+  });
+
+  test.each(Object.values(AZURE_CLOUDS))('an assertion for Entra at $authority has its audience', async (cloud) => {
+    const grant = { ...azureGrant, ...cloud, assertionAudience: cloud.audience };
+    const token = await authority.sign('cloud', azureAssertion(grant, issuance));
+    const expected = GOLDEN['azureAssertion'] as { payload: JsonObject };
+    const payload = { ...expected.payload, aud: cloud.audience };
     expect(seen(token, 'cloud')).toStrictEqual({ ...expected, payload });
   });
 
