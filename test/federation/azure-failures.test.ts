@@ -227,7 +227,14 @@ describe('an answer that is no token to hand out', () => {
   ];
 
   test.each(cases)('is a 503: %s', async (_case, change) => {
-    expect(await failWith({ kind: 'answer', change })).toMatchObject({ failure: 'transient', status: 503 });
+    const error = await failWith({ kind: 'answer', change });
+    expect(error).toMatchObject({ failure: 'transient', status: 503 });
+    expect(error.detail).toMatch(/^Entra: unusable answer: (no bearer token|(expires_in|access_token) is )/);
+  });
+
+  test('is a 503 too where the SDK alone objects: a token beside an error', async () => {
+    const error = await failWith({ kind: 'answer', change: member({ error: 'invalid_client' }) });
+    expect(error).toMatchObject({ failure: 'transient', detail: 'Entra: unusable answer: the SDK does not take it' });
   });
 
   test('is told from one with members that nobody knows, and a request id that is no id', async () => {
