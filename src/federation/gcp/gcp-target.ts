@@ -3,7 +3,18 @@ import type { Clock } from '../../core/clock.ts';
 import type { Target } from '../../core/credential.ts';
 import type { GcpGrant } from '../../core/decision.ts';
 import { OAuthError } from '../../core/oauth-error.ts';
+import type { Secret } from '../../core/secret.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
+import { deliveredAssertion } from '../cloud-assertion.ts';
+import { gcpAssertion } from './assertion.ts';
+import { fromGoogleError } from './google-error.ts';
+import { createFlight } from './google-flight.ts';
+import { endWithin, type GoogleToken } from './google-token.ts';
+import { serviceAccountToken } from './service-account.ts';
+import { boundedToken, federatedToken } from './token-exchange.ts';
+
+const CALL_MS = 5_000;
+const FLIGHT_MS = 10_000;
 
 export interface GcpTargetDeps {
   readonly authority: Pick<Authority, 'sign'>;
@@ -12,13 +23,53 @@ export interface GcpTargetDeps {
   /** `clouds.gcp`: instead of Google's own, for a private link or a double. */
   readonly stsEndpoint?: string;
   readonly iamCredentialsEndpoint?: string;
+  /** Deadline of each call. Default 5,000 ms. */
+  readonly callMs?: number;
+  /** Deadline of all calls together. Default 10,000 ms. */
+  readonly flightMs?: number;
 }
 
-export function createGcpTarget(_deps: GcpTargetDeps): Target<GcpGrant> {
+/**
+ * Google Cloud: Carnet's assertion for a federated token, that one for a token of the service account where the grant names
+ * one, and that one for a bounded one where the grant has an access boundary. With `deliver: assertion` the assertion
+ * itself is handed out. The caller's wishes never reach Google, only the grant does.
+ */
+export function createGcpTarget(deps: GcpTargetDeps): Target<GcpGrant> {
+  const { authority, clock } = deps;
   return {
     kind: 'gcp',
-    issue: async () => {
-      throw new OAuthError('internal', { detail: 'mappings with this target are inactive' });
+    issue: async (grant, identity, issuance) => {
+      assertPossible(grant);
+      const claims = gcpAssertion(grant, identity, issuance);
+      const assertion = await authority.sign('cloud', claims);
+      if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
+      const token = await flown(deps, grant, assertion).catch((error) => {
+        throw fromGoogleError(error, claims);
+      });
+      return {
+        issuedTokenType: grant.issuedTokenType,
+        tokenType: 'Bearer',
+        accessToken: token.token,
+        expiresAt: endWithin(grant, token, clock.now()),
+        // Google's tokens have no id that may be shown; the assertion's `jti` names what this one was made from.
+        id: issuance.id,
+      };
     },
   };
+}
+
+async function flown(deps: GcpTargetDeps, grant: GcpGrant, assertion: Secret): Promise<GoogleToken> {
+  const { outbound, clock, callMs = CALL_MS, flightMs = FLIGHT_MS } = deps;
+  const call = { ...deps, flight: createFlight({ outbound, clock, callMs, flightMs }) };
+  const federated = await federatedToken(call, grant, assertion);
+  const { serviceAccount, accessBoundary } = grant;
+  const token =
+    serviceAccount === undefined ? federated : await serviceAccountToken(call, grant, serviceAccount, federated);
+  return accessBoundary === undefined ? token : await boundedToken(call, accessBoundary, token);
+}
+
+/** An ID token is of a service account, and nothing bounds it: a grant that asks for more must not get less narrow. */
+function assertPossible({ idTokenAudience, serviceAccount, accessBoundary }: GcpGrant): void {
+  if (idTokenAudience === undefined || (serviceAccount !== undefined && accessBoundary === undefined)) return;
+  throw new OAuthError('internal', { detail: 'an ID token needs a service account and takes no access boundary' });
 }

@@ -1,0 +1,60 @@
+import type { Clock } from '../../core/clock.ts';
+import type { GcpGrant } from '../../core/decision.ts';
+import type { Secret } from '../../core/secret.ts';
+import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../../core/token-types.ts';
+import { GoogleError } from './google-error.ts';
+import type { GoogleFlight } from './google-flight.ts';
+import { type GoogleToken, readExchanged } from './google-token.ts';
+import { StsClient } from './sts-client.ts';
+
+const GOOGLE_STS = 'https://sts.googleapis.com';
+/** What IAM Credentials asks of its caller's token, and the default of Google's own clients. */
+export const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform';
+const TRIES = 2;
+
+export interface ExchangeDeps {
+  readonly flight: GoogleFlight;
+  readonly clock: Clock;
+  /** Base URL of STS, where it is not Google's own. */
+  readonly stsEndpoint?: string;
+}
+
+/**
+ * Carnet's assertion for a federated token (clouds.md 2.4, step 1). Tried again once where Google could not fetch Carnet's
+ * keys: nothing has been issued then.
+ */
+export async function federatedToken(deps: ExchangeDeps, grant: GcpGrant, assertion: Secret): Promise<GoogleToken> {
+  const asked = grant.serviceAccount === undefined && grant.scopes.length > 0 ? grant.scopes : [CLOUD_PLATFORM];
+  for (let tried = 1; ; tried += 1) {
+    const askedAt = deps.clock.now();
+    try {
+      const answer = await stsClient(deps).exchangeToken({
+        ...COMMON,
+        audience: grant.provider,
+        scope: [...asked],
+        subjectToken: assertion.reveal(),
+        subjectTokenType: TokenType.jwt,
+      });
+      return readExchanged(answer, askedAt);
+    } catch (error) {
+      if (tried === TRIES || !(error instanceof GoogleError) || !error.issuerOutOfReach) throw error;
+    }
+  }
+}
+
+/** A token of Google for one within the boundary (step 4). A bounded token cannot be bounded again, so this comes last. */
+export async function boundedToken(deps: ExchangeDeps, boundary: string, source: GoogleToken): Promise<GoogleToken> {
+  const askedAt = deps.clock.now();
+  const answer = await stsClient(deps).exchangeToken(
+    { ...COMMON, subjectToken: source.token.reveal(), subjectTokenType: TokenType.accessToken },
+    {},
+    JSON.parse(boundary),
+  );
+  return readExchanged(answer, askedAt, source);
+}
+
+const COMMON = { grantType: GRANT_TYPE_TOKEN_EXCHANGE, requestedTokenType: TokenType.accessToken };
+
+function stsClient({ flight, stsEndpoint = GOOGLE_STS }: ExchangeDeps): StsClient {
+  return new StsClient(`${stsEndpoint}/v1/token`, flight.exchange);
+}
