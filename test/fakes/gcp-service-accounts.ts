@@ -30,7 +30,8 @@ export class GcpServiceAccounts {
   readonly #accounts: readonly GcpServiceAccount[];
   readonly #tokens: GcpAccessTokens;
   readonly #clock: Clock;
-  readonly #key = generateKeyPair('RS256');
+  /** Made with the first ID token: it takes a while. */
+  #key: ReturnType<typeof generateKeyPair> | undefined;
 
   constructor(accounts: readonly GcpServiceAccount[], tokens: GcpAccessTokens, clock: Clock) {
     this.#accounts = accounts;
@@ -84,6 +85,7 @@ export class GcpServiceAccounts {
 
   async #idToken({ email }: GcpServiceAccount, { audience, includeEmail = false }: JsonObject): Promise<IdTokenAnswer> {
     if (typeof audience !== 'string' || audience === '') throw invalid('Audience is required.');
+    this.#key ??= generateKeyPair('RS256');
     const now = Math.floor(this.#clock.now() / 1000);
     const id = BigInt(`0x${createHash('sha256').update(email).digest('hex').slice(0, 16)}`).toString();
     const token = await new SignJWT({

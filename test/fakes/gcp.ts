@@ -63,6 +63,7 @@ export class Gcp {
   readonly #tokens: GcpAccessTokens;
   readonly #accounts: GcpServiceAccounts;
   readonly #storage: GcpStorage;
+  #url = '';
   readonly keys: GcpIssuerKeys;
   readonly calls: GcpCall[] = [];
 
@@ -79,12 +80,13 @@ export class Gcp {
   static async start(options: GcpOptions): Promise<Gcp> {
     const gcp = new Gcp(options);
     await new Promise<void>((resolve) => gcp.#server.listen(options.port ?? 0, '127.0.0.1', resolve));
+    gcp.#url = `http://127.0.0.1:${(gcp.#server.address() as AddressInfo).port}`;
     return gcp;
   }
 
   /** Base URL of all three services. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#url;
   }
 
   /** Queues faults, one for each of the next requests to that service. */
