@@ -12,13 +12,14 @@ import {
   wellKnownPaths,
 } from '../../src/authority/discovery.ts';
 import { createAuthority, type LocalAuthority } from '../../src/authority/local-authority.ts';
-import type { AwsGrant, AzureGrant, JwtSvidGrant } from '../../src/core/decision.ts';
+import type { AwsGrant, AzureGrant, GcpGrant, JwtSvidGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity, VerifiedIdentity } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { awsAssertion } from '../../src/federation/aws/assertion.ts';
 import { azureAssertion } from '../../src/federation/azure/assertion.ts';
+import { gcpAssertion } from '../../src/federation/gcp/assertion.ts';
 import { createJwtSvidTarget } from '../../src/federation/jwt-svid/jwt-svid-target.ts';
 import { awsSession } from '../../src/resources/targets/aws.ts';
 import { AZURE_CLOUDS } from '../../src/resources/targets/azure.ts';
@@ -103,6 +104,23 @@ const azureGrant: AzureGrant = {
   assertionAudience: AZURE_CLOUDS.public.audience,
 };
 
+function gcpGrant(deliver: GcpGrant['deliver'] = 'credentials'): GcpGrant {
+  const provider =
+    '//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/carnet/providers/sts-example';
+  return {
+    kind: 'gcp',
+    mapping: 'payments-reports',
+    targetId: provider,
+    ttlSeconds: 3600,
+    issuedTokenType: TokenType.accessToken,
+    enforcedBy: [],
+    deliver,
+    provider,
+    delegates: [],
+    scopes: [],
+  };
+}
+
 const svidGrant: JwtSvidGrant = {
   kind: 'jwtSvid',
   mapping: 'mesh',
@@ -162,6 +180,24 @@ describe('what clouds see', () => {
     const token = await authority.sign('cloud', azureAssertion(grant, issuance));
     const expected = GOLDEN['azureAssertion'] as { payload: JsonObject };
     const payload = { ...expected.payload, aud: cloud.audience };
+    expect(seen(token, 'cloud')).toStrictEqual({ ...expected, payload });
+  });
+
+  test.each<[string, VerifiedIdentity, string]>([
+    ['a workload of a cluster', identity, 'gcpAssertion'],
+    ['a CI job', job, 'gcpAssertionOidc'],
+  ])(
+    'an assertion for Google Cloud is what attribute mappings were written against, for %s',
+    async (_, workload, row) => {
+      const token = await authority.sign('cloud', gcpAssertion(gcpGrant(), workload, issuance));
+      expect(seen(token, 'cloud')).toStrictEqual(GOLDEN[row]);
+    },
+  );
+
+  test('an assertion for Google Cloud that goes to the workload differs in its end alone', async () => {
+    const token = await authority.sign('cloud', gcpAssertion(gcpGrant('assertion'), identity, issuance));
+    const expected = GOLDEN['gcpAssertion'] as { payload: { exp: number; iat: number } };
+    const payload = { ...expected.payload, exp: expected.payload.iat + 60 };
     expect(seen(token, 'cloud')).toStrictEqual({ ...expected, payload });
   });
 

@@ -33,7 +33,7 @@ export const grant: GcpGrant = {
   deliver: 'credentials',
 };
 
-export const identity: KubernetesIdentity = {
+const identity: KubernetesIdentity = {
   kind: 'kubernetes',
   issuer: 'prod',
   subject: 'system:serviceaccount:payments:reporter',
