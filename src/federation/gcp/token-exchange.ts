@@ -5,12 +5,13 @@ import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../../core/token-types.ts'
 import { GoogleError } from './google-error.ts';
 import type { GoogleFlight } from './google-flight.ts';
 import { type GoogleToken, readExchanged } from './google-token.ts';
-import { StsClient } from './sts-client.ts';
+import type { StsClient } from './sts-client.ts';
 
 const GOOGLE_STS = 'https://sts.googleapis.com';
 /** What IAM Credentials asks of its caller's token, and the default of Google's own clients. */
 export const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform';
 const TRIES = 2;
+const COMMON = { grantType: GRANT_TYPE_TOKEN_EXCHANGE, requestedTokenType: TokenType.accessToken };
 
 export interface ExchangeDeps {
   readonly flight: GoogleFlight;
@@ -28,7 +29,8 @@ export async function federatedToken(deps: ExchangeDeps, grant: GcpGrant, assert
   for (let tried = 1; ; tried += 1) {
     const askedAt = deps.clock.now();
     try {
-      const answer = await stsClient(deps).exchangeToken({
+      const client = await stsClient(deps);
+      const answer = await client.exchangeToken({
         ...COMMON,
         audience: grant.provider,
         scope: [...asked],
@@ -45,7 +47,8 @@ export async function federatedToken(deps: ExchangeDeps, grant: GcpGrant, assert
 /** A token of Google for one within the boundary (step 4). A bounded token cannot be bounded again, so this comes last. */
 export async function boundedToken(deps: ExchangeDeps, boundary: string, source: GoogleToken): Promise<GoogleToken> {
   const askedAt = deps.clock.now();
-  const answer = await stsClient(deps).exchangeToken(
+  const client = await stsClient(deps);
+  const answer = await client.exchangeToken(
     { ...COMMON, subjectToken: source.token.reveal(), subjectTokenType: TokenType.accessToken },
     {},
     JSON.parse(boundary),
@@ -53,8 +56,8 @@ export async function boundedToken(deps: ExchangeDeps, boundary: string, source:
   return readExchanged(answer, askedAt, source);
 }
 
-const COMMON = { grantType: GRANT_TYPE_TOKEN_EXCHANGE, requestedTokenType: TokenType.accessToken };
-
-function stsClient({ flight, stsEndpoint = GOOGLE_STS }: ExchangeDeps): StsClient {
+/** Google's library is loaded by the first flight: it takes 16 MB, which who has no mapping for Google does not pay. */
+async function stsClient({ flight, stsEndpoint = GOOGLE_STS }: ExchangeDeps): Promise<StsClient> {
+  const { StsClient } = await import('./sts-client.ts');
   return new StsClient(`${stsEndpoint}/v1/token`, flight.exchange);
 }
