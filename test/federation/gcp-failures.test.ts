@@ -6,6 +6,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
 import { AUDIENCE, direct, GcpBench, grant, REPORTER } from './gcp-fixture.ts';
 
+const OUT_OF_REACH = "Error connecting to the given credential's issuer.";
 const idToken = { ...grant, ttlSeconds: 3600, idTokenAudience: AUDIENCE };
 
 let issuer: CloudIssuer;
@@ -45,6 +46,11 @@ describe('a code of Google that says "refused"', () => {
     ['sts', sts('invalid_target'), 'STS: invalid_target, HTTP 400'],
     ['sts', sts('invalid_scope'), 'STS: invalid_scope, HTTP 400'],
     ['sts', sts('unauthorized_client'), 'STS: unauthorized_client, HTTP 400'],
+    [
+      'sts',
+      raw(400, { error: 'unauthorized_client', error_description: OUT_OF_REACH }),
+      'STS: unauthorized_client, HTTP 400',
+    ],
     ['sts', rpc('PERMISSION_DENIED', 403), 'STS: PERMISSION_DENIED, HTTP 403'],
     ['iamCredentials', rpc('PERMISSION_DENIED', 403), 'IAM Credentials: PERMISSION_DENIED, HTTP 403'],
     ['iamCredentials', rpc('FAILED_PRECONDITION', 400), 'IAM Credentials: FAILED_PRECONDITION, HTTP 400'],
@@ -95,6 +101,7 @@ describe('Google down or busy', () => {
     ['iamCredentials', rpc('UNAUTHENTICATED', 401)],
     ['iamCredentials', rpc('SOMETHING_NEW', 400)],
     ['iamCredentials', raw(204, '')],
+    ['iamCredentials', raw(201, { accessToken: 'ya29.x', expireTime: '2026-11-22T09:15:00Z' })],
   ] as const)('from %s is a 503 with Retry-After, never a 400, and is not asked again: %#', async (service, fault) => {
     const error = await refusalOf(service, fault);
     expect(error).toMatchObject({ key: 'target_unavailable', status: 503, failure: 'transient' });
@@ -124,6 +131,12 @@ describe('Google down or busy', () => {
   ])('Retry-After %j becomes %i seconds', async (value, seconds) => {
     const headers = value === undefined ? {} : { 'retry-after': value };
     expect((await refusalOf('sts', rpc('RESOURCE_EXHAUSTED', 429, headers))).retryAfterSeconds).toBe(seconds);
+  });
+
+  test('an outage may ask for a longer wait', async () => {
+    const headers = { 'retry-after': '60' };
+    expect((await refusalOf('iamCredentials', rpc('UNAVAILABLE', 503, headers))).retryAfterSeconds).toBe(60);
+    expect((await refusalOf('iamCredentials', rpc('UNAVAILABLE', 503))).retryAfterSeconds).toBe(5);
   });
 
   test.each(['sts', 'iamCredentials'] as const)('silence of %s ends at the deadline of the call', async (service) => {
@@ -194,10 +207,7 @@ describe('Google down or busy', () => {
 });
 
 describe('keys that Google could not fetch', () => {
-  const outOfReach = raw(400, {
-    error: 'invalid_grant',
-    error_description: "Error connecting to the given credential's issuer.",
-  });
+  const outOfReach = raw(400, { error: 'invalid_grant', error_description: OUT_OF_REACH });
 
   test('are tried for once more, with the same assertion', async () => {
     bench.gcp.fail('sts', outOfReach);
@@ -360,6 +370,12 @@ describe('an answer of IAM Credentials that is not what was asked for', () => {
 
   test('is told from an ID token that was asked for, whoever signed it: whom it is shown to verifies it', async () => {
     bench.gcp.fail('iamCredentials', await changedToken({}));
+    expect((await bench.issue(idToken)).expiresAt).toBe(Date.parse('2026-11-22T10:00:00Z') / 1000);
+  });
+
+  test('is told from an ID token by a clock that is a little ahead, which never makes it outlive the grant', async () => {
+    const iat = bench.clock.now() / 1000 + 300;
+    bench.gcp.fail('iamCredentials', await changedToken({ iat, exp: iat + 3600 }));
     expect((await bench.issue(idToken)).expiresAt).toBe(Date.parse('2026-11-22T10:00:00Z') / 1000);
   });
 });

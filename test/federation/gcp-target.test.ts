@@ -210,6 +210,15 @@ describe('an access boundary', () => {
     bench.gcp.fail('sts', expires(3600), expires(3600));
     const later = await bench.issue({ ...grant, accessBoundary: BOUNDARY });
     expect(later.expiresAt).toBe(Date.parse('2026-11-22T09:30:00Z') / 1000);
+    bench.gcp.fail('sts', expires(600), expires(3600));
+    const federated = await bench.issue(direct({ accessBoundary: BOUNDARY }));
+    expect(federated.expiresAt).toBe(Date.parse('2026-11-22T09:10:00Z') / 1000);
+  });
+
+  test('is put on the federated token itself where the grant names no service account', async () => {
+    const credential = await bench.issue(direct({ accessBoundary: BOUNDARY }));
+    expect(bench.outcomes()).toEqual(['sts answered', 'sts answered']);
+    expect(credential.expiresAt).toBe(Date.parse('2026-11-22T10:00:00Z') / 1000);
   });
 });
 
