@@ -29,7 +29,7 @@ type ExchangeAnswer = Readonly<
 
 /**
  * An answer of STS. Without `source` the subject was Carnet's assertion; with it, a token of Google, whose end the new one
- * inherits where the answer names none. `askedAt` is when the request left: the token ends no sooner by that.
+ * inherits where the answer names none. `askedAt` is when the request left, so that the end is never later than Google's.
  */
 export function readExchanged(answer: ExchangeAnswer, askedAt: number, source?: GoogleToken): GoogleToken {
   const { access_token: token, issued_token_type: issued, token_type: type, expires_in: seconds } = answer;
