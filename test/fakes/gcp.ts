@@ -94,6 +94,11 @@ export class Gcp {
     this.#faults[service].push(...faults);
   }
 
+  /** Forgets faults that no request has met. */
+  clearFaults(): void {
+    for (const queue of Object.values(this.#faults)) queue.length = 0;
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));

@@ -151,13 +151,13 @@ describe('Google down or busy', () => {
     bench.gcp.fail('sts', {
       kind: 'answer',
       change: (answer) => {
-        bench.clock.advance(10_000);
+        bench.clock.advance(9_000);
         return answer;
       },
     });
     expect(await bench.refusal()).toMatchObject({
       key: 'target_unavailable',
-      detail: 'Google did not answer all calls within 10000 ms',
+      detail: 'Google did not answer all calls within 9000 ms',
     });
     expect(bench.outcomes()).toEqual(['sts answered']);
   });
@@ -166,7 +166,7 @@ describe('Google down or busy', () => {
     bench.gcp.fail('sts', {
       kind: 'answer',
       change: (answer) => {
-        bench.clock.advance(9_900);
+        bench.clock.advance(8_900);
         return answer;
       },
     });
@@ -220,6 +220,20 @@ describe('keys that Google could not fetch', () => {
     const error = await refusalOf('sts', outOfReach, outOfReach);
     expect(error).toMatchObject({ key: 'target_unavailable', failure: 'transient' });
     expect(bench.gcp.calls).toHaveLength(2);
+  });
+
+  test('are not tried for twice as often because they fail: after ten retries one in ten', async () => {
+    const target = bench.target();
+    const calls: number[] = [];
+    for (let flight = 0; flight < 13; flight += 1) {
+      bench.gcp.calls.length = 0;
+      bench.gcp.fail('sts', outOfReach, outOfReach);
+      await expect(bench.issueBy(target)).rejects.toMatchObject({ key: 'target_unavailable' });
+      calls.push(bench.gcp.calls.length);
+      bench.gcp.clearFaults();
+    }
+    expect(calls.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 2));
+    expect(calls.filter((count) => count === 2).length).toBeLessThan(13);
   });
 
   test('are so for real where discovery is broken', async () => {

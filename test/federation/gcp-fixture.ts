@@ -1,3 +1,4 @@
+import type { Credential, Target } from '../../src/core/credential.ts';
 import type { GcpGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity } from '../../src/core/identity.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
@@ -103,11 +104,19 @@ export class GcpBench {
     return new GcpBench(issuer, gcp, clock);
   }
 
-  issue(asked: GcpGrant = grant, deps: Partial<GcpTargetDeps> = {}) {
+  target(deps: Partial<GcpTargetDeps> = {}): Target<GcpGrant> {
     const { issuer: authority, outbound, clock, gcp } = this;
     const endpoints = { stsEndpoint: gcp.url, iamCredentialsEndpoint: gcp.url };
-    const target = createGcpTarget({ authority, outbound, clock, ...endpoints, ...deps });
-    return target.issue(asked, identity, { id: 'jti-1', issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' });
+    return createGcpTarget({ authority, outbound, clock, ...endpoints, ...deps });
+  }
+
+  issueBy(target: Target<GcpGrant>, asked: GcpGrant = grant): Promise<Credential> {
+    const issuedAt = Math.floor(this.clock.now() / 1000);
+    return target.issue(asked, identity, { id: 'jti-1', issuedAt, traceId: 'trace' });
+  }
+
+  issue(asked: GcpGrant = grant, deps: Partial<GcpTargetDeps> = {}): Promise<Credential> {
+    return this.issueBy(this.target(deps), asked);
   }
 
   async refusal(asked: GcpGrant = grant, deps: Partial<GcpTargetDeps> = {}): Promise<OAuthError> {

@@ -6,6 +6,7 @@ import { OAuthError } from '../../core/oauth-error.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
+import { RetryBudget } from '../retry-budget.ts';
 import { gcpAssertion } from './assertion.ts';
 import { fromGoogleError } from './google-error.ts';
 import { createFlight } from './google-flight.ts';
@@ -14,7 +15,8 @@ import { serviceAccountToken } from './service-account.ts';
 import { boundedToken, federatedToken } from './token-exchange.ts';
 
 const CALL_MS = 5_000;
-const FLIGHT_MS = 10_000;
+/** Ends before the patience of whoever waits for the flight does. */
+const FLIGHT_MS = 9_000;
 
 export interface GcpTargetDeps {
   readonly authority: Pick<Authority, 'sign'>;
@@ -25,7 +27,7 @@ export interface GcpTargetDeps {
   readonly iamCredentialsEndpoint?: string;
   /** Deadline of each call. Default 5,000 ms. */
   readonly callMs?: number;
-  /** Deadline of all calls together. Default 10,000 ms. */
+  /** Deadline of all calls together. Default 9,000 ms. */
   readonly flightMs?: number;
 }
 
@@ -36,6 +38,7 @@ export interface GcpTargetDeps {
  */
 export function createGcpTarget(deps: GcpTargetDeps): Target<GcpGrant> {
   const { authority, clock } = deps;
+  const call = { ...deps, retries: new RetryBudget() };
   return {
     kind: 'gcp',
     issue: async (grant, identity, issuance) => {
@@ -43,7 +46,7 @@ export function createGcpTarget(deps: GcpTargetDeps): Target<GcpGrant> {
       const claims = gcpAssertion(grant, identity, issuance);
       const assertion = await authority.sign('cloud', claims);
       if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
-      const token = await flown(deps, grant, assertion).catch((error) => {
+      const token = await flown(call, grant, assertion).catch((error) => {
         throw fromGoogleError(error, claims);
       });
       return {
@@ -58,7 +61,9 @@ export function createGcpTarget(deps: GcpTargetDeps): Target<GcpGrant> {
   };
 }
 
-async function flown(deps: GcpTargetDeps, grant: GcpGrant, assertion: Secret): Promise<GoogleToken> {
+type CallDeps = GcpTargetDeps & { readonly retries: RetryBudget };
+
+async function flown(deps: CallDeps, grant: GcpGrant, assertion: Secret): Promise<GoogleToken> {
   const { outbound, clock, callMs = CALL_MS, flightMs = FLIGHT_MS } = deps;
   const call = { ...deps, flight: createFlight({ outbound, clock, callMs, flightMs }) };
   const federated = await federatedToken(call, grant, assertion);

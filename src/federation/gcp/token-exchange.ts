@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { GcpGrant } from '../../core/decision.ts';
 import type { Secret } from '../../core/secret.ts';
 import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../../core/token-types.ts';
+import type { RetryBudget } from '../retry-budget.ts';
 import { GoogleError } from './google-error.ts';
 import type { GoogleFlight } from './google-flight.ts';
 import { type GoogleToken, readExchanged } from './google-token.ts';
@@ -16,16 +17,18 @@ const COMMON = { grantType: GRANT_TYPE_TOKEN_EXCHANGE, requestedTokenType: Token
 export interface ExchangeDeps {
   readonly flight: GoogleFlight;
   readonly clock: Clock;
+  readonly retries: Pick<RetryBudget, 'called' | 'spend'>;
   /** Base URL of STS, where it is not Google's own. */
   readonly stsEndpoint?: string;
 }
 
 /**
- * Carnet's assertion for a federated token (clouds.md 2.4, step 1). Tried again once where Google could not fetch Carnet's
- * keys: nothing has been issued then.
+ * Carnet's assertion for a federated token (clouds.md 2.4, step 1). Tried again once, within deadline and budget, where
+ * Google could not fetch Carnet's keys: nothing has been issued then.
  */
 export async function federatedToken(deps: ExchangeDeps, grant: GcpGrant, assertion: Secret): Promise<GoogleToken> {
   const asked = grant.serviceAccount === undefined && grant.scopes.length > 0 ? grant.scopes : [CLOUD_PLATFORM];
+  deps.retries.called();
   for (let tried = 1; ; tried += 1) {
     const askedAt = deps.clock.now();
     try {
@@ -39,7 +42,8 @@ export async function federatedToken(deps: ExchangeDeps, grant: GcpGrant, assert
       });
       return readExchanged(answer, askedAt);
     } catch (error) {
-      if (tried === TRIES || !(error instanceof GoogleError) || !error.issuerOutOfReach) throw error;
+      const again = tried < TRIES && isIssuerOutOfReach(error) && deps.retries.spend();
+      if (!again) throw error;
     }
   }
 }
@@ -54,6 +58,10 @@ export async function boundedToken(deps: ExchangeDeps, boundary: string, source:
     JSON.parse(boundary),
   );
   return readExchanged(answer, askedAt, source);
+}
+
+function isIssuerOutOfReach(thrown: unknown): boolean {
+  return thrown instanceof GoogleError && thrown.issuerOutOfReach;
 }
 
 /** Google's library is loaded by the first flight: it takes 16 MB, which who has no mapping for Google does not pay. */
