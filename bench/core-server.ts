@@ -73,7 +73,7 @@ const server = createDoor('all', {
       aws: createAwsTarget({ authority, outbound, clock }),
       gcp: createGcpTarget({ authority, outbound, clock }),
       azure: createAzureTarget({ authority, outbound, clock }),
-      oauth: createOauthTarget({ authority, outbound, clock }),
+      oauth: createOauthTarget({ authority, outbound, clock, allowOrigins: [] }),
       jwtSvid: createJwtSvidTarget({ authority }),
     },
     clouds: new CloudCredentials({ clock, metrics }),

@@ -262,7 +262,7 @@ function doorDeps(parts: Parts): DoorDeps {
         aws: createAwsTarget({ ...federation, ...config.clouds.aws }),
         gcp: createGcpTarget({ ...federation, ...config.clouds.gcp }),
         azure: createAzureTarget({ ...federation, ...config.clouds.azure }),
-        oauth: createOauthTarget(federation),
+        oauth: createOauthTarget({ ...federation, allowOrigins: config.outbound.allowOrigins }),
         jwtSvid: createJwtSvidTarget({ authority }),
       },
       clouds,

@@ -10,7 +10,7 @@ export interface OutboundRequest {
   readonly maxBytes?: number;
   /** Deadline for the whole exchange. Default 5,000 ms. */
   readonly timeoutMs?: number;
-  /** Metric label: `jwks`, `discovery`, `aws`. */
+  /** Metric label: `jwks`, `discovery`, `aws`, `oauth`. */
   readonly purpose: string;
 }
 
