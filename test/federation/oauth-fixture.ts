@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/core/clock.ts';
 import type { OauthGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity } from '../../src/core/identity.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
@@ -32,8 +33,18 @@ export async function oauthFixture(issuer: AwsIssuer, options: Partial<OAuthServ
     [SUBJECT]: { scopes: ['ledger.read', 'ledger.write'], targets: ['ledger', 'https://ledger.example.org/'] },
   };
   const server = await OAuthServer.start({ clock, trustedIssuer: issuer.url, subjects, ...options });
+  const through = oauthTargetFor(issuer, server.issuer, clock);
+  const close = async () => {
+    await Promise.all([server.close(), through.close()]);
+  };
+  return { ...through, clock, server, close };
+}
+export type OauthFixture = Awaited<ReturnType<typeof oauthFixture>>;
+
+/** A target whose grants are for one server, if a test does not change them. */
+export function oauthTargetFor(issuer: AwsIssuer, serverIssuer: string, clock: Clock) {
   const outbound = createOutbound({
-    allowOrigins: [server.url],
+    allowOrigins: [new URL(serverIssuer).origin],
     allowLoopbackHttp: true,
     metrics: createMetrics(),
     clock,
@@ -41,8 +52,8 @@ export async function oauthFixture(issuer: AwsIssuer, options: Partial<OAuthServ
   const grant: OauthGrant = {
     kind: 'oauth',
     mapping: 'ledger-writer',
-    targetId: server.issuer,
-    issuer: server.issuer,
+    targetId: serverIssuer,
+    issuer: serverIssuer,
     grantType: 'token-exchange',
     scopes: ['ledger.read'],
     ttlSeconds: 900,
@@ -59,12 +70,8 @@ export async function oauthFixture(issuer: AwsIssuer, options: Partial<OAuthServ
     const issuance = { id: `jti-${issued}`, issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' };
     return through.issue({ ...grant, ...change }, identity, issuance);
   };
-  const close = async () => {
-    await Promise.all([server.close(), outbound.close()]);
-  };
-  return { clock, server, outbound, grant, targetOf, issue, close };
+  return { targetOf, issue, close: () => outbound.close() };
 }
-export type OauthFixture = Awaited<ReturnType<typeof oauthFixture>>;
 
 export async function refusalOf(promise: Promise<unknown>): Promise<OAuthError> {
   const error = await promise.then(
