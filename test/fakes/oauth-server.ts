@@ -9,7 +9,12 @@ export type OAuthFault =
   | { readonly kind: 'hang' }
   /** The connection ends in the middle of the body. */
   | { readonly kind: 'half' }
-  | { readonly kind: 'raw'; readonly status: number; readonly body: string; readonly headers?: Record<string, string> }
+  | {
+      readonly kind: 'raw';
+      readonly status: number;
+      readonly body: string | Buffer;
+      readonly headers?: Record<string, string>;
+    }
   /** The right answer with members added, replaced or, where undefined, left out. */
   | { readonly kind: 'change'; readonly members: Readonly<Record<string, unknown>> };
 

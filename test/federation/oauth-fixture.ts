@@ -70,7 +70,7 @@ export function oauthTargetFor(issuer: AwsIssuer, serverIssuer: string, clock: C
     const issuance = { id: `jti-${issued}`, issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' };
     return through.issue({ ...grant, ...change }, identity, issuance);
   };
-  return { targetOf, issue, close: () => outbound.close() };
+  return { outbound, targetOf, issue, close: () => outbound.close() };
 }
 
 export async function refusalOf(promise: Promise<unknown>): Promise<OAuthError> {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
+import type { Outbound } from '../../src/outbound/outbound.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { OAuthFault } from '../fakes/oauth-server.ts';
 import { AwsIssuer } from './aws-issuer.ts';
@@ -80,7 +81,22 @@ describe('the token endpoint of a server', () => {
     expect(carnet.signed).toEqual([]);
   });
 
-  test('is waited for until the deadline', async () => {
+  test('is waited for within the one deadline of an issuance', async () => {
+    const left: (number | undefined)[] = [];
+    const slow: Pick<Outbound, 'request'> = {
+      request: (request) => {
+        left.push(request.timeoutMs);
+        at.clock.advance(1_000);
+        return at.outbound.request(request);
+      },
+    };
+    delete at.server.documents[at.server.metadataPath];
+    at.server.documents[at.server.openidPath] = at.server.metadata();
+    await at.issue({}, at.targetOf({ outbound: { ...slow, close: async () => {} } }));
+    expect(left).toEqual([5_000, 4_000, 3_000]);
+  });
+
+  test('is waited for no longer than that', async () => {
     at.server.fail(at.server.metadataPath, { kind: 'hang' });
     expect(await refusalOf(at.issue({}, at.targetOf({ timeoutMs: 100 })))).toMatchObject({
       key: 'target_unavailable',
@@ -99,14 +115,17 @@ describe('metadata that lies', () => {
     ['a path alone', { token_endpoint: '/token' }],
     ['a number', { token_endpoint: 7 }],
     ['a file', { token_endpoint: 'file:///token' }],
-    ['user information', { token_endpoint: 'http://user@127.0.0.1/token' }],
+    ['user information', { token_endpoint: 'USER/token' }],
     ['a fragment', { token_endpoint: 'ISSUER/token#' }],
     ['another host', { token_endpoint: 'https://collector.example.org/token' }],
     ['another port', { token_endpoint: 'http://127.0.0.1:9/token' }],
     ['another scheme', { token_endpoint: 'TLS/token' }],
   ])('is refused before anything is signed: %s', async (_case, members) => {
     const { issuer } = at.server;
-    const text = JSON.stringify(members).replace('ISSUER', issuer).replace('TLS', issuer.replace('http', 'https'));
+    const text = JSON.stringify(members)
+      .replace('ISSUER', issuer)
+      .replace('TLS', issuer.replace('http', 'https'))
+      .replace('USER', issuer.replace('//', '//user@'));
     const unset = Object.entries(members).filter(([, value]) => value === undefined);
     publish({ ...JSON.parse(text), ...Object.fromEntries(unset) });
     const error = await refusalOf(at.issue());

@@ -19,6 +19,15 @@ beforeEach(async () => {
 });
 afterEach(() => at.close());
 
+/** A whole answer, as text. */
+const TOKEN = JSON.stringify({
+  access_token: 'abc',
+  token_type: 'Bearer',
+  issued_token_type: ACCESS_TOKEN,
+  expires_in: 600,
+  error_uri: 'https://ledger.example.org/',
+});
+
 const now = () => at.clock.now() / 1000;
 
 function failWith(fault: OAuthFault, change: Partial<OauthGrant> = {}) {
@@ -256,11 +265,30 @@ describe('a server that is down or busy', () => {
     ['a page of a firewall', { kind: 'raw', status: 403, body: 'blocked by policy 17', headers: html }],
     ['a denial of another type', { kind: 'raw', status: 400, body: denial, headers: html }],
     ['a denial of no type', { kind: 'raw', status: 400, body: denial, headers: {} }],
-    ['a created token', { kind: 'raw', status: 201, body: '{"access_token":"abc","token_type":"Bearer"}' }],
+    ['a token that was created', { kind: 'raw', status: 201, body: TOKEN }],
+    [
+      'a token in another encoding',
+      { kind: 'raw', status: 200, body: Buffer.from(TOKEN.replace('ledger', 'lédger'), 'latin1') },
+    ],
   ])('%s is a 503', async (_case, fault) => {
     const error = await failWith(fault);
     expect(error).toMatchObject({ key: 'target_unavailable', status: 503 });
     expect(error.detail).not.toContain('policy 17');
+  });
+
+  test('is told from one whose answer is plain, or plain in another spelling', async () => {
+    for (const type of ['application/json', 'Application/JSON; charset=utf-8', ' application/json ;q=1']) {
+      at.server.fail(at.server.tokenPath, { kind: 'raw', status: 200, body: TOKEN, headers: { 'content-type': type } });
+      expect((await at.issue()).accessToken.reveal()).toBe('abc');
+    }
+  });
+
+  test('is told from a fault of our own, which is no 503', async () => {
+    const broken = { request: () => Promise.reject(new TypeError('ours')), close: async () => {} };
+    expect(await refusalOf(at.issue({}, at.targetOf({ outbound: broken })))).toMatchObject({
+      key: 'internal',
+      status: 500,
+    });
   });
 
   test('10 MB are not read, and are a 503', async () => {
