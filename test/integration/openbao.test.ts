@@ -13,6 +13,7 @@ function shown(language: string): readonly string[] {
 }
 const MAPPINGS = shown('yaml');
 const [BY_SVID = '', BY_ASSERTION = ''] = shown('sh');
+const [IN_THE_POD = ''] = shown('console');
 
 const MORE = `apiVersion: carnet.dev/v1alpha1
 kind: FederationMapping
@@ -113,6 +114,14 @@ describe('OpenBao, by an assertion', () => {
     const { bao, assertion } = await assertions(context);
     expect(await loginBy(bao, await assertion('ledger-secrets'))).toEqual(SECRET);
     expect(await loginBy(bao, await assertion('other-secrets'))).toEqual(refused(/subject/));
+  });
+
+  test('is asked in the pod by the commands of the page, which print the secret', async (context) => {
+    const { bao, assertion } = await assertions(context);
+    const jwt = await assertion('ledger-secrets');
+    const commands = IN_THE_POD.replace(/^\$ /gm, '').replace(/carnet exchange [^|]*/, `echo ${jwt} `);
+    expect(commands).toContain(`echo ${jwt} |\n`);
+    expect(await bao.run(commands)).toBe('of the ledger');
   });
 
   test('refuses one for another server', async (context) => {
