@@ -1,18 +1,27 @@
-import { OAuthError } from './oauth-error.ts';
+import { OAuthError, type Reason } from './oauth-error.ts';
 
 /**
- * What a failed call of a target means for whoever asks for the same again: `denied` and `not_found` stay so until
- * somebody mends the target's side, `throttled` until its Retry-After has passed, `transient` says nothing of the next.
+ * What a failed call of a target means for whoever asks for the same again: `denied`, `not_found` and `too_long` (a
+ * lifetime above what a guardrail allows) stay so until somebody mends the target's side or the mapping, `throttled` until
+ * its Retry-After has passed, `transient` says nothing of the next.
  */
-export type FailureClass = 'denied' | 'not_found' | 'throttled' | 'transient';
+export type FailureClass = 'denied' | 'not_found' | 'too_long' | 'throttled' | 'transient';
+
+/** What callers learn of a refusal; the other classes are 503. */
+const REASONS: { readonly [K in FailureClass]?: Reason } = {
+  denied: 'cloud_trust_missing',
+  not_found: 'cloud_trust_missing',
+  too_long: 'guardrail',
+};
 
 /** A failure of a target, in Carnet's words: `detail` holds codes and numbers of the target and none of its texts. */
 export class TargetFailure extends OAuthError {
   readonly failure: FailureClass;
 
   private constructor(failure: FailureClass, detail: string, retryAfterSeconds?: number) {
-    if (failure === 'denied' || failure === 'not_found') {
-      super('target_denied', { reason: 'cloud_trust_missing', detail });
+    const reason = REASONS[failure];
+    if (reason !== undefined) {
+      super('target_denied', { reason, detail });
     } else {
       super('target_unavailable', { detail, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) });
     }
@@ -29,6 +38,11 @@ export class TargetFailure extends OAuthError {
     return new TargetFailure('not_found', detail);
   }
 
+  /** Nobody can shorten what the target gave, so it is dropped. */
+  static tooLong(detail: string): TargetFailure {
+    return new TargetFailure('too_long', detail);
+  }
+
   static throttled(detail: string, retryAfterSeconds?: number): TargetFailure {
     return new TargetFailure('throttled', detail, retryAfterSeconds);
   }
@@ -36,5 +50,9 @@ export class TargetFailure extends OAuthError {
   /** Down, silent, unreadable, or not yet knowing what was set up a moment ago. */
   static transient(detail: string, retryAfterSeconds?: number): TargetFailure {
     return new TargetFailure('transient', detail, retryAfterSeconds);
+  }
+  /** The same failure for somebody on whose behalf nobody asked again. */
+  remembered(retryAfterSeconds?: number): TargetFailure {
+    return new TargetFailure(this.failure, `${this.detail}; remembered, not asked again`, retryAfterSeconds);
   }
 }

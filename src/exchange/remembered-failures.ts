@@ -32,13 +32,8 @@ export class RememberedFailures {
   /** The failure that would be met, with what is left of its Retry-After; undefined where a call is worth making. */
   of({ key, account }: Concerned, now: number): TargetFailure | undefined {
     const throttled = inForce(this.#throttled.get(account), now);
-    if (throttled !== undefined) {
-      return TargetFailure.throttled(detailOf(throttled), Math.ceil((throttled.until - now) / 1000));
-    }
-    const refused = inForce(this.#refused.get(key), now);
-    if (refused === undefined) return undefined;
-    const detail = detailOf(refused);
-    return refused.failure.failure === 'denied' ? TargetFailure.denied(detail) : TargetFailure.notFound(detail);
+    if (throttled !== undefined) return throttled.failure.remembered(Math.ceil((throttled.until - now) / 1000));
+    return inForce(this.#refused.get(key), now)?.failure.remembered();
   }
 
   remember({ key, account }: Concerned, thrown: unknown, now: number): void {
@@ -56,8 +51,4 @@ export class RememberedFailures {
 /** A clock that was set back must not make anything last longer. */
 function inForce(remembered: Remembered | undefined, now: number): Remembered | undefined {
   return remembered !== undefined && now >= remembered.since && now < remembered.until ? remembered : undefined;
-}
-
-function detailOf({ failure }: Remembered): string {
-  return `${failure.detail}; remembered, not asked again`;
 }

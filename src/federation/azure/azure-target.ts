@@ -2,7 +2,6 @@ import type { Authority } from '../../authority/authority.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Credential, Issuance, Target } from '../../core/credential.ts';
 import type { AzureGrant } from '../../core/decision.ts';
-import { OAuthError } from '../../core/oauth-error.ts';
 import type { Secret } from '../../core/secret.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
@@ -77,6 +76,5 @@ async function exchanged(
 function assertShortEnough(lifetimeSeconds: number, { ttlCeilingSeconds, ttlSeconds }: AzureGrant): void {
   const ceiling = ttlCeilingSeconds ?? ttlSeconds;
   if (lifetimeSeconds <= ceiling) return;
-  const detail = `Azure: a token of ${lifetimeSeconds} s was given, ${ceiling} s are allowed`;
-  throw new OAuthError('target_denied', { reason: 'guardrail', detail });
+  throw TargetFailure.tooLong(`Azure: a token of ${lifetimeSeconds} s was given, ${ceiling} s are allowed`);
 }

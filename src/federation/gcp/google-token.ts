@@ -1,7 +1,7 @@
 import type { GcpGrant } from '../../core/decision.ts';
 import type { JsonObject } from '../../core/json.ts';
-import { OAuthError } from '../../core/oauth-error.ts';
 import { Secret } from '../../core/secret.ts';
+import { TargetFailure } from '../../core/target-failure.ts';
 import { TokenType } from '../../core/token-types.ts';
 import { type GoogleService, objectIn, unusableAnswer } from './google-error.ts';
 
@@ -80,7 +80,7 @@ export function endWithin({ ttlSeconds, ttlCeilingSeconds }: GcpGrant, token: Go
   if (token.endsAt <= now) throw unusableAnswer('Google', 'the token has ended');
   if (token.lifetimeMs <= limitMs) return Math.floor(Math.min(token.endsAt, now + limitMs) / 1000);
   if (ttlCeilingSeconds === undefined) throw unusableAnswer('Google', 'the token lives for longer than granted');
-  throw new OAuthError('target_denied', { reason: 'guardrail', detail: 'the token of Google outlives the maxTtl' });
+  throw TargetFailure.tooLong('the token of Google outlives the maxTtl');
 }
 
 function checkedToken(value: unknown, form: RegExp, service: GoogleService): Secret {

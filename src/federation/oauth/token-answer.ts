@@ -1,6 +1,7 @@
 import type { OauthGrant } from '../../core/decision.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { Secret } from '../../core/secret.ts';
+import { TargetFailure } from '../../core/target-failure.ts';
 import { TokenType } from '../../core/token-types.ts';
 import type { OutboundAnswer } from '../../outbound/outbound.ts';
 import { jsonObjectOf } from './json-answer.ts';
@@ -57,6 +58,10 @@ function lifetimeOf({ expires_in: said }: JsonObject, { ttlSeconds, ttlCeilingSe
   const whole = typeof said === 'number' && Number.isInteger(said) && said > 0 && said <= MAX_LIFETIME_SECONDS;
   if (said !== undefined && !whole) throw unusableAnswer('expires_in is no lifetime in whole seconds');
   const lifetime = whole ? said : Number.POSITIVE_INFINITY;
-  if (lifetime > (ttlCeilingSeconds ?? ttlSeconds)) throw tooMuch('the token lives longer than granted');
+  if (lifetime > (ttlCeilingSeconds ?? ttlSeconds)) {
+    throw ttlCeilingSeconds === undefined
+      ? tooMuch('the token lives longer than granted')
+      : TargetFailure.tooLong('OAuth server: the token outlives the maxTtl');
+  }
   return whole ? said : ttlSeconds;
 }
