@@ -1,7 +1,9 @@
+import { TokenType } from '../core/token-types.ts';
 import type { DocumentOf } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
-import { addressesOf, TARGETS, type TargetSpec } from '../resources/targets/target.ts';
+import { compileIntents } from '../resources/targets/compile-intents.ts';
+import { addressesOf, TARGETS, type TargetSpec, tokenTypesOf, ttlLimitsOf } from '../resources/targets/target.ts';
 import type { BuiltTarget, CompiledMapping, Terms } from './compiled-mapping.ts';
 import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
 
@@ -27,26 +29,32 @@ export function compileMapping(
 }
 
 function isBuilt(target: TargetSpec): target is BuiltTarget {
-  return target.kind === 'aws' || target.kind === 'jwtSvid';
+  return target.kind !== 'x509Svid';
 }
 
 function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
-  const { cloud, ttl } = TARGETS[target.kind];
-  const maxSeconds = spec.ttl?.max === undefined ? ttl.defaultMaxSeconds : durationSeconds(spec.ttl.max);
-  const wished = spec.ttl?.default === undefined ? ttl.defaultSeconds : durationSeconds(spec.ttl.default);
+  const { cloud } = TARGETS[target.kind];
+  const limits = ttlLimitsOf(target);
+  const maxSeconds = spec.ttl?.max === undefined ? limits.defaultMaxSeconds : durationSeconds(spec.ttl.max);
+  const wished = spec.ttl?.default === undefined ? limits.defaultSeconds : durationSeconds(spec.ttl.default);
+  const list = Array.isArray(spec.intents) ? spec.intents : undefined;
+  const accept = spec.residual?.accept ?? [];
   return {
     target,
     deliver: spec.deliver,
+    tokenTypes: spec.deliver === 'assertion' ? [TokenType.jwt] : tokenTypesOf(target),
     binding: spec.subject.binding ?? (cloud ? 'pod' : 'any'),
     ttl: {
       defaultSeconds: wished,
       maxSeconds,
       ...(spec.ttl?.outliveSubject !== undefined && { outliveSubject: spec.ttl.outliveSubject }),
+      limits,
     },
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),
     ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
-    unrestricted: spec.intents === 'unrestricted',
+    ...(list !== undefined && { intents: { list, compiled: compileIntents(target, spec.deliver, list) } }),
+    accepts: { intents: accept.includes('intents'), ttl: accept.includes('ttl') },
   };
 }
 

@@ -1,13 +1,18 @@
-import type { TargetSpec } from '../resources/targets/target.ts';
+import type { TokenType } from '../core/token-types.ts';
+import type { Intent } from '../resources/intents.ts';
+import type { CompiledIntents } from '../resources/targets/compiled-intents.ts';
+import type { TargetSpec, TtlLimits } from '../resources/targets/target.ts';
 import type { Subject } from './subject.ts';
 
 /** Targets that can be issued for. */
-export type BuiltTarget = Extract<TargetSpec, { kind: 'aws' | 'jwtSvid' }>;
+export type BuiltTarget = Exclude<TargetSpec, { kind: 'x509Svid' }>;
 
 /** All that a mapping says beyond whom it is for. */
 export interface Terms {
   readonly target: BuiltTarget;
   readonly deliver: 'credentials' | 'assertion';
+  /** First the type that is issued when none is asked. */
+  readonly tokenTypes: readonly [TokenType, ...TokenType[]];
   /** What a Kubernetes subject token must be bound to. */
   readonly binding: 'pod' | 'any';
   readonly ttl: {
@@ -16,14 +21,18 @@ export interface Terms {
     readonly maxSeconds: number;
     /** Absent: true for clouds reached from projected tokens, else false. */
     readonly outliveSubject?: boolean;
+    /** What the target can give. */
+    readonly limits: TtlLimits;
   };
   /** Milliseconds. */
   readonly expiresAt?: number;
   /** Present: a token is good for one credential of this mapping and of others that say so. */
   readonly replay?: 'once';
   readonly shareAcrossPods?: true;
-  /** False also for targets that have no intents. */
-  readonly unrestricted: boolean;
+  /** What the credential is held to; absent where it is unrestricted and for targets that have no intents. */
+  readonly intents?: { readonly list: readonly Intent[]; readonly compiled: CompiledIntents };
+  /** What the target does not enforce and the owner accepts in writing. */
+  readonly accepts: { readonly intents: boolean; readonly ttl: boolean };
 }
 
 /** A mapping in the index: it selects callers by subject and address, then grants by its terms or refuses `inactive`. */

@@ -4,14 +4,17 @@ import type { Reason } from '../core/oauth-error.ts';
 import type { Terms } from './compiled-mapping.ts';
 import { grantOf } from './grant.ts';
 import { type Ceiling, ceiling } from './guardrails.ts';
+import { heldToIntents } from './hold-to-intents.ts';
+import { narrowed } from './narrowed-grant.ts';
 import { isPodBound } from './pod-binding.ts';
+import { scopeOf } from './scope.ts';
 import { type Selection, selectMapping } from './select-mapping.ts';
 import type { Snapshot } from './snapshot.ts';
 import { issuedTokenType } from './token-type.ts';
 import { ttlOf } from './ttl.ts';
 
 /** Version of this code: with the snapshot's revision and the recorded attributes it makes a decision repeatable. */
-export const DECIDER = 'policy/1';
+export const DECIDER = 'policy/2';
 
 /** What a gate says; a refusal names the one word that the caller may learn. */
 interface Verdict {
@@ -80,20 +83,25 @@ function settle(one: Case, steps: Step[]): Decision {
   });
   if (!ttl.ok) return refuse(mapping, steps, denied('ttl', 'ttl_below_target_minimum', ttl.detail));
   steps.push(passed('ttl', ttl.detail));
-  const scope = scopes(ask);
-  if (scope.refusal !== undefined) return refuse(mapping, steps, scope);
-  steps.push(passed(scope.step, scope.detail));
+  const scope = scopeOf(terms, ask.scopes);
+  if (!scope.ok) {
+    return refuse(mapping, steps, { step: 'scope', detail: scope.detail, refusal: { error: 'scope_refused' } });
+  }
+  steps.push(passed('scope', scope.detail));
   const type = issuedTokenType(terms, ask.requestedTokenType);
   if (type === undefined) return refuse(mapping, steps, tokenType(one));
   const { address } = ask;
-  const result = grantOf({ mapping, terms, identity, address, ttlSeconds: ttl.ttlSeconds, issuedTokenType: type });
+  const { ttlSeconds, ttlCeilingSeconds } = ttl;
+  const result = grantOf({ mapping, terms, identity, address, ttlSeconds, ttlCeilingSeconds, issuedTokenType: type });
   if (!result.ok) return refuse(mapping, steps, denied('identity', result.reason, result.detail));
   steps.push(passed('identity', result.detail));
-  steps.push(passed('intents', terms.unrestricted ? 'unrestricted' : 'the target has none'));
+  const held = heldToIntents(terms, scope.narrowed, ask);
+  if (!held.ok) return refuse(mapping, steps, denied('intents', 'intents_not_enforceable', held.detail));
+  steps.push(passed('intents', held.detail));
   return {
     outcome: 'allowed',
     mapping,
-    grant: result.grant,
+    grant: narrowed(result.grant, held),
     ...(one.replay !== undefined && { replay: one.replay }),
     steps,
   };
@@ -122,12 +130,6 @@ function guardrails({ ceiling: { denials, matched, maxTtlSeconds } }: Case): Ver
   if (denials.length > 0) return denied('guardrails', 'guardrail', denials.join('; '));
   const cap = Number.isFinite(maxTtlSeconds) ? `, capped at ${maxTtlSeconds} s` : '';
   return { step: 'guardrails', detail: matched.length === 0 ? 'none matches' : `${matched.join(', ')}${cap}` };
-}
-
-/** A scope may only narrow intents, and there are none that could be narrowed. */
-function scopes({ scopes: asked }: Ask): Verdict {
-  if (asked.length === 0) return { step: 'scope', detail: 'none asked' };
-  return { step: 'scope', detail: 'a scope needs intents to narrow', refusal: { error: 'scope_refused' } };
 }
 
 /** One and the same refusal whether the address exists or not; the truth is in `detail` and steps. */

@@ -1,37 +1,56 @@
-import type { Grant } from '../core/decision.ts';
-import type { VerifiedIdentity } from '../core/identity.ts';
-import type { Reason } from '../core/oauth-error.ts';
-import type { TokenType } from '../core/token-types.ts';
-import { type AwsTarget, awsSession } from '../resources/targets/aws.ts';
+import type { AzureGrant, JwtSvidGrant, OauthGrant } from '../core/decision.ts';
+import { AZURE_CLOUDS, type AzureTarget, azureScopeOf } from '../resources/targets/azure.ts';
 import { audienceOf, type JwtSvidTarget } from '../resources/targets/jwt-svid.ts';
-import type { Terms } from './compiled-mapping.ts';
-
-/** What has been settled before the grant is made out. */
-export interface Settled {
-  readonly mapping: string;
-  readonly terms: Terms;
-  readonly identity: VerifiedIdentity;
-  readonly address: string;
-  readonly ttlSeconds: number;
-  readonly issuedTokenType: TokenType;
-}
-
-export type GrantResult =
-  | { readonly ok: true; readonly grant: Grant; readonly detail: string }
-  | { readonly ok: false; readonly reason: Reason; readonly detail: string };
+import type { OauthTarget } from '../resources/targets/oauth.ts';
+import { awsGrant } from './aws-grant.ts';
+import { gcpGrant } from './gcp-grant.ts';
+import { common, type GrantResult, type Settled } from './settled.ts';
 
 /** The grant with all that the identity gives it; refused where the identity lacks what the target needs. */
 export function grantOf(settled: Settled): GrantResult {
   const { target } = settled.terms;
-  return target.kind === 'aws' ? awsGrant(settled, target.spec) : svidGrant(settled, target.spec);
+  switch (target.kind) {
+    case 'aws':
+      return awsGrant(settled, target.spec);
+    case 'gcp':
+      return gcpGrant(settled, target.spec);
+    case 'azure':
+      return azureGrant(settled, target.spec);
+    case 'oauth':
+      return oauthGrant(settled, target.spec);
+    case 'jwtSvid':
+      return svidGrant(settled, target.spec);
+    default:
+      return target satisfies never;
+  }
 }
 
-function awsGrant(settled: Settled, target: AwsTarget): GrantResult {
-  const result = awsSession(target, { identity: settled.identity, mapping: settled.mapping });
-  if (!result.ok) return { ok: false, reason: 'condition_not_met', detail: result.detail };
-  const { roleArn, region } = target;
-  const grant: Grant = { ...common(settled), kind: 'aws', targetId: roleArn, roleArn, region, ...result.session };
-  return { ok: true, grant, detail: `session ${result.session.sessionName}` };
+function azureGrant(settled: Settled, target: AzureTarget): GrantResult {
+  const { tenant, clientId } = target;
+  const scope = azureScopeOf(target, settled.address);
+  if (scope === undefined) return { ok: false, reason: 'inactive', detail: 'the address names no one scope' };
+  const { authority, audience } = AZURE_CLOUDS[target.cloud ?? 'public'];
+  const names = { targetId: clientId, tenant, clientId, scope, authority, assertionAudience: audience };
+  const grant: AzureGrant = { ...common(settled), kind: 'azure', ...names };
+  return { ok: true, grant, detail: `client ${clientId} for ${scope}` };
+}
+
+function oauthGrant(
+  settled: Settled,
+  { issuer, grantType, scopes, audience, resource, clientId }: OauthTarget,
+): GrantResult {
+  const grant: OauthGrant = {
+    ...common(settled),
+    kind: 'oauth',
+    targetId: issuer,
+    issuer,
+    grantType,
+    scopes: scopes ?? [],
+    ...(audience !== undefined && { audience }),
+    ...(resource !== undefined && { resource }),
+    ...(clientId !== undefined && { clientId }),
+  };
+  return { ok: true, grant, detail: `${grantType} at ${issuer}` };
 }
 
 function svidGrant(settled: Settled, target: JwtSvidTarget): GrantResult {
@@ -40,11 +59,6 @@ function svidGrant(settled: Settled, target: JwtSvidTarget): GrantResult {
   if (spiffeId === undefined) return { ok: false, reason: 'no_spiffe_id', detail };
   const audience = audienceOf(target, settled.address);
   if (audience === undefined) return { ok: false, reason: 'inactive', detail: 'the address names no one audience' };
-  const grant: Grant = { ...common(settled), kind: 'jwtSvid', targetId: audience, audience, spiffeId };
+  const grant: JwtSvidGrant = { ...common(settled), kind: 'jwtSvid', targetId: audience, audience, spiffeId };
   return { ok: true, grant, detail: spiffeId };
-}
-
-function common({ mapping, terms, ttlSeconds, issuedTokenType }: Settled) {
-  const { deliver, shareAcrossPods } = terms;
-  return { mapping, ttlSeconds, issuedTokenType, enforcedBy: [], deliver, ...(shareAcrossPods && { shareAcrossPods }) };
 }

@@ -3,7 +3,6 @@ import type { DocumentOf } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { GuardrailSpec } from '../resources/guardrail.ts';
 import type { TrustedIssuer } from '../resources/issuers.ts';
-import { TARGETS } from '../resources/targets/target.ts';
 import type { Terms } from './compiled-mapping.ts';
 import { isPodBound } from './pod-binding.ts';
 import { ANY, carries } from './subject.ts';
@@ -97,7 +96,8 @@ function denials(guardrail: CompiledGuardrail, { identity, terms }: Subjected): 
   if (guardrail.denial !== undefined) found.push(guardrail.denial);
   if (guardrail.requirePodBound && !isPodBound(identity))
     found.push('requirePodBound: the token is not bound to a pod');
-  if (guardrail.requireIntents) found.push('requireIntents: nothing is narrowed by intents');
+  const loose = guardrail.requireIntents ? looseness(terms) : undefined;
+  if (loose !== undefined) found.push(`requireIntents: ${loose}`);
   if (guardrail.modes !== undefined && !guardrail.modes.includes('enforce'))
     found.push('modes: enforce is not among them');
   const cap = capDenial(guardrail.maxTtlSeconds, terms);
@@ -105,13 +105,20 @@ function denials(guardrail: CompiledGuardrail, { identity, terms }: Subjected): 
   return found;
 }
 
+/** Why the mapping is not held to intents, also where its owner accepts that; undefined where it is. */
+function looseness({ intents }: Terms): string | undefined {
+  if (intents === undefined) return 'nothing is narrowed by intents';
+  return intents.compiled.enforcedBy.includes('none') ? 'not every intent is enforced' : undefined;
+}
+
 /** A cap below what the target can give, or on a session whose length the caller chooses at the cloud, denies. */
-function capDenial(maxTtlSeconds: number | undefined, { target, deliver }: Terms): string | undefined {
+function capDenial(maxTtlSeconds: number | undefined, { target, deliver, ttl }: Terms): string | undefined {
   if (maxTtlSeconds === undefined) return undefined;
   if (deliver === 'assertion') return 'maxTtl: an assertion leaves the length of the session to the workload';
-  const { minSeconds } = TARGETS[target.kind].ttl;
-  return maxTtlSeconds < minSeconds
-    ? `maxTtl: ${maxTtlSeconds} s is below the ${minSeconds} s that ${target.kind} gives at least`
+  const { minSeconds, targetChooses } = ttl.limits;
+  const leastSeconds = Math.max(minSeconds, targetChooses?.usualSeconds ?? 0);
+  return maxTtlSeconds < leastSeconds
+    ? `maxTtl: ${maxTtlSeconds} s is below the ${leastSeconds} s that ${target.kind} ${targetChooses === undefined ? 'gives at least' : 'may give'}`
     : undefined;
 }
 

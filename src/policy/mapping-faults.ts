@@ -2,8 +2,9 @@ import type { DocumentOf, Fault } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import type { NearestNames } from '../resources/nearest-name.ts';
-import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
+import { TARGETS, type TargetSpec, ttlLimitsOf } from '../resources/targets/target.ts';
 import { errorAt, warningAt } from './fault.ts';
+import { intentFaults, residueWarnings } from './intent-faults.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
 import { carries, type Subject } from './subject.ts';
 
@@ -39,11 +40,16 @@ export function mappingFaults(examined: Examined): readonly Fault[] {
     ...audienceFaults(examined),
     ...subFaults(examined),
     ...ttlFaults(examined),
+    ...intentFaults(examined),
   ];
 }
 
 /** What a mapping does that its author may not mean. */
-export function mappingWarnings({ document, subject, surroundings }: Omit<Examined, 'target'>): readonly Fault[] {
+export function mappingWarnings(examined: Examined): readonly Fault[] {
+  return [...replayWarnings(examined), ...residueWarnings(examined)];
+}
+
+function replayWarnings({ document, subject, surroundings }: Examined): readonly Fault[] {
   if (document.spec.replay === undefined) return [];
   const meant = issuersOf(subject, surroundings.issuers);
   if (!meant.some((issuer) => issuer.profile.kind === 'kubernetes' && canMatch(issuer, subject))) return [];
@@ -115,7 +121,7 @@ function subFaults({ document, target }: Examined): readonly Fault[] {
 
 function ttlFaults({ document, target }: Examined): readonly Fault[] {
   const { ttl } = document.spec;
-  const { minSeconds, defaultMaxSeconds } = TARGETS[target.kind].ttl;
+  const { minSeconds, defaultMaxSeconds } = ttlLimitsOf(target);
   const maxSeconds = ttl?.max === undefined ? defaultMaxSeconds : durationSeconds(ttl.max);
   if (ttl?.default !== undefined && durationSeconds(ttl.default) > maxSeconds) {
     return [errorAt(document, ['spec', 'ttl', 'default'], { message: `is above max, ${maxSeconds} s` })];

@@ -81,7 +81,7 @@ function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outc
   return {
     version,
     mapping: compileMapping(document, { subject, target, unbuilt }),
-    faults: [...inactive, ...mappingWarnings({ document, subject, surroundings: context })],
+    faults: [...inactive, ...mappingWarnings({ document, subject, target, surroundings: context })],
     good: document,
   };
 }

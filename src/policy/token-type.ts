@@ -1,10 +1,8 @@
-import { TokenType } from '../core/token-types.ts';
-import { TARGETS } from '../resources/targets/target.ts';
+import type { TokenType } from '../core/token-types.ts';
 import type { Terms } from './compiled-mapping.ts';
 
 /** The type to issue: the asked one where the mapping issues it, its own where none is asked (DESIGN section 9). */
-export function issuedTokenType({ target, deliver }: Terms, asked: TokenType | undefined): TokenType | undefined {
-  const types: readonly TokenType[] = deliver === 'assertion' ? [TokenType.jwt] : TARGETS[target.kind].tokenTypes;
-  if (asked === undefined) return types[0];
-  return types.includes(asked) ? asked : undefined;
+export function issuedTokenType({ tokenTypes }: Terms, asked: TokenType | undefined): TokenType | undefined {
+  if (asked === undefined) return tokenTypes[0];
+  return tokenTypes.includes(asked) ? asked : undefined;
 }

@@ -14,7 +14,13 @@ export interface TtlQuestion {
 }
 
 export type TtlAnswer =
-  | { readonly ok: true; readonly ttlSeconds: number; readonly detail: string }
+  | {
+      readonly ok: true;
+      readonly ttlSeconds: number;
+      /** Present where `ttlSeconds` is a wish: what lives for longer than this is dropped. */
+      readonly ttlCeilingSeconds?: number;
+      readonly detail: string;
+    }
   | { readonly ok: false; readonly detail: string };
 
 /** How long an assertion handed to a workload lives; what the cloud gives for it is not Carnet's to shorten. */
@@ -22,7 +28,8 @@ const ASSERTION_SECONDS = 60;
 
 /** The least of all that limits the credential; below what the target can give it refuses and never rounds up (DESIGN section 6). */
 export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds, projected }: TtlQuestion): TtlAnswer {
-  const { cloud, ttl } = TARGETS[terms.target.kind];
+  const { cloud } = TARGETS[terms.target.kind];
+  const { limits: target } = terms.ttl;
   const assertion = terms.deliver === 'assertion';
   const outlive = terms.ttl.outliveSubject ?? (cloud && projected);
   const limits: Readonly<Record<string, number>> = {
@@ -30,15 +37,31 @@ export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds,
     mapping: assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds,
     guardrail: guardrailSeconds,
     subject: outlive ? Number.POSITIVE_INFINITY : remainingSeconds,
-    target: ttl.maxSeconds,
+    target: target.maxSeconds,
   };
   const ttlSeconds = Math.min(...Object.values(limits));
-  const minSeconds = assertion ? 1 : ttl.minSeconds;
+  const minSeconds = assertion ? 1 : target.minSeconds;
   const told = Object.entries(limits).map(
     ([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${seconds} s` : 'none'}`,
   );
   const detail = `${ttlSeconds} s, the least of ${told.join(', ')}`;
-  return ttlSeconds >= minSeconds
-    ? { ok: true, ttlSeconds, detail }
-    : { ok: false, detail: `${detail}; below the ${minSeconds} s that ${terms.target.kind} gives at least` };
+  if (ttlSeconds < minSeconds) {
+    return { ok: false, detail: `${detail}; below the ${minSeconds} s that ${terms.target.kind} gives at least` };
+  }
+  if (assertion || target.targetChooses === undefined) return { ok: true, ttlSeconds, detail };
+  return chosenByTarget(terms, { ttlSeconds, guardrailSeconds, detail });
+}
+
+/**
+ * Where the target alone chooses, the ttl is a wish, which needs to be accepted in writing (DESIGN section 7). Of an OAuth
+ * server nothing is known beforehand: without acceptance its token counts if it ends in time.
+ */
+function chosenByTarget(
+  { target, accepts, ttl }: Terms,
+  { ttlSeconds, guardrailSeconds, detail }: { ttlSeconds: number; guardrailSeconds: number; detail: string },
+): TtlAnswer {
+  const chosen = `${detail}; ${target.kind} alone chooses`;
+  if (accepts.ttl) return { ok: true, ttlSeconds, ttlCeilingSeconds: guardrailSeconds, detail: `${chosen}, accepted` };
+  if (ttl.limits.targetChooses?.usualSeconds === undefined) return { ok: true, ttlSeconds, detail };
+  return { ok: false, detail: `${chosen}, and residual.accept does not hold ttl` };
 }

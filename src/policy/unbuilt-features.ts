@@ -13,10 +13,8 @@ export function unbuiltFeatures(
   const used: readonly (readonly [string, boolean])[] = [
     [`target.${target.kind}`, !TARGETS[target.kind].built],
     ['when', spec.when !== undefined],
-    ['intents', Array.isArray(spec.intents)],
     ['mode: report', spec.mode === 'report'],
     ['access.justInTime', spec.access !== 'standing'],
-    ['target.aws.policyArns', target.kind === 'aws' && target.spec.policyArns !== undefined],
     ['grants (requireGrants)', requireGrants],
   ];
   return used.filter(([, isUsed]) => isUsed).map(([feature]) => feature);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { duration, durationSeconds } from './duration.ts';
+import { intents } from './intents.ts';
 import { subject } from './mapping-subject.ts';
 import { exactlyOne, present, rule } from './rule.ts';
 import { awsTarget } from './targets/aws.ts';
@@ -9,19 +10,6 @@ import { gcpTarget } from './targets/gcp.ts';
 import { jwtSvidTarget } from './targets/jwt-svid.ts';
 import { oauthTarget } from './targets/oauth.ts';
 import { x509SvidTarget } from './targets/x509-svid.ts';
-
-const INTENTS = [
-  'object.read',
-  'object.write',
-  'object.list',
-  'object.delete',
-  'queue.publish',
-  'queue.consume',
-  'secret.read',
-  'key.encrypt',
-  'key.decrypt',
-  'image.pull',
-] as const;
 
 /** Targets whose power must be said by `intents`. */
 const CLOUD_TARGETS = ['aws', 'gcp', 'azure', 'oauth'];
@@ -43,14 +31,6 @@ const target = exactlyOne(
   }),
   [...CLOUD_TARGETS, 'jwtSvid', 'x509Svid'],
 );
-
-const intents = z.union([
-  z.literal('unrestricted'),
-  z
-    .array(z.strictObject({ allow: z.enum(INTENTS), resource: z.record(z.string().min(1), z.string().min(1)) }))
-    .min(1)
-    .max(10),
-]);
 
 const ttl = rule(
   z.strictObject({ default: duration.optional(), max: duration.optional(), outliveSubject: z.boolean().optional() }),

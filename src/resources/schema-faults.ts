@@ -69,6 +69,10 @@ function unknownField(path: Path, whole: Whole): SchemaFault {
 
 /** The faults of the member that the value was meant for: the one that got furthest into it. */
 function unionFaults(issue: z.core.$ZodIssueInvalidUnion, path: Path, whole: Whole): SchemaFault[] {
+  // No member has this value of the field that tells them apart.
+  if ('options' in issue && issue.options !== undefined) {
+    return [valueFault(issue.options.map(String), path, valueAt(whole.value, path))];
+  }
   const members = issue.errors.map((issues) => issues.flatMap((inner) => faultsOf(inner, path, whole)));
   const deeper = members.find(
     (faults) => faults.length > 0 && faults.every((fault) => fault.path.length > path.length),

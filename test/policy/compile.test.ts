@@ -10,7 +10,6 @@ import {
   compiled,
   document,
   guardrail,
-  ROLE,
   svidMapping,
   workload,
 } from '../support/policy-builders.ts';
@@ -19,7 +18,6 @@ const PROD = cluster('prod-eu', { env: 'prod' });
 const GITHUB = ci('github');
 const EVERYBODY = { issuer: 'prod-eu', namespace: '*', serviceAccount: '*' };
 const INACTIVE = 'target_denied inactive';
-const UUID = '22222222-2222-2222-2222-222222222222';
 
 function errors(faults: readonly Fault[]): readonly string[] {
   return faults
@@ -341,17 +339,8 @@ describe('faulty issuers and guardrails keep their last good version', () => {
 describe('what is not built never weakens (DESIGN section 5)', () => {
   test.each<[string, object]>([
     ['when', { when: 'identity.pod != ""' }],
-    ['intents', { intents: [{ allow: 'object.read', resource: { bucket: 'b' } }] }],
     ['mode: report', { mode: 'report', until: '2026-11-30T00:00:00Z' }],
     ['access.justInTime', { access: { justInTime: {} } }],
-    [
-      'target.aws.policyArns',
-      {
-        target: { aws: { roleArn: ROLE, region: 'eu-west-1', policyArns: ['arn:aws:iam::aws:policy/ReadOnlyAccess'] } },
-      },
-    ],
-    ['target.azure', { target: { azure: { tenant: UUID, clientId: UUID, scopes: ['https://x/.default'] } } }],
-    ['target.oauth', { target: { oauth: { issuer: 'https://as.example.org' } } }],
     ['target.x509Svid', { target: { x509Svid: {} }, intents: undefined }],
   ])('a mapping with %s is inactive, says so, and lets no wider one take over', (feature, changes) => {
     const wide = svidMapping('wide', { subject: EVERYBODY, addresses: ['shared'] });

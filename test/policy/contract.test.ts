@@ -38,12 +38,7 @@ describe('the contract', () => {
 
   test('says which features wait, each by name', () => {
     expect(faults.map(({ name, message }) => `${name}: ${message.split(' is not built')[0]}`).sort()).toEqual([
-      'edge-blob: intents',
-      'edge-blob: target.azure',
       'no-cloud-from-edge-at-night: conditions are not built yet: it denies all that it matches',
-      'payments-archive: intents',
-      'payments-archive: target.gcp',
-      'payments-reports: intents',
       'payments-reports: when',
     ]);
   });
@@ -84,12 +79,78 @@ describe('the contract', () => {
   });
 
   test('what waits for unbuilt features refuses whom it selects, by every address, and nobody else learns of it', () => {
-    for (const address of ['payments-reports', ROLE, 'payments-archive', 'archive']) {
+    for (const address of ['payments-reports', ROLE]) {
       expect(answer(snapshot, workload(), ask(address))).toBe('target_denied inactive');
       expect(answer(snapshot, workload({ namespace: 'x' }), ask(address))).toBe('target_refused');
     }
-    expect(answer(snapshot, UPLOADER, ask('edge-blob'))).toBe('target_denied inactive');
   });
+
+  test('payments-reports is narrowed to its one prefix as soon as it waits for no condition', () => {
+    const reports = DOCUMENTS.find(({ name }) => name === 'payments-reports');
+    if (!reports?.valid || reports.kind !== 'FederationMapping') throw new Error('payments-reports is not a mapping');
+    const { when: _, ...spec } = reports.spec;
+    const others = DOCUMENTS.filter((one) => one !== reports);
+    const decision = decide(compiled([...others, { ...reports, spec }]).snapshot, workload(), ask(ROLE), NOW);
+    expect(decision).toMatchObject({
+      outcome: 'allowed',
+      grant: {
+        kind: 'aws',
+        sessionName: 'payments.reporter',
+        tags: { cluster: 'prod-eu' },
+        enforcedBy: ['session-policy'],
+        policy:
+          '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":"arn:aws:s3:::reports/2026/*"}]}',
+      },
+    });
+  });
+
+  test.each(['payments-archive', 'archive'])(
+    '%s gives every production cluster one account, bounded to one bucket',
+    (address) => {
+      expect(decide(snapshot, workload({ serviceAccount: 'anyone' }), ask(address), NOW)).toMatchObject({
+        outcome: 'allowed',
+        mapping: 'payments-archive',
+        grant: {
+          kind: 'gcp',
+          serviceAccount: 'archive@acme.iam.gserviceaccount.com',
+          scopes: ['https://www.googleapis.com/auth/devstorage.read_only'],
+          ttlSeconds: 3600,
+          enforcedBy: ['credential-access-boundary'],
+          accessBoundary: expect.stringContaining('//storage.googleapis.com/projects/_/buckets/archive'),
+        },
+      });
+      expect(answer(snapshot, workload({ namespace: 'x' }), ask(address))).toBe('target_refused');
+      expect(answer(snapshot, UPLOADER, ask(address))).toBe('target_refused');
+    },
+  );
+
+  test('edge-blob is neither narrowed nor made shorter, which its owner accepts, below the ceiling of two hours', () => {
+    expect(decide(snapshot, UPLOADER, ask('edge-blob'), NOW)).toMatchObject({
+      outcome: 'allowed',
+      grant: {
+        kind: 'azure',
+        scope: 'https://storage.azure.com/.default',
+        assertionAudience: 'api://AzureADTokenExchange',
+        enforcedBy: ['none'],
+        ttlSeconds: 3600,
+        ttlCeilingSeconds: 7200,
+      },
+    });
+  });
+
+  test.each(['intents', 'ttl'])(
+    'edge-blob refuses when its owner does not accept that %s stay as they are',
+    (residue) => {
+      const blob = DOCUMENTS.find(({ name }) => name === 'edge-blob');
+      if (!blob?.valid || blob.kind !== 'FederationMapping') throw new Error('edge-blob is not a mapping');
+      const accept = (['intents', 'ttl'] as const).filter((one) => one !== residue);
+      const spec = { ...blob.spec, residual: { accept, reason: 'x' } };
+      const others = DOCUMENTS.filter((one) => one !== blob);
+      expect(answer(compiled([...others, { ...blob, spec }]).snapshot, UPLOADER, ask('edge-blob'))).toBe(
+        `target_denied ${residue === 'ttl' ? 'ttl_below_target_minimum' : 'intents_not_enforceable'}`,
+      );
+    },
+  );
 
   test('the guardrail of the night denies the edge every cloud at any hour, and nothing else', () => {
     const matching = snapshot.guardrails.find(({ name }) => name === 'no-cloud-from-edge-at-night');

@@ -49,7 +49,7 @@ const TTL = 'asked 3600 s, mapping 3600 s, guardrail none, subject none, target 
 
 describe('what a decision tells record and explanation (DESIGN section 6)', () => {
   test('is named after the code that took it, so that it can be repeated', () => {
-    expect(DECIDER).toBe('policy/1');
+    expect(DECIDER).toBe('policy/2');
   });
 
   test('names each gate with its facts when all pass', () => {

@@ -21,6 +21,12 @@ const template = z
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
   });
 
+/** A managed policy that narrows a session. */
+export const awsPolicyArn = z
+  .string()
+  .max(2048)
+  .regex(/^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/, 'must be the ARN of a managed policy');
+
 const tagTemplate = template.refine((text) => TAG_TEXT.test(literalText(text)), {
   message: 'an AWS tag value may hold letters, digits, spaces and _ . : / = + - @',
 });
@@ -33,15 +39,7 @@ export const awsTarget = z
     sessionName: template.min(1).optional(),
     tags: z.record(z.string(), tagTemplate).superRefine(checkTagKeys).optional(),
     policyArns: z
-      .array(
-        z
-          .string()
-          .max(2048)
-          .regex(
-            /^arn:aws[a-z-]*:iam::(\d{12}|aws):policy\/[\w+=,.@/-]{1,512}$/,
-            'must be the ARN of a managed policy',
-          ),
-      )
+      .array(awsPolicyArn)
       .min(1)
       .max(10)
       .meta({ description: 'Managed policies that narrow the session, each at most the role.' })
@@ -60,13 +58,17 @@ export const awsTarget = z
       .optional(),
   })
   .superRefine((target, context) => {
-    if (!ROLE_ARN.test(target.roleArn) || partitionOf(target.roleArn) === partitionOfRegion(target.region)) return;
+    const roles = [target.roleArn, target.secondHop?.roleArn ?? target.roleArn].filter((role) => ROLE_ARN.test(role));
+    if (roles.every((role) => partitionOf(role) === partitionOfRegion(target.region))) return;
     context.addIssue({ code: 'custom', path: ['region'], message: 'is not in the partition of the role' });
   });
 export type AwsTarget = z.infer<typeof awsTarget>;
 
 /** AssumeRoleWithWebIdentity's DurationSeconds: 900..43200, an hour by default. */
 export const AWS_TTL = { minSeconds: 900, maxSeconds: 43_200, defaultSeconds: 3600, defaultMaxSeconds: 3600 } as const;
+
+/** A session that was opened with another one ends after an hour at most (clouds.md 2.1). */
+export const AWS_SECOND_HOP_TTL = { ...AWS_TTL, maxSeconds: 3600 } as const;
 
 /** The audience of every assertion for AWS. */
 export const AWS_AUDIENCE = 'sts.amazonaws.com';

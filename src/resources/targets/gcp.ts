@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rule } from '../rule.ts';
 
 const PROVIDER =
   /^\/\/iam\.googleapis\.com\/projects\/\d{1,20}\/locations\/global\/workloadIdentityPools\/[a-z][a-z0-9-]{2,30}[a-z0-9]\/providers\/[a-z][a-z0-9-]{2,30}[a-z0-9]$/;
@@ -8,8 +9,7 @@ const serviceAccount = z
   .max(254)
   .regex(/^[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com$/, 'must be the email of a service account');
 
-/** Google Cloud through a workload identity pool provider. */
-export const gcpTarget = z.strictObject({
+const fields = z.strictObject({
   provider: z
     .string()
     .regex(
@@ -31,6 +31,21 @@ export const gcpTarget = z.strictObject({
     .optional(),
   scopes: z.array(z.url().max(1024)).min(1).max(64).optional(),
 });
+
+const withAccount = rule(
+  fields,
+  (target) => target['serviceAccount'] !== undefined || (target['idToken'] ?? target['delegates']) === undefined,
+  { path: ['serviceAccount'], message: 'is required beside idToken and delegates' },
+);
+/** Google Cloud through a workload identity pool provider. */
+export const gcpTarget = rule(
+  withAccount,
+  (target) => !(target['idToken'] !== undefined && target['scopes'] !== undefined),
+  {
+    path: ['scopes'],
+    message: 'must not stand beside idToken: an ID token has an audience and no scopes',
+  },
+);
 export type GcpTarget = z.infer<typeof gcpTarget>;
 
 /** Both spellings of the audience that an assertion for this provider has. */

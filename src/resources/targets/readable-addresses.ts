@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { azureClientNames, azureRequestAddress } from './azure.ts';
 
 const MAX_LENGTH = 2048;
 const MAX_COUNT = 64;
@@ -17,11 +18,16 @@ export interface ReadableAddresses {
 export function readableAddresses(target: unknown): ReadableAddresses {
   if (!isJsonObject(target)) return { native: [], audiences: [], byName: true };
   const audiences = texts(member(target, 'jwtSvid')['audiences']);
-  const clientIds = texts(member(target, 'azure')['clientId']);
+  const azure = member(target, 'azure');
+  const clientIds = texts(azure['clientId']);
+  const scopes = texts(azure['scopes']);
   const native = [
     ...texts(member(target, 'aws')['roleArn']),
     ...texts(member(target, 'gcp')['provider']),
-    ...clientIds.flatMap((id) => [id, `api://${id}`]),
+    ...clientIds.flatMap((clientId) => azureClientNames({ clientId })),
+    ...texts(azure['tenant']).flatMap((tenant) =>
+      clientIds.flatMap((id) => scopes.map((scope) => azureRequestAddress(tenant, id, scope))),
+    ),
     ...texts(member(target, 'oauth')['issuer']),
   ];
   return { native, audiences, byName: audiences.length < 2 };

@@ -1,5 +1,5 @@
 import { TokenType } from '../../core/token-types.ts';
-import { AWS_AUDIENCE, AWS_TTL, type AwsTarget } from './aws.ts';
+import { AWS_AUDIENCE, AWS_SECOND_HOP_TTL, AWS_TTL, type AwsTarget } from './aws.ts';
 import { AZURE_AUDIENCES, type AzureTarget, azureAddresses, azureClientNames } from './azure.ts';
 import { type GcpTarget, gcpAudiences } from './gcp.ts';
 import { type JwtSvidTarget, SVID_TTL } from './jwt-svid.ts';
@@ -25,6 +25,11 @@ export interface TtlLimits {
   /** Where a mapping names none. */
   readonly defaultSeconds: number;
   readonly defaultMaxSeconds: number;
+  /** Present where the target alone chooses the lifetime, and Carnet cannot ask for less. */
+  readonly targetChooses?: {
+    /** What it gives at most when nobody has set it up otherwise; absent where that is not known. */
+    readonly usualSeconds?: number;
+  };
 }
 
 /** The pure half of a target: all that policy knows of its kind. */
@@ -33,9 +38,9 @@ interface TargetDescription<S> {
   readonly cloud: boolean;
   /** False: mappings with this target load and are inactive. */
   readonly built: boolean;
-  readonly ttl: TtlLimits;
+  readonly ttl: (spec: S) => TtlLimits;
   /** First the one that is issued when none is asked, then what is also accepted and echoed (DESIGN section 9). */
-  readonly tokenTypes: readonly [TokenType, ...TokenType[]];
+  readonly tokenTypes: (spec: S) => readonly [TokenType, ...TokenType[]];
   /** Strings beside the mapping's own name and `addresses` by which a request may name it. */
   readonly nativeAddresses: (spec: S) => readonly string[];
   /** Whether the mapping's own name and `addresses` say enough to choose what is granted. */
@@ -45,41 +50,50 @@ interface TargetDescription<S> {
 }
 
 const always = (): boolean => true;
-const CLOUD_TTL: TtlLimits = { minSeconds: 1, maxSeconds: 43_200, defaultSeconds: 3600, defaultMaxSeconds: 3600 };
+const HOUR = { defaultSeconds: 3600, defaultMaxSeconds: 3600 } as const;
+/** generateAccessToken: an hour, or twelve where the organisation's policy lets it (clouds.md 2.4). */
+const IMPERSONATED_TTL: TtlLimits = { ...HOUR, minSeconds: 1, maxSeconds: 43_200 };
+/** Google's STS and generateIdToken take no lifetime. */
+const GOOGLE_TTL: TtlLimits = { ...HOUR, minSeconds: 1, maxSeconds: 3600, targetChooses: { usualSeconds: 3600 } };
+/** Entra draws 60 to 90 minutes; a tenant may set up to a day (clouds.md 2.5). */
+const ENTRA_TTL: TtlLimits = { ...HOUR, minSeconds: 1, maxSeconds: 86_400, targetChooses: { usualSeconds: 5400 } };
+/** RFC 8693 and RFC 7523 have no parameter for it. */
+const OAUTH_TTL: TtlLimits = { ...HOUR, minSeconds: 1, maxSeconds: 86_400, targetChooses: {} };
 
 export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpecs[K]> } = {
   aws: {
     cloud: true,
     built: true,
-    ttl: AWS_TTL,
-    tokenTypes: [TokenType.awsCredentials],
+    ttl: ({ secondHop }) => (secondHop === undefined ? AWS_TTL : AWS_SECOND_HOP_TTL),
+    tokenTypes: () => [TokenType.awsCredentials],
     nativeAddresses: ({ roleArn }) => [roleArn],
     answersToName: always,
     reservedAudiences: () => [AWS_AUDIENCE],
   },
   gcp: {
     cloud: true,
-    built: false,
-    ttl: CLOUD_TTL,
-    tokenTypes: [TokenType.accessToken],
+    built: true,
+    ttl: ({ serviceAccount, idToken }) =>
+      serviceAccount !== undefined && idToken === undefined ? IMPERSONATED_TTL : GOOGLE_TTL,
+    tokenTypes: ({ idToken }) => [idToken === undefined ? TokenType.accessToken : TokenType.idToken],
     nativeAddresses: ({ provider }) => [provider],
     answersToName: always,
     reservedAudiences: gcpAudiences,
   },
   azure: {
     cloud: true,
-    built: false,
-    ttl: CLOUD_TTL,
-    tokenTypes: [TokenType.accessToken],
+    built: true,
+    ttl: () => ENTRA_TTL,
+    tokenTypes: () => [TokenType.accessToken],
     nativeAddresses: azureAddresses,
-    answersToName: always,
+    answersToName: ({ scopes }) => scopes.length === 1,
     reservedAudiences: azureClientNames,
   },
   oauth: {
     cloud: true,
-    built: false,
-    ttl: CLOUD_TTL,
-    tokenTypes: [TokenType.accessToken],
+    built: true,
+    ttl: () => OAUTH_TTL,
+    tokenTypes: () => [TokenType.accessToken],
     nativeAddresses: ({ issuer }) => [issuer],
     answersToName: always,
     reservedAudiences: ({ issuer }) => [issuer],
@@ -87,8 +101,8 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
   jwtSvid: {
     cloud: false,
     built: true,
-    ttl: SVID_TTL,
-    tokenTypes: [TokenType.jwtSvid, TokenType.jwt],
+    ttl: () => SVID_TTL,
+    tokenTypes: () => [TokenType.jwtSvid, TokenType.jwt],
     nativeAddresses: ({ audiences }) => audiences,
     answersToName: ({ audiences }) => audiences.length === 1,
     reservedAudiences: () => [],
@@ -96,8 +110,8 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
   x509Svid: {
     cloud: false,
     built: false,
-    ttl: SVID_TTL,
-    tokenTypes: [TokenType.x509Svid],
+    ttl: () => SVID_TTL,
+    tokenTypes: () => [TokenType.x509Svid],
     nativeAddresses: () => [],
     answersToName: always,
     reservedAudiences: () => [],
@@ -130,8 +144,28 @@ export function reservedAudiencesOf(target: TargetSpec): readonly string[] {
   return described(target).reserved;
 }
 
-function described(target: TargetSpec): { native: readonly string[]; byName: boolean; reserved: readonly string[] } {
-  const ask = <S>(description: TargetDescription<S>, spec: S) => ({
+/** How long credentials of the target may live. */
+export function ttlLimitsOf(target: TargetSpec): TtlLimits {
+  return described(target).ttl;
+}
+
+/** Types that are issued for a target: first that which is issued when none is asked. */
+export function tokenTypesOf(target: TargetSpec): readonly [TokenType, ...TokenType[]] {
+  return described(target).tokenTypes;
+}
+
+interface Description {
+  readonly ttl: TtlLimits;
+  readonly tokenTypes: readonly [TokenType, ...TokenType[]];
+  readonly native: readonly string[];
+  readonly byName: boolean;
+  readonly reserved: readonly string[];
+}
+
+function described(target: TargetSpec): Description {
+  const ask = <S>(description: TargetDescription<S>, spec: S): Description => ({
+    ttl: description.ttl(spec),
+    tokenTypes: description.tokenTypes(spec),
     native: description.nativeAddresses(spec),
     byName: description.answersToName(spec),
     reserved: description.reservedAudiences(spec),

@@ -50,9 +50,11 @@ describe('targets', () => {
     expect(targetOf({ aws: AWS.spec, jwtSvid: { audiences: ['a'] } })).toBeUndefined();
   });
 
-  test('that are built are AWS and the JWT-SVID', () => {
-    const built = Object.entries(TARGETS).filter(([, target]) => target.built);
-    expect(built.map(([kind]) => kind)).toEqual(['aws', 'jwtSvid']);
+  test('that are not built are X.509-SVIDs', () => {
+    const built = Object.entries(TARGETS)
+      .filter(([, target]) => target.built)
+      .map(([kind]) => kind);
+    expect(built).toEqual(['aws', 'gcp', 'azure', 'oauth', 'jwtSvid']);
   });
 
   test('of Google reserve the provider in both spellings, and SVIDs reserve nothing', () => {

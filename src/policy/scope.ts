@@ -1,0 +1,34 @@
+import { covers, type Intent, intentOf, intentText, MAX_INTENTS } from '../resources/intents.ts';
+import type { Terms } from './compiled-mapping.ts';
+
+export type ScopeAnswer =
+  /** `narrowed` is absent where the request asks for all that the mapping intends. */
+  | { readonly ok: true; readonly narrowed?: readonly Intent[]; readonly detail: string }
+  | { readonly ok: false; readonly detail: string };
+
+/** The intents that a request asks for: each lies within one of the mapping's, whose enforcement it shares. */
+export function scopeOf({ intents }: Terms, words: readonly string[]): ScopeAnswer {
+  if (words.length === 0) return { ok: true, detail: 'none asked' };
+  if (intents === undefined) return { ok: false, detail: 'a scope needs intents to narrow' };
+  if (words.length > MAX_INTENTS) return { ok: false, detail: `more than ${MAX_INTENTS} scopes` };
+  const asked: Intent[] = [];
+  for (const word of words) {
+    const wish = intentOf(word);
+    if (wish === undefined) return { ok: false, detail: 'a scope names no intent' };
+    const wide = intents.list.find((intent) => covers(intent, wish));
+    if (wide === undefined) return { ok: false, detail: `${intentText(wish)} is not within the intents` };
+    asked.push({ ...wish, enforcedBy: wide.enforcedBy });
+  }
+  const narrowed = withoutCovered(asked);
+  const detail = narrowed.map(intentText).join(', ');
+  const isWhole = intents.list.every((intent) => narrowed.some((wish) => covers(wish, intent)));
+  return isWhole ? { ok: true, detail } : { ok: true, narrowed, detail };
+}
+
+/** What lies within another one of the list adds nothing; of two that are the same the first stays. */
+function withoutCovered(list: readonly Intent[]): readonly Intent[] {
+  return list.filter(
+    (one, at) =>
+      !list.some((other, index) => index !== at && covers(other, one) && (index < at || !covers(one, other))),
+  );
+}
