@@ -4,8 +4,8 @@ import type { Reason } from '../core/oauth-error.ts';
 import type { Terms } from './compiled-mapping.ts';
 import { grantOf } from './grant.ts';
 import { type Ceiling, ceiling } from './guardrails.ts';
+import { heldGrant } from './held.ts';
 import { heldToIntents } from './hold-to-intents.ts';
-import { narrowed } from './narrowed-grant.ts';
 import { isPodBound } from './pod-binding.ts';
 import { scopeOf } from './scope.ts';
 import { type Selection, selectMapping } from './select-mapping.ts';
@@ -101,7 +101,7 @@ function settle(one: Case, steps: Step[]): Decision {
   return {
     outcome: 'allowed',
     mapping,
-    grant: narrowed(result.grant, held),
+    grant: heldGrant(result.grant, held),
     ...(one.replay !== undefined && { replay: one.replay }),
     steps,
   };
