@@ -84,15 +84,20 @@ const common = fc.record({
   when: usually<string | undefined>(undefined, 'true'),
 });
 const aws = fc.record({ roleArn: fc.constantFrom(...ROLES), region: fc.constant('eu-west-1') });
+const intents = usually<unknown>(
+  'unrestricted',
+  [{ allow: 'object.read', resource: { bucket: 'reports', prefix: '2026/' } }],
+  [{ allow: 'secret.read', resource: { secret: 'db' } }],
+);
 const svid = usually(['a1'], ['a2'], ['ledger'], ['ledger', 'vault'], ['m0']).map((audiences) => ({ audiences }));
 const faults = usually({}, { typo: 1 });
 
 const mapping = (name: fc.Arbitrary<string>, who: fc.Arbitrary<object> = subject): fc.Arbitrary<Document> =>
   fc.oneof(
     fc
-      .tuple(name, who, common, aws, faults)
-      .map(([name, subject, rest, target, fault]) =>
-        awsMapping(name, { ...rest, subject, target: { aws: target }, ...fault }),
+      .tuple(name, who, common, aws, intents, faults)
+      .map(([name, subject, rest, target, intents, fault]) =>
+        awsMapping(name, { ...rest, subject, target: { aws: target }, intents, ...fault }),
       ),
     fc
       .tuple(name, who, common, svid, faults)
@@ -160,7 +165,13 @@ const identity: fc.Arbitrary<VerifiedIdentity> = fc.oneof(
 const wish: fc.Arbitrary<Ask> = fc
   .tuple(
     fc.oneof(fc.constant('shared'), fc.constantFrom(...ADDRESSES)),
-    fc.record({ ttlSeconds: fc.constantFrom(30, 900, 7200) }, { requiredKeys: [] }),
+    fc.record(
+      {
+        ttlSeconds: fc.constantFrom(30, 900, 7200),
+        scopes: usually<string[]>([], ['object.read:reports/2026/11/'], ['secret.read:db'], ['object.read:reports']),
+      },
+      { requiredKeys: [] },
+    ),
   )
   .map(([address, rest]) => ask(address, rest));
 const seen = fc

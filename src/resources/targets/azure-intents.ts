@@ -3,7 +3,7 @@ import { AZURE_CLOUDS, type AzureTarget } from './azure.ts';
 import { type CompiledIntents, claimed, type IntentFault } from './compiled-intents.ts';
 
 const REPOSITORY =
-  /^([a-z0-9]{5,50}\.(azurecr\.[a-z]+))\/([a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*)$/;
+  /^([a-z0-9][a-z0-9-]{2,62}\.(azurecr\.[a-z]+))\/([a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*)$/;
 
 /** A registry of the target's cloud and a repository in it. */
 interface Image {
