@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../core/clock.ts';
 import type { Credential, Target } from '../core/credential.ts';
 import type { Allowed, Grant } from '../core/decision.ts';
@@ -113,12 +114,12 @@ function assertNotStopped({ catalog, clock }: IssuingDeps, subject: Case, grant:
   });
 }
 
-/** A mapping that keeps its name and now gives another role, audience or form withdraws what it gave before. */
+/** A mapping that keeps its name and now gives another role, audience, form or less withdraws what it gave before. */
 function givesTheSame(now: Grant, before: Grant): boolean {
-  return (
-    now.mapping === before.mapping &&
-    now.kind === before.kind &&
-    now.targetId === before.targetId &&
-    now.deliver === before.deliver
-  );
+  return isDeepStrictEqual(butForTtl(now), butForTtl(before));
+}
+
+/** The ttl follows the clock, and what was issued keeps the one it was recorded with. */
+function butForTtl({ ttlSeconds: _ttl, ttlCeilingSeconds: _ceiling, ...rest }: Grant): object {
+  return rest;
 }

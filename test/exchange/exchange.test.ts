@@ -343,6 +343,14 @@ describe('a stop that comes during an exchange', () => {
     expect([story.at(-1), names()]).toEqual(['failed', [undefined, 'ASIAEXAMPLE', undefined]]);
   });
 
+  test('as intents that the mapping has by then count too: the session that may do more is kept back', async () => {
+    whileIssuing = () => {
+      const intents = [{ allow: 'object.read', resource: { bucket: 'reports' } }];
+      current = snapshotOf(PROD, SVID, awsMapping('reports', { intents }));
+    };
+    expect(await outcome('reports')).toBe('target_denied inactive');
+  });
+
   test('as a mapping that is for another kind of target by then counts too, whatever that is called', async () => {
     current = snapshotOf(PROD, svidMapping('till', { target: { jwtSvid: { audiences: ['till-7'] } } }));
     whileIssuing = () => {
