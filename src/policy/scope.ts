@@ -1,4 +1,4 @@
-import { covers, type Intent, intentOf, intentText, MAX_INTENTS } from '../resources/intents.ts';
+import { covers, type Intent, intentOf, intentText, MAX_INTENTS, widerThan } from '../resources/intents.ts';
 import type { Terms } from './compiled-mapping.ts';
 
 export type ScopeAnswer =
@@ -19,16 +19,8 @@ export function scopeOf({ intents }: Terms, words: readonly string[]): ScopeAnsw
     if (wide === undefined) return { ok: false, detail: `${intentText(wish)} is not within the intents` };
     asked.push({ ...wish, enforcedBy: wide.enforcedBy });
   }
-  const narrowed = withoutCovered(asked);
+  const narrowed = asked.filter((_, at) => widerThan(asked, at) === undefined);
   const detail = narrowed.map(intentText).join(', ');
   const isWhole = intents.list.every((intent) => narrowed.some((wish) => covers(wish, intent)));
   return isWhole ? { ok: true, detail } : { ok: true, narrowed, detail };
-}
-
-/** What lies within another one of the list adds nothing; of two that are the same the first stays. */
-function withoutCovered(list: readonly Intent[]): readonly Intent[] {
-  return list.filter(
-    (one, at) =>
-      !list.some((other, index) => index !== at && covers(other, one) && (index < at || !covers(one, other))),
-  );
 }

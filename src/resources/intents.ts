@@ -76,6 +76,13 @@ export function covers(wide: Intent, narrow: Intent): boolean {
   );
 }
 
+/** The other intent of a list beside which the one at `at` adds nothing; of two that are the same the first counts. */
+export function widerThan(list: readonly Intent[], at: number): Intent | undefined {
+  const one = list[at];
+  if (one === undefined) return undefined;
+  return list.find((other, index) => index !== at && covers(other, one) && (index < at || !covers(one, other)));
+}
+
 /** An intent as a word of `scope`: `object.read:bucket/prefix`, `secret.read:name`. */
 export function intentText(one: Intent): string {
   return `${one.allow}:${resourceText(one)}`;

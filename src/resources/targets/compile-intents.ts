@@ -1,5 +1,5 @@
 import type { EnforcedBy } from '../../core/decision.ts';
-import { covers, type Intent, intentText } from '../intents.ts';
+import { type Intent, intentText, widerThan } from '../intents.ts';
 import { awsIntentFault, compileAwsIntents } from './aws-intents.ts';
 import { azureIntentFault, compileAzureIntents } from './azure-intents.ts';
 import { type CompiledIntents, claimed, type IntentFault } from './compiled-intents.ts';
@@ -36,9 +36,7 @@ export function compileIntents(
 export function intentFault(target: TargetSpec, intents: readonly Intent[], at: number): IntentFault | undefined {
   const intent = intents[at];
   if (intent === undefined) return undefined;
-  const wider = intents.find(
-    (other, index) => index !== at && covers(other, intent) && (index < at || !covers(intent, other)),
-  );
+  const wider = widerThan(intents, at);
   if (wider !== undefined) {
     return { message: `adds nothing to ${intentText(wider)}`, hint: 'leave it out, or make the other one narrower' };
   }

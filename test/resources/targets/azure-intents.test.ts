@@ -42,6 +42,7 @@ describe('intents at Azure (clouds.md 4)', () => {
 
   test.each([
     ['acme5.azurecr.io/team/app', undefined, true],
+    ['acme-0a1b.azurecr.io/team/app', undefined, true],
     ['acme5.azurecr.cn/team/app', 'china', true],
     ['acme5.azurecr.us/team/app', 'usGovernment', true],
     ['acme5.azurecr.us/team/app', undefined, false],
