@@ -86,29 +86,41 @@ function readCondition(condition: JsonValue): Condition {
 }
 
 const TEXT = "'((?:[^'\\\\\\n])*)'";
+const NAME_IS = new RegExp(`^resource\\.name == ${TEXT}`);
 const NAME_STARTS = new RegExp(`^resource\\.name\\.startsWith\\(${TEXT}\\)`);
 const PREFIX_STARTS = new RegExp(
   `^api\\.getAttribute\\('storage\\.googleapis\\.com/objectListPrefix', ?''\\)\\.startsWith\\(${TEXT}\\)`,
 );
 
-/** As much of CEL as boundaries are made of: two kinds of calls, joined by `||`. */
+/** As much of CEL as boundaries are made of: a comparison and two kinds of calls, joined by `||`. */
 function readExpression(cel: string): Condition {
   const terms: Condition[] = [];
   for (let rest = cel.trim(); ; ) {
-    const name = NAME_STARTS.exec(rest);
-    const prefix = PREFIX_STARTS.exec(rest);
-    const [whole, start] = name ?? prefix ?? [];
-    if (whole === undefined || start === undefined) throw malformed('an expression is not CEL that is known here');
-    terms.push(
-      name === null
-        ? ({ objectListPrefix = '' }) => objectListPrefix.startsWith(start)
-        : ({ resourceName }) => resourceName.startsWith(start),
-    );
-    rest = rest.slice(whole.length).trimStart();
+    const { term, length } = readTerm(rest);
+    terms.push(term);
+    rest = rest.slice(length).trimStart();
     if (rest === '') return (request) => terms.some((term) => term(request));
     if (!rest.startsWith('||')) throw malformed('an expression is not CEL that is known here');
     rest = rest.slice(2).trimStart();
   }
+}
+
+function readTerm(cel: string): { term: Condition; length: number } {
+  const readers: readonly [RegExp, (text: string) => Condition][] = [
+    [NAME_IS, (text) => (request) => request.resourceName === text],
+    [NAME_STARTS, (text) => (request) => request.resourceName.startsWith(text)],
+    [
+      PREFIX_STARTS,
+      (text) =>
+        ({ objectListPrefix = '' }) =>
+          objectListPrefix.startsWith(text),
+    ],
+  ];
+  for (const [form, conditionOf] of readers) {
+    const [whole, text] = form.exec(cel) ?? [];
+    if (whole !== undefined && text !== undefined) return { term: conditionOf(text), length: whole.length };
+  }
+  throw malformed('an expression is not CEL that is known here');
 }
 
 function parsed(text: string): unknown {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { covers, type Intent, intentText } from '../../src/resources/intents.ts';
 import { compileAwsIntents } from '../../src/resources/targets/aws-intents.ts';
 import { compileGcpIntents } from '../../src/resources/targets/gcp-intents.ts';
+import { readBoundary } from '../fakes/gcp-boundary.ts';
 import { boundaryAllows, type StorageRequest } from '../support/boundary-evaluator.ts';
 import { awsOf, gcpOf } from '../support/compiling.ts';
 import { type IamRequest, iamAllows } from '../support/iam-evaluator.ts';
@@ -180,6 +181,24 @@ describe('an access boundary, whatever the intents and the request', () => {
           return name.startsWith(resource.prefix ?? '');
         });
         expect(isNear).toBe(true);
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+
+  test('is read by the double of Google as it is here', () => {
+    fc.assert(
+      fc.property(listsOf(objectIntents), storageRequests, (list, request) => {
+        const { bucket, permission, object, listPrefix } = request;
+        const name = `projects/_/buckets/${bucket}`;
+        const seen = {
+          bucket,
+          permission,
+          resourceName: object === undefined ? name : `${name}/objects/${object}`,
+          ...(listPrefix !== undefined && { objectListPrefix: listPrefix }),
+        };
+        const boundary = boundaryOf(list);
+        expect(readBoundary(boundary)(seen)).toBe(boundaryAllows(boundary, request));
       }),
       { numRuns: 10_000 },
     );
