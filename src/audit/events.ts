@@ -24,6 +24,7 @@ export interface ExchangeEvent {
   /** `expiresAt` in seconds; for "allowed" of what Carnet signs itself the `jti` that will be used. */
   readonly credential?: { readonly id: string; readonly expiresAt: number } | undefined;
   readonly upstreamRequestId?: string | undefined;
+  readonly packedPolicyPercent?: number | undefined;
 }
 
 /** A change of what Carnet decides by: another set of resources, a key, a stop. */
@@ -59,10 +60,18 @@ export function toBody(event: AuditEvent): RecordBody {
     reason,
     grant: grant && recordedGrant(grant),
     credential: credential && { id: credential.id, expiresAt: credential.expiresAt },
-    upstream: event.upstreamRequestId === undefined ? undefined : { requestId: event.upstreamRequestId },
+    upstream: recordedUpstream(event),
     error,
     detail: event.detail,
   };
+}
+
+function recordedUpstream({
+  upstreamRequestId: requestId,
+  packedPolicyPercent,
+}: ExchangeEvent): RecordBody['upstream'] {
+  if (requestId === undefined && packedPolicyPercent === undefined) return undefined;
+  return { requestId, packedPolicyPercent };
 }
 
 function recordedGrant(grant: Grant): RecordedGrant {

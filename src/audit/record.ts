@@ -65,7 +65,10 @@ export interface RecordBody {
   readonly grant?: RecordedGrant | undefined;
   /** `id` is a jti, serial or access key id; `expiresAt` in seconds since the epoch. */
   readonly credential?: { readonly id: string; readonly expiresAt: number } | undefined;
-  readonly upstream?: { readonly requestId: string } | undefined;
+  /** `packedPolicyPercent`: of what AWS allows a session's policies and tags, how much this one fills. */
+  readonly upstream?:
+    | { readonly requestId?: string | undefined; readonly packedPolicyPercent?: number | undefined }
+    | undefined;
   /** The row of the error table that the caller was answered with. */
   readonly error?: ErrorKey | undefined;
   /** The truth behind the reason, never shown to callers. */

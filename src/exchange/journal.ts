@@ -59,6 +59,7 @@ export class Journal {
       grant,
       credential: { id: credential.id, expiresAt: credential.expiresAt },
       upstreamRequestId: credential.upstreamRequestId,
+      packedPolicyPercent: credential.packedPolicyPercent,
     };
     if (signedHere(grant)) this.#audit.note(event);
     else await this.#audit.record(event);

@@ -98,6 +98,12 @@ export function createMetrics() {
       labelNames: ['purpose', 'outcome'],
       registers,
     }),
+    awsPackedPolicy: new Histogram({
+      name: 'carnet_aws_packed_policy_percent',
+      help: 'How much of what AWS allows the policies and tags of a session fill (PackedPolicySize), percent.',
+      buckets: [25, 30, 40, 50, 60, 70, 80, 90, 95, 100],
+      registers,
+    }),
     auditRecords: new Counter({
       name: 'carnet_audit_records_total',
       help: 'Audit records made durable, by type.',
