@@ -70,7 +70,7 @@ const server = createDoor('all', {
     singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
     journal: new Journal(silentAudit),
     targets: {
-      aws: createAwsTarget({ authority, outbound, clock }),
+      aws: createAwsTarget({ authority, outbound, clock, log, metrics }),
       gcp: createGcpTarget({ authority, outbound, clock }),
       azure: createAzureTarget({ authority, outbound, clock }),
       oauth: createOauthTarget({ authority, outbound, clock, allowOrigins: [] }),

@@ -259,7 +259,7 @@ function doorDeps(parts: Parts): DoorDeps {
       singleUse: new SingleUse({ cache, clock }),
       journal: new Journal(audit),
       targets: {
-        aws: createAwsTarget({ ...federation, ...config.clouds.aws }),
+        aws: createAwsTarget({ ...federation, log, metrics, ...config.clouds.aws }),
         gcp: createGcpTarget({ ...federation, ...config.clouds.gcp }),
         azure: createAzureTarget({ ...federation, ...config.clouds.azure }),
         oauth: createOauthTarget({ ...federation, allowOrigins: config.outbound.allowOrigins }),

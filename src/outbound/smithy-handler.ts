@@ -34,9 +34,13 @@ export interface SmithyHandlerOptions {
   readonly timeoutMs: () => number;
 }
 
+/** The headers that a signature consists of (SigV4); the SDK sets them on signed calls only. */
+const SIGNATURE = ['authorization', 'x-amz-date', 'x-amz-security-token'] as const;
+
 /**
- * Lends the guarded way out to an AWS SDK client. Only the content type of the SDK's headers goes out: the others tell of
- * the process and its environment. Outbound's errors pass through; anything but a POST of text is a TypeError.
+ * Lends the guarded way out to an AWS SDK client. Of the SDK's headers only the content type and a signature go out: the
+ * others tell of the process and its environment. Outbound's errors pass through; anything but a POST of text is a
+ * TypeError.
  */
 export function createSmithyHandler({ outbound, purpose, maxBytes, timeoutMs }: SmithyHandlerOptions): SmithyHandler {
   return {
@@ -44,7 +48,7 @@ export function createSmithyHandler({ outbound, purpose, maxBytes, timeoutMs }: 
       const answer = await outbound.request({
         url: urlOf(request),
         method: 'POST',
-        headers: { 'content-type': request.headers['content-type'] ?? 'application/x-www-form-urlencoded' },
+        headers: headersOf(request),
         body: bodyOf(request),
         maxBytes,
         timeoutMs: timeoutMs(),
@@ -61,6 +65,17 @@ export function createSmithyHandler({ outbound, purpose, maxBytes, timeoutMs }: 
 function urlOf({ protocol, hostname, port, path, query }: SmithyRequest): string {
   if (query !== undefined && Object.keys(query).length > 0) throw new TypeError('a query is not expected here');
   return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`;
+}
+
+function headersOf({ headers }: SmithyRequest): Record<string, string> {
+  const sent: Record<string, string> = {
+    'content-type': headers['content-type'] ?? 'application/x-www-form-urlencoded',
+  };
+  for (const name of SIGNATURE) {
+    const value = headers[name];
+    if (value !== undefined) sent[name] = value;
+  }
+  return sent;
 }
 
 function bodyOf({ method, body }: SmithyRequest): string | Uint8Array {

@@ -1,5 +1,4 @@
 import type { Authority } from '../../authority/authority.ts';
-import type { Clock } from '../../core/clock.ts';
 import type { Credential, Target } from '../../core/credential.ts';
 import type { AwsGrant } from '../../core/decision.ts';
 import { Secret } from '../../core/secret.ts';
@@ -8,53 +7,92 @@ import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
 import { RetryBudget } from '../retry-budget.ts';
 import { awsAssertion } from './assertion.ts';
+import { type Hop, hopsOf } from './hops.ts';
+import { PackedPolicy, type PackedPolicyDeps } from './packed-policy.ts';
 import { readRoleArn, regionalEndpoint } from './role-arn.ts';
-import { credentialProcessDocument, readSession } from './session.ts';
-import { assumeRole, type StsCallDeps } from './sts-call.ts';
+import { credentialProcessDocument, readSession, type Session } from './session.ts';
+import { assumeWithAssertion, assumeWithSession } from './sts-call.ts';
+import { deadline, type Flight } from './sts-client.ts';
 import { fromStsError } from './sts-error.ts';
 
 const DEADLINE_MS = 5_000;
 
-export interface AwsTargetDeps {
+export interface AwsTargetDeps extends PackedPolicyDeps {
   readonly authority: Pick<Authority, 'sign'>;
   readonly outbound: Outbound;
-  readonly clock: Clock;
   /** `clouds.aws.stsEndpoint`: instead of the regional endpoint, for a private link or a double. */
   readonly stsEndpoint?: string;
-  /** Deadline of the call. Default 5,000 ms. */
+  /** Deadline of all calls of one issuance together. Default 5,000 ms. */
   readonly timeoutMs?: number;
+}
+
+/** A session and what AWS said of its packed size. */
+interface Opened {
+  readonly session: Session;
+  readonly packedPolicyPercent: number | undefined;
 }
 
 /**
  * AWS: Carnet's assertion, exchanged for a role session by AssumeRoleWithWebIdentity, or handed out as it is with
- * `deliver: assertion`. One call per grant; the caller's wishes never reach AWS, only the grant does.
+ * `deliver: assertion`. With a second hop that session only assumes the second role, and its session is the credential.
+ * The caller's wishes never reach AWS, only the grant does.
  */
 export function createAwsTarget(deps: AwsTargetDeps): Target<AwsGrant> {
-  const { authority, outbound, clock, stsEndpoint, timeoutMs = DEADLINE_MS } = deps;
+  const { authority, clock } = deps;
   const retries = new RetryBudget();
+  const packed = new PackedPolicy(deps);
   return {
     kind: 'aws',
     issue: async (grant, _identity, issuance) => {
       const claims = awsAssertion(grant, issuance);
       const assertion = await authority.sign('cloud', claims);
       if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
-      const endpoint = stsEndpoint ?? regionalEndpoint(readRoleArn(grant.roleArn), grant.region);
-      return await exchanged({ outbound, clock, endpoint, timeoutMs, retries }, grant, assertion);
+      const opened = (hop: Hop, output: Parameters<typeof readSession>[0]): Opened => ({
+        session: readSession(output, { grant, hop, now: clock.now() }),
+        packedPolicyPercent: packed.measure(grant.mapping, output.PackedPolicySize),
+      });
+      return credentialOf(await lastSession({ ...flightOf(deps, grant), retries }, { grant, assertion, opened }));
     },
   };
 }
 
-async function exchanged(call: StsCallDeps, grant: AwsGrant, assertion: Secret): Promise<Credential> {
-  const output = await assumeRole(call, grant, assertion).catch((error) => {
-    throw fromStsError(error);
+function flightOf({ outbound, clock, stsEndpoint, timeoutMs = DEADLINE_MS }: AwsTargetDeps, grant: AwsGrant): Omit<Flight, 'retries'> {
+  const endpoint = stsEndpoint ?? regionalEndpoint(readRoleArn(grant.roleArn), grant.region);
+  return { outbound, endpoint, region: grant.region, timeoutMs: deadline(clock, timeoutMs) };
+}
+
+interface Ask {
+  readonly grant: AwsGrant;
+  readonly assertion: Secret;
+  readonly opened: (hop: Hop, output: Parameters<typeof readSession>[0]) => Opened;
+}
+
+/** The session for the caller; the first of two ends here. */
+async function lastSession(flight: Flight, { grant, assertion, opened }: Ask): Promise<Opened> {
+  const { first, second } = hopsOf(grant);
+  const { sessionName } = grant;
+  const output = await assumeWithAssertion(flight, { hop: first, sessionName, assertion }).catch((error) => {
+    throw fromStsError(error, 'STS');
   });
-  const session = readSession(output, grant, call.clock.now());
+  const session = opened(first, output);
+  if (second === undefined) return session;
+  const asked = { hop: second, sessionName, session: session.session };
+  return opened(
+    second,
+    await assumeWithSession(flight, asked).catch((error) => {
+      throw fromStsError(error, 'STS, second hop');
+    }),
+  );
+}
+
+function credentialOf({ session, packedPolicyPercent }: Opened): Credential {
   return {
     issuedTokenType: TokenType.awsCredentials,
     tokenType: 'N_A',
     accessToken: new Secret(credentialProcessDocument(session)),
     expiresAt: session.expiresAt,
     id: session.accessKeyId,
-    ...(session.requestId === undefined ? {} : { upstreamRequestId: session.requestId }),
+    ...(session.requestId !== undefined && { upstreamRequestId: session.requestId }),
+    ...(packedPolicyPercent !== undefined && { packedPolicyPercent }),
   };
 }

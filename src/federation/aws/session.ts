@@ -1,7 +1,9 @@
-import type { AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
+import type { AssumeRoleCommandOutput, AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
 import type { AwsGrant } from '../../core/decision.ts';
+import { Secret } from '../../core/secret.ts';
 import { assertionSubject } from '../cloud-assertion.ts';
 import { AWS_AUDIENCE } from './assertion.ts';
+import type { Hop } from './hops.ts';
 import { readRoleArn } from './role-arn.ts';
 import { unusableAnswer } from './sts-error.ts';
 
@@ -9,34 +11,38 @@ import { unusableAnswer } from './sts-error.ts';
 const SKEW_MS = 5 * 60 * 1000;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
+/** What either call answers; only the first speaks of an assertion. */
+type Answer = AssumeRoleCommandOutput &
+  Partial<Pick<AssumeRoleWithWebIdentityCommandOutput, 'SubjectFromWebIdentityToken' | 'Audience'>>;
+
 /** A role session as AWS answered it, checked. */
 export interface Session {
   readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken: string;
-  /** Whole seconds; AWS's own end of the session, or the end of the grant when that is earlier. */
+  readonly secretAccessKey: Secret;
+  readonly sessionToken: Secret;
+  /** Whole seconds; AWS's own end of the session, or the end of what was asked for when that is earlier. */
   readonly expiresAt: number;
   readonly account: string;
   readonly requestId: string | undefined;
 }
 
 /**
- * Reads AWS's answer as hostile input: it must be a session of the granted role, under the granted name, that has not
- * ended and does not outlive the grant. Throws OAuthError `target_unavailable`.
+ * Reads AWS's answer as hostile input: it must be a session of the hop's role, under the granted name, that has not
+ * ended and is no longer than asked for. Throws OAuthError `target_unavailable`.
  */
-export function readSession(output: AssumeRoleWithWebIdentityCommandOutput, grant: AwsGrant, now: number): Session {
-  assertGranted(output, grant);
+export function readSession(output: Answer, { grant, hop, now }: { grant: AwsGrant; hop: Hop; now: number }): Session {
+  assertGranted(output, grant, hop);
   const { Credentials: credentials } = output;
   const endsAt = credentials?.Expiration?.getTime() ?? Number.NaN;
-  const grantEndsAt = now + grant.ttlSeconds * 1000;
+  const askedEndsAt = now + hop.seconds * 1000;
   if (!(endsAt > now)) throw unusableAnswer('the session has no end or has ended');
-  if (endsAt > grantEndsAt + SKEW_MS) throw unusableAnswer('the session is longer than granted');
+  if (endsAt > askedEndsAt + SKEW_MS) throw unusableAnswer('the session is longer than granted');
   return {
     accessKeyId: printable(credentials?.AccessKeyId, 'AccessKeyId'),
-    secretAccessKey: printable(credentials?.SecretAccessKey, 'SecretAccessKey'),
-    sessionToken: printable(credentials?.SessionToken, 'SessionToken'),
-    expiresAt: Math.floor(Math.min(endsAt, grantEndsAt) / 1000),
-    account: readRoleArn(grant.roleArn).account,
+    secretAccessKey: new Secret(printable(credentials?.SecretAccessKey, 'SecretAccessKey')),
+    sessionToken: new Secret(printable(credentials?.SessionToken, 'SessionToken')),
+    expiresAt: Math.floor(Math.min(endsAt, askedEndsAt) / 1000),
+    account: readRoleArn(hop.roleArn).account,
     requestId: requestIdOf(output.$metadata.requestId),
   };
 }
@@ -46,15 +52,15 @@ export function credentialProcessDocument(session: Session): string {
   return JSON.stringify({
     Version: 1,
     AccessKeyId: session.accessKeyId,
-    SecretAccessKey: session.secretAccessKey,
-    SessionToken: session.sessionToken,
+    SecretAccessKey: session.secretAccessKey.reveal(),
+    SessionToken: session.sessionToken.reveal(),
     Expiration: new Date(session.expiresAt * 1000).toISOString().replace(/\.\d{3}Z$/, 'Z'),
     AccountId: session.account,
   });
 }
 
-function assertGranted(output: AssumeRoleWithWebIdentityCommandOutput, grant: AwsGrant): void {
-  const { partition, account, roleName } = readRoleArn(grant.roleArn);
+function assertGranted(output: Answer, grant: AwsGrant, hop: Hop): void {
+  const { partition, account, roleName } = readRoleArn(hop.roleArn);
   const session = `arn:${partition}:sts::${account}:assumed-role/${roleName}/${grant.sessionName}`;
   if (output.AssumedRoleUser?.Arn !== session) throw unusableAnswer('it names another role or session');
   const echoes: readonly (readonly [string | undefined, string])[] = [

@@ -6,7 +6,10 @@ import { OutboundError } from '../../outbound/outbound.ts';
 const TRUST = ['AccessDenied', 'InvalidIdentityToken', 'IDPRejectedClaim', 'RegionDisabled', 'ValidationError'];
 /** What Carnet built does not fit AWS: no caller and no waiting mends it. */
 const OUR_FAULT = ['MalformedPolicyDocument', 'PackedPolicyTooLarge', 'MissingParameter', 'InvalidAction'];
-/** Come back later; `ExpiredToken` because a fresh assertion expires only where clocks disagree. */
+/**
+ * Come back later. A fresh assertion or signature expires only where clocks disagree, and a fresh session is unknown only
+ * until all of AWS knows it.
+ */
 const BUSY = [
   'Throttling',
   'Throttled',
@@ -22,6 +25,9 @@ const BUSY = [
   'RequestTimeout',
   'IDPCommunicationError',
   'ExpiredToken',
+  'RequestExpired',
+  'SignatureDoesNotMatch',
+  'InvalidClientTokenId',
 ];
 const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, ...BUSY]);
 const RETRY_AFTER_SECONDS = 5;
@@ -36,17 +42,18 @@ export function wireCode(thrown: unknown): string | undefined {
 
 /**
  * What a failed call of STS means to the caller. Only a code that says "refused" is a refusal: whatever cannot be read,
- * a 5xx or a silence is a 503 (DESIGN section 1, promise 5). No text of AWS gets in, only its code.
+ * a 5xx or a silence is a 503 (DESIGN section 1, promise 5). No text of AWS gets in, only its code; `call` is Carnet's word
+ * for the call.
  */
-export function fromStsError(thrown: unknown): OAuthError {
+export function fromStsError(thrown: unknown, call: string): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
-  if (thrown instanceof OutboundError) return unavailable(`STS: ${thrown.failure}: ${thrown.message}`);
+  if (thrown instanceof OutboundError) return unavailable(`${call}: ${thrown.failure}: ${thrown.message}`);
   const status = httpStatus(thrown);
   const code = wireCode(thrown);
   if (code === undefined || status >= 500 || status === 429) {
-    return unavailable(`STS: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, code, status);
+    return unavailable(`${call}: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, code, status);
   }
-  const detail = `STS: ${code}, HTTP ${status}`;
+  const detail = `${call}: ${code}, HTTP ${status}`;
   if (TRUST.includes(code)) return TargetFailure.denied(detail);
   if (OUR_FAULT.includes(code)) return new OAuthError('internal', { detail });
   return unavailable(detail, code, status);
