@@ -10,6 +10,11 @@ export const STS_CODES = {
   RegionDisabledException: 403,
   ValidationError: 400,
   InvalidAction: 400,
+  MissingAuthenticationToken: 403,
+  IncompleteSignature: 400,
+  InvalidClientTokenId: 403,
+  SignatureDoesNotMatch: 403,
+  ExpiredToken: 403,
   Throttling: 400,
   InternalFailure: 500,
   ServiceUnavailable: 503,
@@ -21,6 +26,11 @@ export const COMMON_CODES: readonly StsCode[] = [
   'AccessDenied',
   'ValidationError',
   'InvalidAction',
+  'MissingAuthenticationToken',
+  'IncompleteSignature',
+  'InvalidClientTokenId',
+  'SignatureDoesNotMatch',
+  'ExpiredToken',
   'Throttling',
   'InternalFailure',
   'ServiceUnavailable',
@@ -39,10 +49,8 @@ export class StsRefusal extends Error {
   }
 }
 
-/** The members of AssumeRoleWithWebIdentityResult. */
-export interface StsAnswer {
-  readonly SubjectFromWebIdentityToken: string;
-  readonly Audience: string;
+/** What every answer says of the session. */
+export interface SessionAnswer {
   readonly AssumedRoleUser: { readonly Arn: string; readonly AssumedRoleId: string };
   readonly Credentials: {
     readonly AccessKeyId: string;
@@ -50,15 +58,27 @@ export interface StsAnswer {
     readonly SessionToken: string;
     readonly Expiration: string;
   };
-  readonly Provider: string;
-  readonly PackedPolicySize: number;
   readonly SourceIdentity?: string;
 }
 
-export function answerXml(answer: StsAnswer, requestId: string): string {
-  const result = element('AssumeRoleWithWebIdentityResult', members(answer));
+/** The members of AssumeRoleResult. */
+export interface ChainedAnswer extends SessionAnswer {
+  readonly PackedPolicySize: number;
+}
+
+/** The members of AssumeRoleWithWebIdentityResult. */
+export interface StsAnswer extends ChainedAnswer {
+  readonly SubjectFromWebIdentityToken: string;
+  readonly Audience: string;
+  readonly Provider: string;
+}
+
+export type StsAction = 'AssumeRoleWithWebIdentity' | 'AssumeRole';
+
+export function answerXml(action: StsAction, answer: StsAnswer | ChainedAnswer, requestId: string): string {
+  const result = element(`${action}Result`, members(answer));
   const metadata = element('ResponseMetadata', members({ RequestId: requestId }));
-  return `<AssumeRoleWithWebIdentityResponse xmlns="${NAMESPACE}">${result}${metadata}</AssumeRoleWithWebIdentityResponse>`;
+  return `<${action}Response xmlns="${NAMESPACE}">${result}${metadata}</${action}Response>`;
 }
 
 /** `code` is free text, so that a test can send another spelling or a code that nobody knows. */

@@ -1,35 +1,33 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { IssuerKeys } from './aws-sts-keys.ts';
-import { type OidcProvider, verifyWebIdentity, type WebIdentity } from './aws-sts-token.ts';
-import { answerXml, errorXml, STS_CODES, type StsAnswer, StsRefusal } from './aws-sts-wire.ts';
-
-/** An IAM role and what its trust policy says. */
-export interface AwsRole {
-  readonly arn: string;
-  /** Default 3600. */
-  readonly maxSessionSeconds?: number;
-  /** URL of the OIDC provider that the trust policy names. */
-  readonly provider: string;
-  /** `<provider>:aud` and `<provider>:sub`, exact. */
-  readonly audiences: readonly string[];
-  readonly subjects: readonly string[];
-  /** `Bool sts:RoleAuthorizedByIdp`. */
-  readonly requireRoleAuthorizedByIdp?: boolean;
-  /** Whether the policy allows `sts:TagSession` and `sts:SetSourceIdentity`. Both default to true. */
-  readonly allowTagSession?: boolean;
-  readonly allowSetSourceIdentity?: boolean;
-}
+import { packedSize, readPolicies } from './aws-sts-policy.ts';
+import { type AwsRole, assertDuration, assertMayChain, assertTrusted, type ChainedRole } from './aws-sts-roles.ts';
+import { Sessions } from './aws-sts-sessions.ts';
+import { type SignedRequest, verifySignature } from './aws-sts-signature.ts';
+import { type OidcProvider, verifyWebIdentity } from './aws-sts-token.ts';
+import {
+  answerXml,
+  type ChainedAnswer,
+  errorXml,
+  STS_CODES,
+  type StsAction,
+  type StsAnswer,
+  StsRefusal,
+} from './aws-sts-wire.ts';
 
 /** What goes wrong with the next request. */
 export type StsFault =
   | { readonly kind: 'error'; readonly code: string; readonly status: number }
   | { readonly kind: 'hang' }
   | { readonly kind: 'raw'; readonly status: number; readonly body: string }
-  | { readonly kind: 'answer'; readonly change: (answer: StsAnswer) => StsAnswer };
+  | { readonly kind: 'answer'; readonly change: (answer: StsAnswer) => StsAnswer }
+  | { readonly kind: 'chained'; readonly change: (answer: ChainedAnswer) => ChainedAnswer }
+  /** Nothing, so that the fault after it is for the second request. */
+  | { readonly kind: 'none' };
 
 /** One request as the double saw it, without the token itself. */
 export interface StsCall {
@@ -47,7 +45,10 @@ export interface StsCall {
 export interface AwsStsOptions {
   readonly providers: readonly OidcProvider[];
   readonly roles: readonly AwsRole[];
+  readonly chainedRoles?: readonly ChainedRole[];
   readonly clock?: Clock;
+  /** Whose time signatures are held against: that of the process, by which the SDK signs. */
+  readonly signatureClock?: Clock;
   readonly port?: number;
   /** How long fetched keys are kept. Default 300. */
   readonly keyCacheSeconds?: number;
@@ -55,10 +56,13 @@ export interface AwsStsOptions {
 
 const MAX_BODY_BYTES = 128 * 1024;
 const VERSION = '2011-06-15';
+const CHAINED_SECONDS = 3600;
 
 /**
- * AWS STS on loopback, AssumeRoleWithWebIdentity only. It verifies as AWS does: the issuer's own discovery and keys, the
- * token, the role's trust, the limits; and it answers in AWS's XML. It keeps no token and prints nothing.
+ * AWS STS on loopback: AssumeRoleWithWebIdentity, and AssumeRole for the sessions it gave out. It verifies as AWS does: the
+ * issuer's own discovery and keys, the token or the signature, the role's trust, the limits; and it answers in AWS's XML.
+ * It keeps no
+ * web identity token and prints nothing.
  */
 export class AwsSts {
   readonly #options: AwsStsOptions;
@@ -69,6 +73,7 @@ export class AwsSts {
   readonly #faults: StsFault[] = [];
   #url = '';
   readonly keys: IssuerKeys;
+  readonly sessions = new Sessions();
   readonly calls: StsCall[] = [];
 
   private constructor(options: AwsStsOptions) {
@@ -99,7 +104,8 @@ export class AwsSts {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const form = new URLSearchParams(await readBody(request));
+    const body = await readBody(request);
+    const form = new URLSearchParams(body);
     const call: StsCall = {
       method: request.method ?? '',
       path: request.url ?? '',
@@ -116,15 +122,17 @@ export class AwsSts {
       const body = errorXml(fault.code, 'a fault of the double', call.requestId ?? '');
       return this.#reply(response, call, { status: fault.status, body });
     }
-    this.#reply(response, call, await this.#answer(call, form, fault?.change));
+    this.#reply(response, call, await this.#answer({ call, form, body, headers: request.headers, fault }));
   }
 
-  async #answer(call: StsCall, form: URLSearchParams, change = (answer: StsAnswer) => answer) {
+  async #answer(asked: Asked) {
+    const { call, form } = asked;
     const requestId = call.requestId ?? '';
     try {
-      const answer = change(await this.#assumeRole(call, form));
+      const action = actionOf(call, form);
+      const answer = action === 'AssumeRole' ? this.#assumeRole(asked) : await this.#assumeRoleWithWebIdentity(asked);
       call.outcome = 'answered';
-      return { status: 200, body: answerXml(answer, requestId) };
+      return { status: 200, body: answerXml(action, answer, requestId) };
     } catch (error) {
       const refusal = error instanceof StsRefusal ? error : new StsRefusal('InternalFailure', 'the double failed');
       call.outcome = refusal.code;
@@ -137,105 +145,85 @@ export class AwsSts {
     response.end(body);
   }
 
-  async #assumeRole(call: StsCall, form: URLSearchParams): Promise<StsAnswer> {
-    if (
-      call.method !== 'POST' ||
-      form.get('Action') !== 'AssumeRoleWithWebIdentity' ||
-      form.get('Version') !== VERSION
-    ) {
-      throw new StsRefusal('InvalidAction', 'Could not find operation for the version');
-    }
+  async #assumeRoleWithWebIdentity({ call, form, fault }: Asked): Promise<StsAnswer> {
     const parameters = readParameters(form);
-    const { providers } = this.#options;
-    const identity = await verifyWebIdentity(parameters.token, {
-      providers,
-      keys: this.keys,
-      now: this.#clock.now(),
-    });
+    const token = form.get('WebIdentityToken') ?? '';
+    if (token.length < 4 || token.length > 20_000) throw invalidParameter('webIdentityToken is out of range');
+    if (form.has('ProviderId')) throw invalidParameter('ProviderId is not for OpenID Connect');
+    const now = this.#clock.now();
+    const identity = await verifyWebIdentity(token, { providers: this.#options.providers, keys: this.keys, now });
     call.claims = identity.claims;
-    if (identity.roles?.includes(parameters.roleArn) === false) {
+    const { roleArn, policies } = parameters;
+    if (identity.roles?.includes(roleArn) === false) {
       throw new StsRefusal('InvalidIdentityToken', 'The role is not authorized by the identity provider');
     }
-    const role = this.#options.roles.find(({ arn }) => arn === parameters.roleArn);
-    if (role === undefined) throw accessDenied();
+    const role = this.#options.roles.find(({ arn }) => arn === roleArn);
     assertTrusted(role, identity);
-    if (parameters.durationSeconds > (role.maxSessionSeconds ?? 3600)) {
-      throw invalidParameter('The requested DurationSeconds exceeds the MaxSessionDuration set for this role.');
+    assertDuration(role, parameters.durationSeconds);
+    const { subject, audience, tags, transitiveTagKeys, sourceIdentity, provider } = identity;
+    const [, partition, , , account] = roleArn.split(':');
+    const transitive = new Map([...tags].filter(([key]) => transitiveTagKeys.includes(key)));
+    const answer = {
+      PackedPolicySize: packedSize(policies, { subject, tags }),
+      ...this.sessions.open({ ...parameters, tags: transitive, sourceIdentity }, now),
+      SubjectFromWebIdentityToken: subject,
+      Audience: audience,
+      Provider: `arn:${partition}:iam::${account}:oidc-provider/${provider.url.replace(/^https?:\/\//, '')}`,
+    };
+    return fault?.kind === 'answer' ? fault.change(answer) : answer;
+  }
+
+  #assumeRole({ call, form, headers, body, fault }: Asked): ChainedAnswer {
+    const { method, path } = call;
+    const request: SignedRequest = { method, path, headers, body };
+    const { signatureClock = systemClock, chainedRoles = [] } = this.#options;
+    const signer = verifySignature(request, {
+      keysOf: (accessKeyId) => this.sessions.keysOf(accessKeyId),
+      now: signatureClock.now(),
+    });
+    const now = this.#clock.now();
+    const caller = this.sessions.live(signer, now);
+    const parameters = readParameters(form);
+    const { roleArn, policies, durationSeconds } = parameters;
+    const role = chainedRoles.find(({ arn }) => arn === roleArn);
+    assertMayChain(role, { caller, roleArn, externalId: form.get('ExternalId') });
+    if (durationSeconds > CHAINED_SECONDS) {
+      throw invalidParameter('The requested DurationSeconds exceeds the 1 hour session limit for role chaining');
     }
-    return session(parameters, identity, this.#clock.now());
+    assertDuration(role, durationSeconds);
+    const { tags, sourceIdentity } = caller;
+    if (form.has('SourceIdentity') || form.has('Tags.member.1.Key')) throw invalidParameter('not for this double');
+    const PackedPolicySize = packedSize(policies, { tags });
+    const answer = { PackedPolicySize, ...this.sessions.open({ ...parameters, tags, sourceIdentity }, now) };
+    return fault?.kind === 'chained' ? fault.change(answer) : answer;
   }
 }
 
-type Parameters = ReturnType<typeof readParameters>;
+interface Asked {
+  readonly call: StsCall;
+  readonly form: URLSearchParams;
+  readonly body: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly fault: StsFault | undefined;
+}
+
+function actionOf({ method }: StsCall, form: URLSearchParams): StsAction {
+  const action = form.get('Action');
+  const known = action === 'AssumeRoleWithWebIdentity' || action === 'AssumeRole';
+  if (method === 'POST' && known && form.get('Version') === VERSION) return action;
+  throw new StsRefusal('InvalidAction', 'Could not find operation for the version');
+}
 
 function readParameters(form: URLSearchParams) {
   const roleArn = form.get('RoleArn') ?? '';
   const sessionName = form.get('RoleSessionName') ?? '';
-  const token = form.get('WebIdentityToken') ?? '';
   const duration = form.get('DurationSeconds') ?? '3600';
   if (roleArn.length < 20 || roleArn.length > 2048) throw invalidParameter('roleArn is out of range');
   if (!/^[\w+=,.@-]{2,64}$/.test(sessionName)) throw invalidParameter('roleSessionName is malformed');
-  if (token.length < 4 || token.length > 20_000) throw invalidParameter('webIdentityToken is out of range');
   if (!/^\d{3,5}$/.test(duration) || Number(duration) < 900 || Number(duration) > 43_200) {
     throw invalidParameter('durationSeconds is out of range');
   }
-  if (form.has('ProviderId')) throw invalidParameter('ProviderId is not for OpenID Connect');
-  checkPolicy(form.get('Policy'));
-  return { roleArn, sessionName, token, durationSeconds: Number(duration), policy: form.get('Policy') ?? '' };
-}
-
-function checkPolicy(policy: string | null): void {
-  if (policy === null) return;
-  if (!/^[\t\n\r\x20-\xff]{1,2048}$/.test(policy)) throw invalidParameter('policy is out of range');
-  try {
-    const document: unknown = JSON.parse(policy);
-    if (typeof document === 'object' && document !== null && 'Statement' in document) return;
-  } catch {
-    // Falls through: text that is no JSON is refused like a document without statements.
-  }
-  throw new StsRefusal('MalformedPolicyDocument', 'The policy is not in the valid JSON format.');
-}
-
-function assertTrusted(role: AwsRole, identity: WebIdentity): void {
-  const trusted =
-    role.provider === identity.provider.url &&
-    role.audiences.includes(identity.audience) &&
-    role.subjects.includes(identity.subject) &&
-    (identity.roles !== undefined || role.requireRoleAuthorizedByIdp !== true) &&
-    (identity.tags.size === 0 || role.allowTagSession !== false) &&
-    (identity.sourceIdentity === undefined || role.allowSetSourceIdentity !== false);
-  if (!trusted) throw accessDenied();
-}
-
-function session(
-  { roleArn, sessionName, durationSeconds, policy }: Parameters,
-  identity: WebIdentity,
-  now: number,
-): StsAnswer {
-  const [, partition, , , account] = roleArn.split(':');
-  const roleName = roleArn.split('/').at(-1);
-  return {
-    SubjectFromWebIdentityToken: identity.subject,
-    Audience: identity.audience,
-    AssumedRoleUser: {
-      Arn: `arn:${partition}:sts::${account}:assumed-role/${roleName}/${sessionName}`,
-      AssumedRoleId: `AROA${randomText(17)}:${sessionName}`,
-    },
-    Credentials: {
-      AccessKeyId: `ASIA${randomText(16)}`,
-      SecretAccessKey: randomBytes(30).toString('base64'),
-      SessionToken: randomBytes(300).toString('base64'),
-      Expiration: new Date(now + durationSeconds * 1000).toISOString().replace(/\.\d{3}Z$/, 'Z'),
-    },
-    Provider: `arn:${partition}:iam::${account}:oidc-provider/${identity.provider.url.replace(/^https?:\/\//, '')}`,
-    PackedPolicySize: Math.min(100, 24 + Math.ceil(policy.length / 30)),
-    ...(identity.sourceIdentity === undefined ? {} : { SourceIdentity: identity.sourceIdentity }),
-  };
-}
-
-function randomText(length: number): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  return [...randomBytes(length)].map((byte) => alphabet[byte % alphabet.length]).join('');
+  return { roleArn, sessionName, durationSeconds: Number(duration), policies: readPolicies(form) };
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
@@ -247,10 +235,6 @@ async function readBody(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function accessDenied(): StsRefusal {
-  return new StsRefusal('AccessDenied', 'Not authorized to perform sts:AssumeRoleWithWebIdentity');
 }
 
 function invalidParameter(message: string): StsRefusal {

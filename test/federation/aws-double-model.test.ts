@@ -102,7 +102,7 @@ describe('the AWS double against the service model of the SDK', () => {
   });
 
   test('the SDK reads back every member of an answer', async () => {
-    const { $metadata, ...output } = await parsed(200, answerXml(answer, 'request-1'));
+    const { $metadata, ...output } = await parsed(200, answerXml('AssumeRoleWithWebIdentity', answer, 'request-1'));
     expect($metadata.httpStatusCode).toBe(200);
     const Expiration = new Date(answer.Credentials.Expiration);
     expect(output).toEqual({ ...answer, Credentials: { ...answer.Credentials, Expiration } });

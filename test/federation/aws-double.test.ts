@@ -1,6 +1,7 @@
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type AwsRole, AwsSts } from '../fakes/aws-sts.ts';
+import { AwsSts } from '../fakes/aws-sts.ts';
+import type { AwsRole } from '../fakes/aws-sts-roles.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { AwsIssuer } from './aws-issuer.ts';
 

@@ -17,8 +17,8 @@ interface Seen {
   readonly files: readonly string[];
 }
 
-async function call(env: NodeJS.ProcessEnv): Promise<Seen> {
-  const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT], { env });
+async function call(env: NodeJS.ProcessEnv, ...parameters: string[]): Promise<Seen> {
+  const { stdout } = await promisify(execFile)(process.execPath, [SCRIPT, ...parameters], { env });
   return JSON.parse(stdout);
 }
 
@@ -60,7 +60,8 @@ function hostile(home: string, trap: string): NodeJS.ProcessEnv {
   };
 }
 
-test('nothing of AWS in the environment or in the home folder changes a byte of the call', async () => {
+/** Runs with a home folder and an environment full of settings of AWS; `touched` counts who followed one of them. */
+async function inHostileHome(run: (env: NodeJS.ProcessEnv) => Promise<void>): Promise<number> {
   const home = await mkdtemp(join(tmpdir(), 'carnet-aws-'));
   let touched = 0;
   const server = createServer((socket) => {
@@ -75,9 +76,26 @@ test('nothing of AWS in the environment or in the home folder changes a byte of 
     await writeFile(join(home, '.aws', 'config'), `[default]\n${settings}[profile evil]\n${settings}`);
     const keys = 'aws_access_key_id = AKIAEVIL\naws_secret_access_key = evil\n';
     await writeFile(join(home, '.aws', 'credentials'), `[default]\n${keys}[evil]\n${keys}`);
+    await run(hostile(home, trap));
+    return touched;
+  } finally {
+    server.close();
+    await rm(home, { recursive: true });
+  }
+}
 
+/** What the moment of signing decides. */
+function timeless({ requests, ...seen }: Seen) {
+  const text = JSON.stringify(requests)
+    .replace(/\d{8}T\d{6}Z/g, 'DATE')
+    .replace(/\/\d{8}\//g, '/DAY/');
+  return { ...seen, requests: JSON.parse(text.replace(/Signature=[0-9a-f]{64}/g, 'Signature=HEX')) };
+}
+
+test('nothing of AWS in the environment or in the home folder changes a byte of the call', async () => {
+  const touched = await inHostileHome(async (env) => {
     const clean = await call({ HOME: '/nonexistent' });
-    expect(await call(hostile(home, trap))).toEqual(clean);
+    expect(await call(env)).toEqual(clean);
     expect(clean.files).toEqual([]);
     // Read by the SDK for headers and warnings that never leave; anything new here deserves a look.
     expect(clean.variables).toEqual([
@@ -105,9 +123,36 @@ test('nothing of AWS in the environment or in the home folder changes a byte of 
       WebIdentityToken: 'assertion',
       DurationSeconds: '900',
     });
-    expect(touched).toBe(0);
-  } finally {
-    server.close();
-    await rm(home, { recursive: true });
-  }
+  });
+  expect(touched).toBe(0);
+});
+
+test('nothing of AWS in the environment or in the home folder signs or changes the second hop', async () => {
+  const touched = await inHostileHome(async (env) => {
+    const clean = timeless(await call({ HOME: '/nonexistent' }, 'second-hop'));
+    expect(timeless(await call(env, 'second-hop'))).toEqual(clean);
+    expect(clean.files).toEqual([]);
+    expect(clean.requests).toHaveLength(2);
+    expect(clean.requests[0].headers).toEqual({ 'content-type': 'application/x-www-form-urlencoded' });
+    const scope = 'ASIAFIRSTSESSION/DAY/eu-west-1/sts/aws4_request';
+    expect(clean.requests[1]).toMatchObject({
+      url: 'https://sts.eu-west-1.amazonaws.com/',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, Signature=HEX`,
+        'x-amz-date': 'DATE',
+        'x-amz-security-token': 'first-token',
+      },
+    });
+    expect(Object.keys(clean.requests[1].headers)).toHaveLength(4);
+    expect(Object.fromEntries(new URLSearchParams(clean.requests[1].body))).toEqual({
+      Action: 'AssumeRole',
+      Version: '2011-06-15',
+      RoleArn: 'arn:aws:iam::210987654321:role/reports',
+      RoleSessionName: 'payments.reporter',
+      DurationSeconds: '900',
+      ExternalId: 'shared',
+    });
+  });
+  expect(touched).toBe(0);
 });

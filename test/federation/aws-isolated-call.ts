@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import type { OutboundRequest } from '../../src/outbound/outbound.ts';
+import { answerXml } from '../fakes/aws-sts-wire.ts';
 
-// Run as a process of its own. Prints every request that one issuance would send, answering each with an outage, and
-// what of AWS's it read from the environment and from files meanwhile.
+// Run as a process of its own. Prints every request that one issuance would send, with a second hop where it is told
+// so, answering the last with an outage, and what of AWS's it read from the environment and from files meanwhile.
 const variables = new Set<string>();
 const files = new Set<string>();
 process.env = new Proxy(process.env, {
@@ -27,19 +28,41 @@ syncBuiltinESMExports();
 
 const { createAwsTarget } = await import('../../src/federation/aws/aws-target.ts');
 const { Secret } = await import('../../src/core/secret.ts');
+const { createMetrics } = await import('../../src/telemetry/metrics.ts');
 variables.clear();
 
+const secondHop = process.argv[2] === 'second-hop';
+const firstAnswer = answerXml(
+  'AssumeRoleWithWebIdentity',
+  {
+    SubjectFromWebIdentityToken: 'mapping:reports',
+    Audience: 'sts.amazonaws.com',
+    AssumedRoleUser: { Arn: 'arn:aws:sts::123456789012:assumed-role/pay/payments.reporter', AssumedRoleId: 'AROA:n' },
+    Credentials: {
+      AccessKeyId: 'ASIAFIRSTSESSION',
+      SecretAccessKey: 'first-secret',
+      SessionToken: 'first-token',
+      Expiration: '2026-11-22T09:15:00Z',
+    },
+    Provider: 'p',
+    PackedPolicySize: 24,
+  },
+  'request-1',
+);
 const requests: OutboundRequest[] = [];
 const target = createAwsTarget({
   authority: { sign: async () => new Secret('assertion') },
   outbound: {
     request: async (request) => {
       requests.push({ ...request, body: Buffer.from(request.body ?? '').toString() });
-      return { status: 503, headers: {}, body: Buffer.from('') };
+      const first = secondHop && requests.length === 1;
+      return { status: first ? 200 : 503, headers: {}, body: Buffer.from(first ? firstAnswer : '') };
     },
     close: async () => undefined,
   },
   clock: { now: () => 1_795_338_000_000 },
+  metrics: createMetrics(),
+  log: { warn: () => undefined },
 });
 const grant = {
   kind: 'aws',
@@ -54,6 +77,7 @@ const grant = {
   issuedTokenType: 'urn:carnet:token-type:aws-credentials',
   enforcedBy: [],
   deliver: 'credentials',
+  ...(secondHop && { secondHop: { roleArn: 'arn:aws:iam::210987654321:role/reports', externalId: 'shared' } }),
 } as const;
 const identity = {
   kind: 'oidc',

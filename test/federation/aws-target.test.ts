@@ -2,47 +2,18 @@ import { STSClient } from '@aws-sdk/client-sts';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AwsGrant } from '../../src/core/decision.ts';
-import type { KubernetesIdentity } from '../../src/core/identity.ts';
-import { OAuthError } from '../../src/core/oauth-error.ts';
+import type { OAuthError } from '../../src/core/oauth-error.ts';
 import { type AwsTargetDeps, createAwsTarget } from '../../src/federation/aws/aws-target.ts';
 import { readRoleArn, regionalEndpoint } from '../../src/federation/aws/role-arn.ts';
 import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
 import type { Outbound } from '../../src/outbound/outbound.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
-import { type AwsRole, AwsSts, type StsFault } from '../fakes/aws-sts.ts';
+import { AwsSts, type StsFault } from '../fakes/aws-sts.ts';
+import type { AwsRole } from '../fakes/aws-sts-roles.ts';
 import type { StsAnswer } from '../fakes/aws-sts-wire.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { AwsIssuer } from './aws-issuer.ts';
-
-const ROLE = 'arn:aws:iam::123456789012:role/team/pay';
-const grant: AwsGrant = {
-  kind: 'aws',
-  mapping: 'payments-reports',
-  targetId: ROLE,
-  roleArn: ROLE,
-  region: 'eu-west-1',
-  sessionName: 'payments.reporter',
-  tags: { 'carnet:issuer': 'prod', 'carnet:namespace': 'payments', team: 'money' },
-  transitiveTagKeys: ['carnet:issuer', 'carnet:namespace'],
-  ttlSeconds: 1800,
-  issuedTokenType: 'urn:carnet:token-type:aws-credentials',
-  enforcedBy: [],
-  deliver: 'credentials',
-};
-const identity: KubernetesIdentity = {
-  kind: 'kubernetes',
-  issuer: 'prod',
-  subject: 'system:serviceaccount:payments:reporter',
-  cluster: 'prod',
-  namespace: 'payments',
-  serviceAccount: 'reporter',
-  serviceAccountUid: 'uid',
-  binding: 'pod',
-  liveness: 'not_asked',
-  issuedAt: 0,
-  expiresAt: 0,
-  jtiSha256: '',
-};
+import { grant, identity, ROLE, refusalOf, trusting } from './aws-setup.ts';
 
 let issuer: AwsIssuer;
 let sts: AwsSts;
@@ -68,32 +39,16 @@ function startSts(role: Partial<AwsRole> = {}): Promise<AwsSts> {
   return AwsSts.start({
     clock,
     providers: [{ url: issuer.url, clientIds: ['sts.amazonaws.com'] }],
-    roles: [
-      {
-        arn: ROLE,
-        provider: issuer.url,
-        audiences: ['sts.amazonaws.com'],
-        subjects: ['mapping:payments-reports'],
-        requireRoleAuthorizedByIdp: true,
-        ...role,
-      },
-    ],
+    roles: [trusting(issuer.url, role)],
   });
 }
 
+const quiet = { log: { warn: () => undefined }, metrics: createMetrics() };
+
 function issue(change: Partial<AwsGrant> = {}, deps: Partial<AwsTargetDeps> = {}) {
-  const target = createAwsTarget({ authority: issuer, outbound, clock, stsEndpoint: sts.url, ...deps });
+  const target = createAwsTarget({ ...quiet, authority: issuer, outbound, clock, stsEndpoint: sts.url, ...deps });
   const issuance = { id: 'jti-1', issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' };
   return target.issue({ ...grant, ...change }, identity, issuance);
-}
-
-async function refusalOf(promise: Promise<unknown>): Promise<OAuthError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof OAuthError)) throw new Error('an OAuthError was expected', { cause: error });
-  return error;
 }
 
 function failWith(...faults: StsFault[]): Promise<OAuthError> {
