@@ -1,6 +1,10 @@
 import * as sdk from '@aws-sdk/client-sts';
 import {
   AssumedRoleUser$,
+  AssumeRole$,
+  AssumeRoleCommand,
+  AssumeRoleRequest$,
+  AssumeRoleResponse$,
   AssumeRoleWithWebIdentity$,
   AssumeRoleWithWebIdentityCommand,
   AssumeRoleWithWebIdentityRequest$,
@@ -29,6 +33,8 @@ const answer: Required<StsAnswer> = {
   SourceIdentity: 'name',
 };
 
+const { SubjectFromWebIdentityToken: _s, Audience: _a, Provider: _p, ...chained } = answer;
+
 function membersOf(structure: unknown): readonly string[] {
   return (structure as Structure)[4];
 }
@@ -45,19 +51,24 @@ function modelledErrors(): Map<string, number> {
   return new Map(errors.map(({ awsQueryError }) => awsQueryError));
 }
 
-/** What the SDK makes of one answer. */
-async function parsed(statusCode: number, xml: string) {
-  const client = new STSClient({
+/** A client that gets one answer, whatever it asks. */
+function clientFor(statusCode: number, xml: string): STSClient {
+  return new STSClient({
     region: 'eu-west-1',
     endpoint: 'http://127.0.0.1:1',
     maxAttempts: 1,
+    credentials: { accessKeyId: 'ASIA', secretAccessKey: 'secret' },
     requestHandler: {
       handle: async () => ({
         response: { statusCode, headers: { 'content-type': 'text/xml' }, body: new TextEncoder().encode(xml) },
       }),
     },
   });
-  return await client.send(
+}
+
+/** What the SDK makes of one answer. */
+async function parsed(statusCode: number, xml: string) {
+  return await clientFor(statusCode, xml).send(
     new AssumeRoleWithWebIdentityCommand({
       RoleArn: 'arn:aws:iam::123456789012:role/R',
       RoleSessionName: 'name',
@@ -80,17 +91,23 @@ describe('the AWS double against the service model of the SDK', () => {
     expect(input()).toBe(AssumeRoleWithWebIdentityRequest$);
     expect(output()).toBe(AssumeRoleWithWebIdentityResponse$);
     expect(modelledErrors().size).toBeGreaterThan(6);
+    const chain: readonly unknown[] = AssumeRole$;
+    expect(chain.slice(1, 3)).toEqual(['com.amazonaws.sts', 'AssumeRole']);
   });
 
   test('every member of the answer is in the model', () => {
     expect(membersOf(AssumeRoleWithWebIdentityResponse$)).toEqual(expect.arrayContaining(Object.keys(answer)));
+    expect(membersOf(AssumeRoleResponse$)).toEqual(expect.arrayContaining(Object.keys(chained)));
     expect([...membersOf(AssumedRoleUser$)].sort()).toEqual(Object.keys(answer.AssumedRoleUser).sort());
     expect([...membersOf(Credentials$)].sort()).toEqual(Object.keys(answer.Credentials).sort());
   });
 
   test('every parameter that the double reads is in the model', () => {
-    const read = ['RoleArn', 'RoleSessionName', 'WebIdentityToken', 'DurationSeconds', 'Policy', 'ProviderId'];
-    expect(membersOf(AssumeRoleWithWebIdentityRequest$)).toEqual(expect.arrayContaining(read));
+    const read = ['RoleArn', 'RoleSessionName', 'DurationSeconds', 'Policy', 'PolicyArns'];
+    const web = [...read, 'WebIdentityToken', 'ProviderId'];
+    const chain = [...read, 'ExternalId', 'SourceIdentity', 'Tags'];
+    expect(membersOf(AssumeRoleWithWebIdentityRequest$)).toEqual(expect.arrayContaining(web));
+    expect(membersOf(AssumeRoleRequest$)).toEqual(expect.arrayContaining(chain));
   });
 
   test('every error code is in the model with that status, or one that all of AWS shares', () => {
@@ -106,6 +123,16 @@ describe('the AWS double against the service model of the SDK', () => {
     expect($metadata.httpStatusCode).toBe(200);
     const Expiration = new Date(answer.Credentials.Expiration);
     expect(output).toEqual({ ...answer, Credentials: { ...answer.Credentials, Expiration } });
+  });
+
+  test('the SDK reads back every member of an answer to AssumeRole', async () => {
+    const client = clientFor(200, answerXml('AssumeRole', chained, 'request-2'));
+    const { $metadata, ...output } = await client.send(
+      new AssumeRoleCommand({ RoleArn: 'arn:aws:iam::123456789012:role/R', RoleSessionName: 'name' }),
+    );
+    expect($metadata.httpStatusCode).toBe(200);
+    const Expiration = new Date(answer.Credentials.Expiration);
+    expect(output).toEqual({ ...chained, Credentials: { ...answer.Credentials, Expiration } });
   });
 
   test.each(Object.entries(STS_CODES))('the SDK reads the error %s (HTTP %i)', async (code, status) => {

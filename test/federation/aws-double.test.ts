@@ -9,6 +9,7 @@ const ROLE = 'arn:aws:iam::123456789012:role/pay';
 const TAGS = 'https://aws.amazon.com/tags';
 const ROLES = 'https://aws.amazon.com/roles';
 const SOURCE_IDENTITY = 'https://aws.amazon.com/source_identity';
+const ONE_ARN = 'arn:aws:iam::aws:policy/P0';
 const NO_KEY = /^Couldn't retrieve verification key from your identity provider, {2}please/;
 
 let issuer: AwsIssuer;
@@ -61,6 +62,17 @@ function claims(change: Record<string, unknown> = {}): Record<string, unknown> {
     [ROLES]: [ROLE],
     ...change,
   };
+}
+
+/** A session policy of so many characters. */
+function policy(characters: number): string {
+  const frame = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":""}]}';
+  return frame.replace('""}', `"${'a'.repeat(characters - frame.length)}"}`);
+}
+
+function policyArns(count: number): Record<string, string> {
+  const names = Array.from({ length: count }, (_, index) => `PolicyArns.member.${index + 1}.arn`);
+  return Object.fromEntries(names.map((name, index) => [name, `arn:aws:iam::aws:policy/P${index}`]));
 }
 
 /** The code and text of the answer, `answered` for a session. */
@@ -284,13 +296,44 @@ describe('the AWS double: trust and limits', () => {
     [{ DurationSeconds: '3601' }, 'ValidationError'],
     [{ DurationSeconds: '43201' }, 'ValidationError'],
     [{ Policy: '{"Version":"2012-10-17","Statement":[]}' }, 'answered'],
-    [{ Policy: `{"Statement":[],"x":"${'x'.repeat(2048)}"}` }, 'ValidationError'],
+    [{ Policy: policy(2048) }, 'answered'],
+    [{ Policy: policy(2049) }, 'ValidationError'],
     [{ Policy: '[' }, 'MalformedPolicyDocument'],
+    [{ Policy: '{"Version":"2012-10-17"}' }, 'MalformedPolicyDocument'],
+    [{ Policy: policy(200).replace('2012-10-17', '2013-10-17') }, 'MalformedPolicyDocument'],
+    [{ Policy: policy(200).replace('Allow', 'Maybe') }, 'MalformedPolicyDocument'],
+    [{ Policy: policy(200).replace('"Action"', '"Actions"') }, 'MalformedPolicyDocument'],
+    [{ Policy: policy(200).replace('"Action"', '"Principal":"*","Action"') }, 'MalformedPolicyDocument'],
+    [policyArns(10), 'answered'],
+    [policyArns(11), 'ValidationError'],
+    [{ 'PolicyArns.member.1.arn': 'arn:aws:iam::123456789012:role/pay' }, 'ValidationError'],
+    [{ 'PolicyArns.member.2.arn': 'arn:aws:iam::aws:policy/P' }, 'ValidationError'],
+    [{ ...policyArns(1), Policy: policy(2048 - ONE_ARN.length) }, 'answered'],
+    [{ ...policyArns(1), Policy: policy(2049 - ONE_ARN.length) }, 'ValidationError'],
     [{ ProviderId: 'www.amazon.com' }, 'ValidationError'],
     [{ Action: 'GetCallerIdentity' }, 'InvalidAction'],
     [{ Version: '2010-01-01' }, 'InvalidAction'],
   ])('answers %j with %s', async (change, outcome) => {
     expect((await post(await issuer.token(claims()), change)).outcome).toBe(outcome);
+  });
+
+  test('packs subject, tags and policies into one allowance, of which a short subject takes 24 percent', async () => {
+    const size = async (change: Record<string, unknown>, parameters: Record<string, string> = {}) =>
+      /<PackedPolicySize>(\d+)</.exec((await post(await issuer.token(claims(change)), parameters)).text)?.[1];
+    expect(await size({})).toBe('24');
+    await withRole({ subjects: [`mapping:${'s'.repeat(239)}`, 'mapping:a'] });
+    expect(await size({ sub: `mapping:${'s'.repeat(239)}` })).toBe('33');
+    expect(await size({}, { Policy: policy(280) })).toBe('34');
+    expect(await size({ [TAGS]: { principal_tags: { team: ['x'.repeat(52)] } } }, { Policy: policy(280) })).toBe('36');
+  });
+
+  test('takes what packs into 100 percent and no more', async () => {
+    const tags = (characters: number) => ({ [TAGS]: { principal_tags: { team: ['x'.repeat(characters - 4)] } } });
+    const Policy = policy(2048);
+    expect((await post(await issuer.token(claims(tags(80))), { Policy })).outcome).toBe('answered');
+    const refused = await post(await issuer.token(claims(tags(81))), { Policy });
+    expect(refused).toMatchObject({ outcome: 'PackedPolicyTooLarge', status: 400 });
+    expect(refused.message).toContain('consumes 101% of allotted space');
   });
 
   test('refuses a role that does not exist, when the token names none', async () => {
