@@ -195,7 +195,7 @@ describe('a second hop that fails', () => {
 
   test('is a 503 when both calls together take longer than the deadline', async () => {
     sts.fail({ kind: 'none' }, { kind: 'hang' });
-    const error = await refusalOf(issue({}, { timeoutMs: 300 }));
+    const error = await refusalOf(issue({}, { timeoutMs: 1_000 }));
     expect(error).toMatchObject({
       key: 'target_unavailable',
       detail: expect.stringMatching(/^STS, second hop: timeout: 127.0.0.1:/),

@@ -33,7 +33,7 @@ let weed: SeaweedFs;
 let sts: StsInAwsForm;
 let carnet: RunningCarnet;
 
-/** A mapping on the role, for objects under `2026/` of the bucket `reports`. */
+/** A mapping of the service account of the same name on the role, for objects under `2026/` of the bucket `reports`. */
 function mapping(name: string, intents: readonly string[] | 'unrestricted', more = ''): string {
   const list =
     intents === 'unrestricted'
@@ -44,7 +44,7 @@ kind: FederationMapping
 metadata: { name: ${name} }
 spec:
   owner: team-payments@example.org
-  subject: { issuer: prod-eu, namespace: payments, serviceAccount: reporter }
+  subject: { issuer: prod-eu, namespace: payments, serviceAccount: ${name} }
   target: { aws: { roleArn: '${ROLE}', region: us-east-1${more} } }
   intents: ${list}
   ttl: { default: 15m, max: 1h }
@@ -102,7 +102,7 @@ function iam(issuer: string): object {
           Condition: { StringEquals: { 'oidc:sub': subjects, 'oidc:aud': 'sts.amazonaws.com' } },
         }),
       ),
-      role(SECOND, allow({ AWS: 'arn:aws:sts::assumed-role/reports/payments.reporter' }, 'sts:AssumeRole')),
+      role(SECOND, allow({ AWS: 'arn:aws:sts::assumed-role/reports/payments.chained' }, 'sts:AssumeRole')),
     ],
   };
 }
@@ -127,7 +127,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     function exchange(name: string, more: Record<string, string> = {}) {
-      const token = cluster.token({ audiences: [AUDIENCE], serviceAccount: 'reporter', boundTo: POD });
+      const token = cluster.token({ audiences: [AUDIENCE], serviceAccount: name, boundTo: POD });
       return carnet.exchange(exchangeForm(token, name, more));
     }
 
