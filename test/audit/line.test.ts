@@ -21,7 +21,12 @@ function membersOf(line: string): Record<string, unknown> {
 describe('record v1', () => {
   test('is one JSON line with the frozen members in their order', () => {
     const line = lineOf(
-      toBody({ ...event('issued', 't-1'), credential: { id: 'j', expiresAt: 9 }, upstreamRequestId: 'r' }),
+      toBody({
+        ...event('issued', 't-1'),
+        credential: { id: 'j', expiresAt: 9 },
+        upstreamRequestId: 'r',
+        packedPolicyPercent: 31,
+      }),
     );
     expect(line.indexOf('\n')).toBe(line.length - 1);
     expect(Object.keys(membersOf(line))).toEqual([
@@ -36,8 +41,15 @@ describe('record v1', () => {
       prev: '0'.repeat(64),
       issuer: 'eu-1',
       grant: { target: 'billing.internal', ttl: 300, enforcedBy: [] },
-      upstream: { requestId: 'r' },
+      upstream: { requestId: 'r', packedPolicyPercent: 31 },
     });
+  });
+
+  test('says of the target’s answer what is known of it, and nothing where nothing is', () => {
+    const upstreamOf = (more: object) => membersOf(lineOf(toBody({ ...event('issued', 't-1'), ...more })))['upstream'];
+    expect(upstreamOf({ packedPolicyPercent: 0 })).toEqual({ packedPolicyPercent: 0 });
+    expect(upstreamOf({ upstreamRequestId: 'r' })).toEqual({ requestId: 'r' });
+    expect(upstreamOf({})).toBeUndefined();
   });
 
   test('ends in the fixed tail, whose hash is SHA-256 over all bytes before it', () => {

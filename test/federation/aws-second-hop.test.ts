@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { AwsGrant } from '../../src/core/decision.ts';
 import { type AwsTargetDeps, createAwsTarget } from '../../src/federation/aws/aws-target.ts';
 import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
-import type { Outbound } from '../../src/outbound/outbound.ts';
+import type { Outbound, OutboundRequest } from '../../src/outbound/outbound.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { AwsSts, type StsFault } from '../fakes/aws-sts.ts';
 import type { AwsRole, ChainedRole } from '../fakes/aws-sts-roles.ts';
@@ -51,8 +51,9 @@ async function restart(second: Partial<ChainedRole>, first: Partial<AwsRole> = {
   await startSts(second, first);
 }
 
+const quiet = { log: { warn: () => undefined }, metrics: createMetrics() };
+
 function issue(change: Partial<AwsGrant> = {}, deps: Partial<AwsTargetDeps> = {}) {
-  const quiet = { log: { warn: () => undefined }, metrics: createMetrics() };
   const target = createAwsTarget({ ...quiet, authority: issuer, outbound, clock, stsEndpoint: sts.url, ...deps });
   const issuance = { id: 'jti-1', issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' };
   return target.issue({ ...chained, ...change }, identity, issuance);
@@ -132,14 +133,7 @@ describe('a second hop', () => {
 
   test('leaves one hop as it is: no second call, the narrowing with the first', async () => {
     const { secondHop: _none, ...single } = { ...grant, policy: POLICY, policyArns: POLICY_ARNS };
-    const target = createAwsTarget({
-      log: { warn: () => undefined },
-      metrics: createMetrics(),
-      authority: issuer,
-      outbound,
-      clock,
-      stsEndpoint: sts.url,
-    });
+    const target = createAwsTarget({ ...quiet, authority: issuer, outbound, clock, stsEndpoint: sts.url });
     await target.issue(single, identity, { id: 'jti-1', issuedAt: clock.now() / 1000, traceId: 't' });
     expect(sts.calls).toHaveLength(1);
     expect(sts.calls[0]?.parameters).toMatchObject({
@@ -148,6 +142,35 @@ describe('a second hop', () => {
       'PolicyArns.member.2.arn': POLICY_ARNS[1],
       DurationSeconds: '1800',
     });
+  });
+});
+
+describe('a second hop in another partition', () => {
+  test.each([
+    ['aws-cn', 'cn-north-1', 'https://sts.cn-north-1.amazonaws.com.cn/'],
+    ['aws-us-gov', 'us-gov-west-1', 'https://sts.us-gov-west-1.amazonaws.com/'],
+  ])('of %s calls %s twice and signs for that region and host', async (partition, region, url) => {
+    const inPartition = (arn: string) => arn.replace('arn:aws:', `arn:${partition}:`);
+    const [roleArn, second] = [inPartition(ROLE), inPartition(SECOND)];
+    await restart({ arn: second, principals: [roleArn] }, { arn: roleArn });
+    const seen: OutboundRequest[] = [];
+    const toDouble: Outbound = {
+      request: (request) => {
+        seen.push(request);
+        return outbound.request({ ...request, url: sts.url });
+      },
+      close: async () => undefined,
+    };
+    const target = createAwsTarget({ ...quiet, authority: issuer, outbound: toDouble, clock });
+    const regional = { ...chained, roleArn, region, secondHop: { roleArn: second, externalId: 'shared' } };
+    const issuance = { id: 'jti-1', issuedAt: clock.now() / 1000, traceId: 't' };
+    // The double is another host than the one that was signed for.
+    expect(await refusalOf(target.issue(regional, identity, issuance))).toMatchObject({
+      detail: 'STS, second hop: SignatureDoesNotMatch, HTTP 403',
+    });
+    expect(seen.map((request) => request.url)).toEqual([url, url]);
+    expect(seen[1]?.headers?.['authorization']).toContain(`/${region}/sts/aws4_request`);
+    expect(issuer.signed.at(-1)).toMatchObject({ aud: 'sts.amazonaws.com' });
   });
 });
 

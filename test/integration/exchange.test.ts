@@ -146,6 +146,9 @@ describe('A projected token becomes AWS credentials', () => {
       expect(document.Expiration).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     }
     const call = sts.calls.at(-1);
+    const issued = (await records()).findLast(({ type }) => type === 'issued');
+    // AWS’s own base, and Carnet’s tags.
+    expect(issued?.upstream).toEqual({ requestId: call?.requestId, packedPolicyPercent: 28 });
     expect(call?.parameters).toMatchObject({ DurationSeconds: '1800', RoleSessionName: 'payments.reporter' });
     expect(call?.claims).toMatchObject({
       sub: 'mapping:reports',

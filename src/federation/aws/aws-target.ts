@@ -10,7 +10,7 @@ import { awsAssertion } from './assertion.ts';
 import { type Hop, hopsOf } from './hops.ts';
 import { PackedPolicy, type PackedPolicyDeps } from './packed-policy.ts';
 import { readRoleArn, regionalEndpoint } from './role-arn.ts';
-import { credentialProcessDocument, readSession, type Session } from './session.ts';
+import { credentialProcessDocument, readSession, type Session, type SessionAnswer } from './session.ts';
 import { assumeWithAssertion, assumeWithSession } from './sts-call.ts';
 import { deadline, type Flight } from './sts-client.ts';
 import { fromStsError } from './sts-error.ts';
@@ -47,7 +47,7 @@ export function createAwsTarget(deps: AwsTargetDeps): Target<AwsGrant> {
       const claims = awsAssertion(grant, issuance);
       const assertion = await authority.sign('cloud', claims);
       if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
-      const opened = (hop: Hop, output: Parameters<typeof readSession>[0]): Opened => ({
+      const opened = (hop: Hop, output: SessionAnswer): Opened => ({
         session: readSession(output, { grant, hop, now: clock.now() }),
         packedPolicyPercent: packed.measure(grant.mapping, output.PackedPolicySize),
       });
@@ -64,7 +64,7 @@ function flightOf({ outbound, clock, stsEndpoint, timeoutMs = DEADLINE_MS }: Aws
 interface Ask {
   readonly grant: AwsGrant;
   readonly assertion: Secret;
-  readonly opened: (hop: Hop, output: Parameters<typeof readSession>[0]) => Opened;
+  readonly opened: (hop: Hop, output: SessionAnswer) => Opened;
 }
 
 /** The session for the caller; the first of two ends here. */
@@ -74,15 +74,13 @@ async function lastSession(flight: Flight, { grant, assertion, opened }: Ask): P
   const output = await assumeWithAssertion(flight, { hop: first, sessionName, assertion }).catch((error) => {
     throw fromStsError(error, 'STS');
   });
-  const session = opened(first, output);
-  if (second === undefined) return session;
-  const asked = { hop: second, sessionName, session: session.session };
-  return opened(
-    second,
-    await assumeWithSession(flight, asked).catch((error) => {
-      throw fromStsError(error, 'STS, second hop');
-    }),
-  );
+  const start = opened(first, output);
+  if (second === undefined) return start;
+  const asked = { hop: second, sessionName, session: start.session };
+  const chained = await assumeWithSession(flight, asked).catch((error) => {
+    throw fromStsError(error, 'STS, second hop');
+  });
+  return opened(second, chained);
 }
 
 function credentialOf({ session, packedPolicyPercent }: Opened): Credential {

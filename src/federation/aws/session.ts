@@ -12,7 +12,7 @@ const SKEW_MS = 5 * 60 * 1000;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /** What either call answers; only the first speaks of an assertion. */
-type Answer = AssumeRoleCommandOutput &
+export type SessionAnswer = AssumeRoleCommandOutput &
   Partial<Pick<AssumeRoleWithWebIdentityCommandOutput, 'SubjectFromWebIdentityToken' | 'Audience'>>;
 
 /** A role session as AWS answered it, checked. */
@@ -30,7 +30,10 @@ export interface Session {
  * Reads AWS's answer as hostile input: it must be a session of the hop's role, under the granted name, that has not
  * ended and is no longer than asked for. Throws OAuthError `target_unavailable`.
  */
-export function readSession(output: Answer, { grant, hop, now }: { grant: AwsGrant; hop: Hop; now: number }): Session {
+export function readSession(
+  output: SessionAnswer,
+  { grant, hop, now }: { grant: AwsGrant; hop: Hop; now: number },
+): Session {
   assertGranted(output, grant, hop);
   const { Credentials: credentials } = output;
   const endsAt = credentials?.Expiration?.getTime() ?? Number.NaN;
@@ -59,7 +62,7 @@ export function credentialProcessDocument(session: Session): string {
   });
 }
 
-function assertGranted(output: Answer, grant: AwsGrant, hop: Hop): void {
+function assertGranted(output: SessionAnswer, grant: AwsGrant, hop: Hop): void {
   const { partition, account, roleName } = readRoleArn(hop.roleArn);
   const session = `arn:${partition}:sts::${account}:assumed-role/${roleName}/${grant.sessionName}`;
   if (output.AssumedRoleUser?.Arn !== session) throw unusableAnswer('it names another role or session');
