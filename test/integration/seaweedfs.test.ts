@@ -6,7 +6,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { FakeCluster } from '../fakes/cluster.ts';
 import {
   AUDIENCE,
@@ -18,7 +18,7 @@ import {
   start,
 } from '../support/running-carnet.ts';
 import { type SeaweedFs, s3Client, seaweedFsMissing, startSeaweedFs } from '../support/seaweedfs.ts';
-import { type StsInAwsForm, stsInAwsForm } from '../support/seaweedfs-sts.ts';
+import { stsInAwsForm } from '../support/seaweedfs-sts.ts';
 
 // A real S3 whose STS trusts Carnet by its discovery document: what the session policy says is what S3 does.
 const ROLE = 'arn:aws:iam::123456789012:role/reports';
@@ -28,9 +28,9 @@ const POD = { kind: 'pod', name: 'reporter-7d9f' } as const;
 
 const missing = await seaweedFsMissing();
 
+const opened = new AsyncDisposableStack();
 let cluster: FakeCluster;
 let weed: SeaweedFs;
-let sts: StsInAwsForm;
 let carnet: RunningCarnet;
 
 /** A mapping of the service account of the same name on the role, for objects under `2026/` of the bucket `reports`. */
@@ -107,108 +107,111 @@ function iam(issuer: string): object {
   };
 }
 
-describe.skipIf(missing !== undefined)(
-  `a real S3 with an STS that trusts Carnet${missing ? ` (${missing})` : ''}`,
-  () => {
-    beforeAll(async () => {
-      cluster = await FakeCluster.start();
-      const port = await freePort();
-      const objects = { reports: ['2026/11.csv', '2026/12.csv', '2027/01.csv'], payroll: ['2026/11.csv'] };
-      weed = await startSeaweedFs({ iam: iam(`http://127.0.0.1:${port}`), objects });
-      sts = await stsInAwsForm(weed.url);
-      const more = `clouds: { aws: { stsEndpoint: '${sts.url}' } }\n`;
-      carnet = await start(await install({ cluster, resources: clusterIssuer(cluster) + RESOURCES, more, port }));
-    }, 60_000);
+describe('a real S3 with an STS that trusts Carnet', () => {
+  beforeAll(async () => {
+    if (missing !== undefined) return;
+    cluster = await FakeCluster.start();
+    opened.defer(() => cluster.close());
+    const port = await freePort();
+    const objects = { reports: ['2026/11.csv', '2026/12.csv', '2027/01.csv'], payroll: ['2026/11.csv'] };
+    weed = await startSeaweedFs({ iam: iam(`http://127.0.0.1:${port}`), objects });
+    opened.defer(() => weed.close());
+    const sts = await stsInAwsForm(weed.url);
+    opened.defer(() => sts.close());
+    const more = `clouds: { aws: { stsEndpoint: '${sts.url}' } }\n`;
+    const installed = await install({ cluster, resources: clusterIssuer(cluster) + RESOURCES, more, port });
+    opened.defer(() => installed.remove());
+    carnet = await start(installed);
+    opened.defer(() => carnet.stop());
+  }, 120_000);
 
-    afterAll(async () => {
-      await carnet.stop();
-      await Promise.all([cluster.close(), sts.close(), weed.close()]);
-      await carnet.remove();
+  beforeEach((context) => {
+    if (missing !== undefined) context.skip(missing);
+  });
+
+  afterAll(() => opened.disposeAsync());
+
+  function exchange(name: string, more: Record<string, string> = {}) {
+    const token = cluster.token({ audiences: [AUDIENCE], serviceAccount: name, boundTo: POD });
+    return carnet.exchange(exchangeForm(token, name, more));
+  }
+
+  async function clientOf(name: string, more: Record<string, string> = {}): Promise<S3Client> {
+    const { status, body } = await exchange(name, more);
+    expect(status, JSON.stringify({ ...body, access_token: undefined })).toBe(200);
+    const { AccessKeyId, SecretAccessKey, SessionToken } = JSON.parse(String(body['access_token']));
+    return s3Client(weed.url, {
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
     });
+  }
 
-    function exchange(name: string, more: Record<string, string> = {}) {
-      const token = cluster.token({ audiences: [AUDIENCE], serviceAccount: name, boundTo: POD });
-      return carnet.exchange(exchangeForm(token, name, more));
+  const OPERATIONS: Readonly<Record<string, (client: S3Client) => Promise<unknown>>> = {
+    'get an object under the prefix': (s3) => s3.send(new GetObjectCommand({ Bucket: 'reports', Key: '2026/11.csv' })),
+    'get another object under it': (s3) => s3.send(new GetObjectCommand({ Bucket: 'reports', Key: '2026/12.csv' })),
+    'get beside the prefix': (s3) => s3.send(new GetObjectCommand({ Bucket: 'reports', Key: '2027/01.csv' })),
+    'get from another bucket': (s3) => s3.send(new GetObjectCommand({ Bucket: 'payroll', Key: '2026/11.csv' })),
+    'put under the prefix': (s3) =>
+      s3.send(new PutObjectCommand({ Bucket: 'reports', Key: '2026/new.csv', Body: 'new' })),
+    'put beside the prefix': (s3) =>
+      s3.send(new PutObjectCommand({ Bucket: 'reports', Key: '2027/new.csv', Body: 'new' })),
+    'put into another bucket': (s3) =>
+      s3.send(new PutObjectCommand({ Bucket: 'payroll', Key: '2026/new.csv', Body: 'new' })),
+    'list the prefix': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'reports', Prefix: '2026/' })),
+    'list beside the prefix': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'reports', Prefix: '2027/' })),
+    'list the whole bucket': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'reports' })),
+    'list another bucket': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'payroll', Prefix: '2026/' })),
+    'delete under the prefix': (s3) => s3.send(new DeleteObjectCommand({ Bucket: 'reports', Key: '2026/gone.csv' })),
+    'delete beside the prefix': (s3) => s3.send(new DeleteObjectCommand({ Bucket: 'reports', Key: '2027/gone.csv' })),
+    'delete in another bucket': (s3) => s3.send(new DeleteObjectCommand({ Bucket: 'payroll', Key: '2026/gone.csv' })),
+  };
+
+  /** Every operation with these credentials: those that S3 did. Whatever else it answers must be that it denies access. */
+  async function allowed(client: S3Client): Promise<readonly string[]> {
+    const done: string[] = [];
+    for (const [name, operation] of Object.entries(OPERATIONS)) {
+      const outcome = await operation(client).then(
+        () => 'done',
+        (error: Error) => error.name,
+      );
+      if (outcome === 'done') done.push(name);
+      else expect(outcome, name).toBe('AccessDenied');
     }
+    client.destroy();
+    return done;
+  }
 
-    async function clientOf(name: string, more: Record<string, string> = {}): Promise<S3Client> {
-      const { status, body } = await exchange(name, more);
-      expect(status, JSON.stringify({ ...body, access_token: undefined })).toBe(200);
-      const { AccessKeyId, SecretAccessKey, SessionToken } = JSON.parse(String(body['access_token']));
-      return s3Client(weed.url, {
-        accessKeyId: AccessKeyId,
-        secretAccessKey: SecretAccessKey,
-        sessionToken: SessionToken,
-      });
-    }
+  const READS = ['get an object under the prefix', 'get another object under it'];
+  test.each([
+    ['reader', 'object.read', READS],
+    ['writer', 'object.write', ['put under the prefix']],
+    ['lister', 'object.list', ['list the prefix']],
+    ['remover', 'object.delete', ['delete under the prefix']],
+    ['editor', 'object.read and object.write', [...READS, 'put under the prefix']],
+  ])(
+    'lets the credentials of %s do %s on its prefix and nothing else (DESIGN section 7)',
+    async (name, _intent, can) => {
+      expect(await allowed(await clientOf(name))).toEqual(can);
+    },
+  );
 
-    const OPERATIONS: Readonly<Record<string, (client: S3Client) => Promise<unknown>>> = {
-      'get an object under the prefix': (s3) =>
-        s3.send(new GetObjectCommand({ Bucket: 'reports', Key: '2026/11.csv' })),
-      'get another object under it': (s3) => s3.send(new GetObjectCommand({ Bucket: 'reports', Key: '2026/12.csv' })),
-      'get beside the prefix': (s3) => s3.send(new GetObjectCommand({ Bucket: 'reports', Key: '2027/01.csv' })),
-      'get from another bucket': (s3) => s3.send(new GetObjectCommand({ Bucket: 'payroll', Key: '2026/11.csv' })),
-      'put under the prefix': (s3) =>
-        s3.send(new PutObjectCommand({ Bucket: 'reports', Key: '2026/new.csv', Body: 'new' })),
-      'put beside the prefix': (s3) =>
-        s3.send(new PutObjectCommand({ Bucket: 'reports', Key: '2027/new.csv', Body: 'new' })),
-      'put into another bucket': (s3) =>
-        s3.send(new PutObjectCommand({ Bucket: 'payroll', Key: '2026/new.csv', Body: 'new' })),
-      'list the prefix': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'reports', Prefix: '2026/' })),
-      'list beside the prefix': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'reports', Prefix: '2027/' })),
-      'list the whole bucket': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'reports' })),
-      'list another bucket': (s3) => s3.send(new ListObjectsV2Command({ Bucket: 'payroll', Prefix: '2026/' })),
-      'delete under the prefix': (s3) => s3.send(new DeleteObjectCommand({ Bucket: 'reports', Key: '2026/gone.csv' })),
-      'delete beside the prefix': (s3) => s3.send(new DeleteObjectCommand({ Bucket: 'reports', Key: '2027/gone.csv' })),
-      'delete in another bucket': (s3) => s3.send(new DeleteObjectCommand({ Bucket: 'payroll', Key: '2026/gone.csv' })),
-    };
+  test('lets the same role without intents do all of it: the session policy is what holds the others', async () => {
+    expect(await allowed(await clientOf('everything'))).toEqual(Object.keys(OPERATIONS));
+  });
 
-    /** Every operation with these credentials: those that S3 did. Whatever else it answers must be that it denies access. */
-    async function allowed(client: S3Client): Promise<readonly string[]> {
-      const done: string[] = [];
-      for (const [name, operation] of Object.entries(OPERATIONS)) {
-        const outcome = await operation(client).then(
-          () => 'done',
-          (error: Error) => error.name,
-        );
-        if (outcome === 'done') done.push(name);
-        else expect(outcome, name).toBe('AccessDenied');
-      }
-      client.destroy();
-      return done;
-    }
+  test('lets a request narrow further by its scope', async () => {
+    const client = await clientOf('reader', { scope: 'object.read:reports/2026/11' });
+    expect(await allowed(client)).toEqual(['get an object under the prefix']);
+  });
 
-    const READS = ['get an object under the prefix', 'get another object under it'];
-    test.each([
-      ['reader', 'object.read', READS],
-      ['writer', 'object.write', ['put under the prefix']],
-      ['lister', 'object.list', ['list the prefix']],
-      ['remover', 'object.delete', ['delete under the prefix']],
-      ['editor', 'object.read and object.write', [...READS, 'put under the prefix']],
-    ])(
-      'lets the credentials of %s do %s on its prefix and nothing else (DESIGN section 7)',
-      async (name, _intent, can) => {
-        expect(await allowed(await clientOf(name))).toEqual(can);
-      },
-    );
+  test('takes the second hop signed by the first session, and holds its session to the intents', async () => {
+    expect(await allowed(await clientOf('chained'))).toEqual(READS);
+  });
 
-    test('lets the same role without intents do all of it: the session policy is what holds the others', async () => {
-      expect(await allowed(await clientOf('everything'))).toEqual(Object.keys(OPERATIONS));
-    });
-
-    test('lets a request narrow further by its scope', async () => {
-      const client = await clientOf('reader', { scope: 'object.read:reports/2026/11' });
-      expect(await allowed(client)).toEqual(['get an object under the prefix']);
-    });
-
-    test('takes the second hop signed by the first session, and holds its session to the intents', async () => {
-      expect(await allowed(await clientOf('chained'))).toEqual(READS);
-    });
-
-    test('refuses a mapping whose subject the role does not trust', async () => {
-      const { status, body } = await exchange('untrusted');
-      expect(status).toBe(400);
-      expect(body).toMatchObject({ error: 'invalid_target', reason: 'cloud_trust_missing' });
-    });
-  },
-);
+  test('refuses a mapping whose subject the role does not trust', async () => {
+    const { status, body } = await exchange('untrusted');
+    expect(status).toBe(400);
+    expect(body).toMatchObject({ error: 'invalid_target', reason: 'cloud_trust_missing' });
+  });
+});

@@ -9,7 +9,7 @@ interface SessionClaims {
   readonly snam: string;
 }
 
-export interface StsInAwsForm {
+interface StsInAwsForm {
   readonly url: string;
   close(): Promise<void>;
 }
