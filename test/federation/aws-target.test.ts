@@ -286,7 +286,7 @@ describe('AWS down or busy', () => {
   });
 
   test('keys that AWS cannot fetch for long are tried for again by a tenth of the calls only', async () => {
-    const target = createAwsTarget({ authority: issuer, outbound, clock, stsEndpoint: sts.url });
+    const target = createAwsTarget({ ...quiet, authority: issuer, outbound, clock, stsEndpoint: sts.url });
     const issuance = { id: 'jti-1', issuedAt: Math.floor(clock.now() / 1000), traceId: 'trace' };
     const fault = { kind: 'error', code: 'IDPCommunicationError', status: 400 } as const;
     sts.fail(...Array.from({ length: 100 }, () => fault));

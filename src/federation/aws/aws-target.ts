@@ -56,7 +56,10 @@ export function createAwsTarget(deps: AwsTargetDeps): Target<AwsGrant> {
   };
 }
 
-function flightOf({ outbound, clock, stsEndpoint, timeoutMs = DEADLINE_MS }: AwsTargetDeps, grant: AwsGrant): Omit<Flight, 'retries'> {
+function flightOf(
+  { outbound, clock, stsEndpoint, timeoutMs = DEADLINE_MS }: AwsTargetDeps,
+  grant: AwsGrant,
+): Omit<Flight, 'retries'> {
   const endpoint = stsEndpoint ?? regionalEndpoint(readRoleArn(grant.roleArn), grant.region);
   return { outbound, endpoint, region: grant.region, timeoutMs: deadline(clock, timeoutMs) };
 }
