@@ -17,6 +17,20 @@ export interface Credential {
   readonly upstreamRequestId?: string;
   /** How much of what AWS allows a session's policies and tags this one fills, whole percent. */
   readonly packedPolicyPercent?: number;
+  /** Of AWS credentials: what AWS says of the session beside its keys. */
+  readonly roleSession?: RoleSession;
+}
+
+/** The facts of a role session that are no secret, as AWS answered them. */
+export interface RoleSession {
+  /** `arn:aws:sts::<account>:assumed-role/<role>/<session name>` */
+  readonly assumedRoleArn: string;
+  readonly assumedRoleId?: string;
+  /** Of Carnet's assertion. */
+  readonly subject?: string;
+  readonly audience?: string;
+  readonly provider?: string;
+  readonly sourceIdentity?: string;
 }
 
 /** The frame of one issuance, fixed before "allowed" is recorded. */

@@ -87,6 +87,23 @@ export const ERRORS = {
     code: 'invalid_request',
     description: 'requested_expires_in must be a whole number of seconds above zero',
   },
+  options_malformed: {
+    code: 'invalid_request',
+    description: 'options must be JSON text of an accessBoundary and nothing else, of at most 2048 characters',
+  },
+  sts_action: {
+    code: 'invalid_request',
+    description: 'of STS only AssumeRoleWithWebIdentity, version 2011-06-15, is served here; send other calls to AWS',
+  },
+  sts_parameter: {
+    code: 'invalid_request',
+    description: 'a parameter of AssumeRoleWithWebIdentity is missing, unknown or outside its limits',
+  },
+  client_assertion: {
+    code: 'invalid_request',
+    description: 'send client_id, and the workload token as client_assertion of type jwt-bearer',
+  },
+  client_credentials: { code: 'unsupported_grant_type', description: 'grant_type must be client_credentials' },
   target_missing: { code: 'invalid_target', description: 'name one target in audience or resource' },
   target_repeated: { code: 'invalid_target', description: 'name exactly one target in audience or resource' },
   resource_malformed: { code: 'invalid_target', description: 'resource must be an absolute URI without a fragment' },

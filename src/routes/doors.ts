@@ -2,15 +2,19 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { OAuthError } from '../core/oauth-error.ts';
 import { TurnQueue } from '../core/turn-queue.ts';
 import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
-import { awsError } from './aws-error.ts';
+import { awsError, stsError } from './aws-error.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
+import { MAX_BODY_BYTES } from './form-route.ts';
 import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
 import { knowAllMethods } from './methods.ts';
 import { healthRoutes, metricsRoute } from './operations.ts';
 import { sdkAwsRoute } from './sdk-aws.ts';
-import { MAX_BODY_BYTES, tokenRoute } from './token.ts';
+import { sdkAwsStsRoute } from './sdk-aws-sts.ts';
+import { sdkAzureRoute } from './sdk-azure.ts';
+import { sdkGcpRoute } from './sdk-gcp.ts';
+import { tokenRoute } from './token.ts';
 
 /** A listener by what it serves; `all` is every door on one address. */
 export type DoorName = 'public' | 'workload' | 'admin' | 'all';
@@ -35,8 +39,10 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
   if (serves('workload')) {
     const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate });
     const bounded = { ...deps, exchange: admitted(deps.exchange, { limit: MAX_EXCHANGES_AT_ONCE, turns }) };
-    tokenRoute(server, bounded, pathOf(deps.workloadUrl));
-    sdkAwsRoute(server, bounded, pathOf(deps.workloadUrl));
+    const base = pathOf(deps.workloadUrl);
+    for (const route of [tokenRoute, sdkAwsRoute, sdkAwsStsRoute, sdkGcpRoute, sdkAzureRoute]) {
+      route(server, bounded, base);
+    }
   }
   if (serves('admin')) metricsRoute(server, deps);
 }
@@ -53,8 +59,12 @@ function takeBodiesAsBytes(server: FastifyInstance): void {
 /** What has no route speaks the protocol of the paths that it stands among. */
 function errorBodies(name: DoorName, { workloadUrl }: DoorDeps): ErrorBody {
   if (name !== 'workload' && name !== 'all') return oauthError;
-  const aws = `${pathOf(workloadUrl)}/sdk/aws/`;
-  return (error, traceId, url) => (url.startsWith(aws) ? awsError(error, traceId) : oauthError(error, traceId));
+  const aws = `${pathOf(workloadUrl)}/sdk/aws`;
+  return (error, traceId, url) => {
+    const [path = ''] = url.split('?', 1);
+    if (path === aws || path === `${aws}/`) return stsError(error, traceId);
+    return path.startsWith(`${aws}/`) ? awsError(error, traceId) : oauthError(error, traceId);
+  };
 }
 
 function refuseWhileClosing(server: FastifyInstance): void {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
 import type { Log } from '../telemetry/logger.ts';
-import { NOT_STORED, sendJson } from './json-reply.ts';
+import { NOT_STORED, send } from './reply.ts';
 
 /** The framework's own refusals that are about a form or a path rather than about HTTP. */
 const FRAMEWORK: Readonly<Record<string, ErrorKey>> = {
@@ -56,7 +56,7 @@ export type ErrorBody = (
   error: OAuthError,
   traceId: string,
   url: string,
-) => { readonly status: number; readonly body: object };
+) => { readonly status: number; readonly body: object | string };
 
 interface Refusal {
   readonly log: Log;
@@ -77,6 +77,6 @@ export function errorHandler({ log, body = oauthError, onRefused }: Refusal) {
     onRefused?.(error, reply);
     const rendered = body(error, request.id, request.raw.url ?? '');
     const { authorization } = request.headers;
-    return sendJson(reply, { ...rendered, headers: errorHeaders(error, { status: rendered.status, authorization }) });
+    return send(reply, { ...rendered, headers: errorHeaders(error, { status: rendered.status, authorization }) });
   };
 }

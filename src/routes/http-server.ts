@@ -6,7 +6,7 @@ import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { logRefusal, oauthErrorBody } from './error-handler.ts';
-import { NOT_STORED } from './json-reply.ts';
+import { NOT_STORED } from './reply.ts';
 
 /** Certificate chain and key of a listener, PEM. */
 export interface Tls {

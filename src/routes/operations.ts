@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { DoorDeps, Part } from './door-deps.ts';
-import { NOT_STORED, sendJson } from './json-reply.ts';
 import { refuseOtherMethods } from './methods.ts';
+import { NOT_STORED, send } from './reply.ts';
 import { operationSchemas } from './schemas/operations.ts';
 
 function statusOf(parts: readonly Part[]): 'ready' | 'degraded' | 'unavailable' {
@@ -15,7 +15,7 @@ export function healthRoutes(server: FastifyInstance, deps: DoorDeps, { details 
     schema: operationSchemas.livez,
     exposeHeadRoute: true,
     handler: async (_request, reply) =>
-      await sendJson(reply, { status: 200, body: { status: 'alive' }, headers: NOT_STORED }),
+      await send(reply, { status: 200, body: { status: 'alive' }, headers: NOT_STORED }),
   });
   server.get('/readyz', {
     schema: operationSchemas.readyz,
@@ -28,7 +28,7 @@ export function healthRoutes(server: FastifyInstance, deps: DoorDeps, { details 
         ...(deps.development ? { development: true } : {}),
         parts: parts.map(({ name, state, detail }) => ({ name, state, ...(details && detail ? { detail } : {}) })),
       };
-      return await sendJson(reply, { status: status === 'unavailable' ? 503 : 200, body, headers: NOT_STORED });
+      return await send(reply, { status: status === 'unavailable' ? 503 : 200, body, headers: NOT_STORED });
     },
   });
   for (const path of ['/livez', '/readyz']) refuseOtherMethods(server, path, ['GET', 'HEAD']);

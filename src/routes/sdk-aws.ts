@@ -1,21 +1,18 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { isJsonObject } from '../core/json.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
 import type { ExchangeRequest } from '../exchange/exchange-request.ts';
 import { awsError } from './aws-error.ts';
+import { sessionKeys } from './aws-session-keys.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { errorHandler } from './error-handler.ts';
 import { exchangeMeter } from './exchange-meter.ts';
 import { headerValues } from './form.ts';
-import { NOT_STORED, sendJson } from './json-reply.ts';
 import { refuseOtherMethods } from './methods.ts';
+import { NOT_STORED, send } from './reply.ts';
 import { sdkAwsRouteSchema } from './schemas/sdk-aws.ts';
 import { MAX_TOKEN_BYTES, mappingAddress } from './token-request.ts';
-
-/** The only form of instants that every SDK reads: no fraction, no offset (clouds.md rule 6). */
-const EXPIRATION = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$/;
 
 /**
  * The token as SDKs send it: the content of a file, verbatim, with or without `Bearer` (clouds.md 3.1). Throws
@@ -43,26 +40,10 @@ function requestOf(request: FastifyRequest): ExchangeRequest {
   };
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's own error would quote the credential.
-    return undefined;
-  }
-}
-
-/** A `credential_process` document as container credentials: `SessionToken` is `Token` here. */
-function containerCredentials(accessToken: Secret): Record<string, string> {
-  const document = parsed(accessToken.reveal());
-  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration, AccountId } = isJsonObject(document) ? document : {};
-  const strings = { AccessKeyId, SecretAccessKey, Token: SessionToken, Expiration };
-  const whole = Object.values(strings).every((value) => typeof value === 'string' && value !== '');
-  if (!whole || !EXPIRATION.test(String(Expiration))) {
-    throw new OAuthError('internal', { detail: 'the credential is not a credential_process document' });
-  }
-  const account = typeof AccountId === 'string' ? { AccountId } : {};
-  return { ...(strings as Record<string, string>), ...account };
+/** `SessionToken` is `Token` here. */
+function containerCredentials(accessToken: Secret) {
+  const { AccessKeyId, SecretAccessKey, SessionToken, Expiration, ...account } = sessionKeys(accessToken);
+  return { AccessKeyId, SecretAccessKey, Token: SessionToken, Expiration, ...account };
 }
 
 /** `GET /sdk/aws/{mapping}`: what `AWS_CONTAINER_CREDENTIALS_FULL_URI` points at. */
@@ -70,17 +51,19 @@ export function sdkAwsRoute(server: FastifyInstance, deps: DoorDeps, base: strin
   const { exchange, log, metrics } = deps;
   const path = `${base}/sdk/aws/:mapping`;
   const meter = exchangeMeter(metrics, 'sdk-aws');
-  server.get(path, {
-    schema: sdkAwsRouteSchema,
-    // A HEAD would issue credentials that nobody sees.
-    exposeHeadRoute: false,
-    errorHandler: errorHandler({ log, body: awsError, onRefused: meter.refused }),
-    handler: async (request, reply) => {
-      const credential = await exchange(requestOf(request), { traceId: request.id, door: 'sdk-aws' });
-      const body = containerCredentials(credential.accessToken);
-      meter.issued(reply);
-      return sendJson(reply, { status: 200, body, headers: NOT_STORED });
-    },
-  });
-  refuseOtherMethods(server, path, ['GET']);
+  for (const url of [path, `${path}/`]) {
+    server.get(url, {
+      schema: url === path ? sdkAwsRouteSchema : { hide: true },
+      // A HEAD would issue credentials that nobody sees.
+      exposeHeadRoute: false,
+      errorHandler: errorHandler({ log, body: awsError, onRefused: meter.refused }),
+      handler: async (request, reply) => {
+        const credential = await exchange(requestOf(request), { traceId: request.id, door: 'sdk-aws' });
+        const body = containerCredentials(credential.accessToken);
+        meter.issued(reply);
+        return send(reply, { status: 200, body, headers: NOT_STORED });
+      },
+    });
+    refuseOtherMethods(server, url, ['GET']);
+  }
 }

@@ -90,10 +90,10 @@ function scopes(text: string | undefined): readonly string[] {
 }
 
 /**
- * The request that a form holds (RFC 8693 section 2.1). Checks run in the fixed order of E14 and the first failure wins;
- * whether the request carried an Authorization header is part of that order.
+ * The subject token of a form and its type, whatever is asked for with it. Checks run in the fixed order of E14 and the
+ * first failure wins; whether the request carried an Authorization header is part of that order.
  */
-export function tokenRequest(form: Form, authorized: boolean): ExchangeRequest {
+export function subjectOf(form: Form, authorized: boolean): Omit<ExchangeRequest, 'ask'> {
   assertTokenSizes(form);
   assertGrantType(form);
   if (authorized || CLIENT_AUTHENTICATION.some((name) => form.has(name))) throw new OAuthError('client_authentication');
@@ -102,9 +102,13 @@ export function tokenRequest(form: Form, authorized: boolean): ExchangeRequest {
   const type = one(form, 'subject_token_type');
   if (type === undefined) throw new OAuthError('subject_token_type_missing');
   assertNoActor(form);
+  return { subjectToken: new Secret(token), subjectTokenType: subjectTokenType(type) };
+}
+
+/** The request that a form holds (RFC 8693 section 2.1). */
+export function tokenRequest(form: Form, authorized: boolean): ExchangeRequest {
   return {
-    subjectToken: new Secret(token),
-    subjectTokenType: subjectTokenType(type),
+    ...subjectOf(form, authorized),
     ask: {
       ...requestedTokenType(one(form, 'requested_token_type')),
       ...ttl(one(form, 'requested_expires_in')),

@@ -82,11 +82,17 @@ describe('GET /sdk/aws/{mapping} (clouds.md 3.1)', () => {
       expect((await get(door, `/sdk/aws/${encodeURIComponent(address)}`)).status).toBe(200);
     }
     expect(asked.map(({ address }) => address)).toEqual(['payments', arn, 'payments', '__proto__', '..%2f']);
-    for (const path of ['/sdk/aws', '/sdk/aws/', '/sdk/aws/a/b', '/sdk/AWS/a', `/sdk/aws/${'x'.repeat(6145)}`]) {
+    for (const path of ['/sdk/aws//', '/sdk/aws/a/b', '/sdk/AWS/a', `/sdk/aws/${'x'.repeat(6145)}`]) {
       expect((await get(door, path)).status).toBe(404);
     }
     expect((await get(door, '/sdk/aws/%zz')).status).toBe(400);
     expect(asked).toHaveLength(5);
+  });
+
+  test('answers with a slash at the end as well (clouds.md rule 8)', async () => {
+    const { door, asked } = await awsDoor();
+    expect([(await get(door, '/sdk/aws/payments/')).status, asked[0]?.address]).toEqual([200, 'payments']);
+    expect((await get(door, '/sdk/aws/payments//')).status).toBe(404);
   });
 
   test('leaves the account out when the credentials do not name one', async () => {
@@ -151,7 +157,7 @@ describe('GET /sdk/aws/{mapping} (clouds.md 3.1)', () => {
 describe('errors for SDKs', () => {
   test.each<[string, string, string, number]>([
     ['a path below', 'GET', '/sdk/aws/payments/more', 404],
-    ['no mapping and a query', 'GET', '/sdk/aws/?a=b', 400],
+    ['no mapping and a query', 'GET', '/sdk/aws//?a=b', 400],
     ['a broken escape', 'GET', '/sdk/aws/%zz', 400],
     ['a name longer than any', 'GET', `/sdk/aws/${'a'.repeat(7000)}`, 404],
     ['another method below', 'POST', '/sdk/aws/payments/more', 404],

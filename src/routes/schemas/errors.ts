@@ -25,12 +25,13 @@ export const errorBody = z
   })
   .meta({ id: 'Error' });
 
-type Render = (error: OAuthError, traceId: string) => { readonly status: number; readonly body: object };
+type Render = (error: OAuthError, traceId: string) => { readonly status: number; readonly body: object | string };
 
 interface Rows {
   readonly keys: readonly ErrorKey[];
   readonly schema?: z.ZodType;
   readonly render?: Render;
+  readonly contentType?: string;
 }
 
 const oauth: Render = (error, traceId) => ({ status: error.status, body: oauthErrorBody(error, traceId) });
@@ -40,7 +41,12 @@ function sample(key: ErrorKey): OAuthError {
 }
 
 /** The responses of some rows of the table by status, each row an example under its key. */
-export function errorResponses({ keys, schema = errorBody, render = oauth }: Rows): Record<string, unknown> {
+export function errorResponses({
+  keys,
+  schema = errorBody,
+  render = oauth,
+  contentType,
+}: Rows): Record<string, unknown> {
   const responses: Record<string, unknown> = {};
   const rendered = keys.map((key) => ({ key, ...render(sample(key), TRACE_ID) }));
   for (const status of [...new Set(rendered.map((row) => row.status))].sort((a, b) => a - b)) {
@@ -48,7 +54,8 @@ export function errorResponses({ keys, schema = errorBody, render = oauth }: Row
     const examples = Object.fromEntries(
       rows.map(({ key, body }) => [key, { summary: ERRORS[key].description, value: body }]),
     );
-    responses[status] = answer({ description: STATUS_CODES[status] ?? 'Refused', schema, examples });
+    const described = { description: STATUS_CODES[status] ?? 'Refused', schema, examples };
+    responses[status] = answer({ ...described, ...(contentType !== undefined && { contentType }) });
   }
   return responses;
 }

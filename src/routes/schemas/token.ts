@@ -84,7 +84,16 @@ const examples = {
 };
 
 /** Rows that other doors answer with and this one never does. */
-const ELSEWHERE: readonly ErrorKey[] = ['method_not_served', 'not_found', 'token_missing'];
+const ELSEWHERE: readonly ErrorKey[] = [
+  'method_not_served',
+  'not_found',
+  'token_missing',
+  'options_malformed',
+  'sts_action',
+  'sts_parameter',
+  'client_assertion',
+  'client_credentials',
+];
 
 /** What a form needs beside its parameters, by grant type. */
 const form = {

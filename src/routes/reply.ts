@@ -1,0 +1,20 @@
+import type { FastifyReply } from 'fastify';
+
+/** RFC 6749 section 5.1: what holds a credential, and every answer beside it, is kept by nobody (S1, E15). */
+export const NOT_STORED = { 'cache-control': 'no-store', pragma: 'no-cache' } as const;
+
+interface Rendered {
+  readonly status: number;
+  /** JSON; a text is XML already. */
+  readonly body: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** JSON goes as `application/json`, without the charset parameter that RFC 8259 does not define. */
+export function send(reply: FastifyReply, { status, body, headers = {} }: Rendered): FastifyReply {
+  const isXml = typeof body === 'string';
+  return reply
+    .code(status)
+    .headers({ ...headers, 'content-type': isXml ? 'text/xml' : 'application/json' })
+    .send(Buffer.from(isXml ? body : JSON.stringify(body)));
+}

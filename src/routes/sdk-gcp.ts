@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify';
+import type { DoorDeps } from './door-deps.ts';
+import { formRoute } from './form-route.ts';
+import { googleRequest } from './google-request.ts';
+import { googleForm, sdkGcpRouteSchema } from './schemas/sdk-gcp.ts';
+import { tokenResponse } from './token-response.ts';
+
+const RECOGNISED: ReadonlySet<string> = new Set(Object.keys(googleForm.shape));
+
+/** `POST /sdk/gcp/{mapping}/token`: what `token_url` of a Google `external_account` file points at. */
+export function sdkGcpRoute(server: FastifyInstance, deps: DoorDeps, base: string): void {
+  const path = `${base}/sdk/gcp/:mapping/token`;
+  formRoute(server, deps, {
+    door: 'sdk-gcp',
+    paths: [path, `${path}/`],
+    schema: sdkGcpRouteSchema,
+    recognised: RECOGNISED,
+    read: (form, request) => {
+      const { mapping } = request.params as { mapping: string };
+      return googleRequest(form, mapping, request.headers.authorization !== undefined);
+    },
+    render: (credential) => tokenResponse(credential, deps.clock.now()),
+  });
+}
