@@ -18,20 +18,8 @@ failed() {
 }
 
 export GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0
-go=
-reason='there is no go in PATH'
-for candidate in "$(command -v go 2>/dev/null || true)" /usr/local/go/bin/go; do
-  [ -x "$candidate" ] || continue
-  go_version=$("$candidate" env GOVERSION 2>/dev/null)
-  case "$go_version" in
-    go1.2[6-9]* | go1.[3-9][0-9]* | go[2-9]*)
-      go=$candidate
-      break
-      ;;
-  esac
-  reason="$candidate is ${go_version:-of no known version}"
-done
-[ -n "$go" ] || not_run "Go 1.26 or later is needed to build a kube-apiserver, and $reason"
+. "$root/scripts/find-go.sh"
+find_go || not_run "Go 1.26 or later is needed to build a kube-apiserver, and $go_reason"
 
 sum=$(node -p 'crypto.hash("sha256", fs.readFileSync("test/kube/go.sum"))') || failed 'test/kube/go.sum cannot be read'
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/carnet/kube-$sum"

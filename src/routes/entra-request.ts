@@ -7,7 +7,7 @@ import type { Form } from './form.ts';
 import { MAX_TOKEN_BYTES } from './token-request.ts';
 
 /** RFC 7523 section 2.2. */
-export const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** What some of Microsoft's libraries ask for beside every resource, and what means nothing without a user. */
 const SCOPES_OF_USERS: ReadonlySet<string> = new Set(['openid', 'profile', 'offline_access']);

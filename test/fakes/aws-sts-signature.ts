@@ -19,13 +19,20 @@ export interface SignedRequest {
   readonly body: string;
 }
 
+export interface Verification {
+  readonly keysOf: (accessKeyId: string) => SigningKeys | undefined;
+  readonly now: number;
+  /** As signatures name it. Default `sts`. */
+  readonly service?: string;
+}
+
 /**
- * Verifies Signature Version 4 as STS does: over host, date, every other `x-amz-` header and the body; five minutes of
+ * Verifies Signature Version 4 as AWS's services do: over host, date, every other `x-amz-` header and the body; five minutes of
  * skew; the session's own token. Returns the access key id. Throws StsRefusal.
  */
 export function verifySignature(
   request: SignedRequest,
-  { keysOf, now }: { keysOf: (accessKeyId: string) => SigningKeys | undefined; now: number },
+  { keysOf, now, service: expected = 'sts' }: Verification,
 ): string {
   const { headers } = request;
   if (headers.authorization === undefined) {
@@ -40,18 +47,18 @@ export function verifySignature(
   if (keys === undefined || keys.sessionToken !== oneHeader(headers, 'x-amz-security-token')) {
     throw new StsRefusal('InvalidClientTokenId', 'The security token included in the request is invalid.');
   }
-  if (service !== 'sts' || !date.startsWith(day)) throw mismatch('Credential should be scoped to correct service.');
+  if (service !== expected || !date.startsWith(day)) throw mismatch('Credential should be scoped to correct service.');
   if (Math.abs(now - instant(date)) > SKEW_MS) throw mismatch(`Signature expired: ${date}`);
   const unsigned = Object.keys(headers).filter((name) => name === 'host' || name.startsWith('x-amz-'));
   if (unsigned.some((name) => !names.split(';').includes(name))) throw mismatch('A header is not signed');
-  const scope = `${day}/${region}/sts/aws4_request`;
+  const scope = `${day}/${region}/${expected}/aws4_request`;
   const text = ['AWS4-HMAC-SHA256', date, scope, sha256(canonical(request, names))].join('\n');
-  const key = [day, region, 'sts', 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${keys.secretAccessKey}`));
+  const key = [day, region, expected, 'aws4_request'].reduce<Buffer>(hmac, Buffer.from(`AWS4${keys.secretAccessKey}`));
   if (timingSafeEqual(hmac(key, text), Buffer.from(signature, 'hex'))) return id;
   throw mismatch('The request signature we calculated does not match the signature you provided.');
 }
 
-/** Requests to STS are POSTs to a path without a query, so the query's line is empty. */
+/** Requests of these services are POSTs to a path without a query, so the query's line is empty. */
 function canonical({ method, path, headers, body }: SignedRequest, names: string): string {
   const lines = names.split(';').map((name) => `${name}:${oneHeader(headers, name).trim().replace(/ +/g, ' ')}\n`);
   return [method, path, '', lines.join(''), names, sha256(body)].join('\n');
