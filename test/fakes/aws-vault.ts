@@ -6,12 +6,6 @@ import type { AwsSts } from './aws-sts.ts';
 import { verifySignature } from './aws-sts-signature.ts';
 import { StsRefusal } from './aws-sts-wire.ts';
 
-/** A secret that was read, and by whom. */
-export interface SecretRead {
-  readonly accessKeyId: string;
-  readonly roleArn: string;
-}
-
 /**
  * AWS Secrets Manager on loopback, GetSecretValue of one secret. It verifies the signature of a request by the keys of a
  * session that the STS double has given out, so whoever reads the secret holds such a session whole.
@@ -27,7 +21,8 @@ export class AwsVault {
     );
   });
   readonly secret = randomUUID();
-  readonly reads: SecretRead[] = [];
+  /** The role of each session by which the secret was read. */
+  readonly reads: string[] = [];
 
   private constructor(sts: AwsSts) {
     this.#sts = sts;
@@ -57,8 +52,7 @@ export class AwsVault {
       const { sessions } = this.#sts;
       const keysOf = (accessKeyId: string) => sessions.keysOf(accessKeyId);
       const accessKeyId = verifySignature({ method, path, headers, body }, { keysOf, now, service: 'secretsmanager' });
-      const { roleArn } = sessions.live(accessKeyId, now);
-      this.reads.push({ accessKeyId, roleArn });
+      this.reads.push(sessions.live(accessKeyId, now).roleArn);
       return { status: 200, body: { Name: 'reports', SecretString: this.secret } };
     } catch (error) {
       const code = error instanceof StsRefusal ? error.code : 'InternalServiceError';

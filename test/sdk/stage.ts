@@ -16,6 +16,8 @@ export interface Stage {
   readonly caFile: string;
   /** Holds the projected token of the pod. */
   readonly tokenFile: string;
+  /** The same of a pod that no mapping selects. */
+  readonly strangerTokenFile: string;
   /** Environment of every program: an empty home, and the authority in each language's own way. */
   readonly environment: Readonly<Record<string, string>>;
   /** For files of cells. */
@@ -46,7 +48,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   await writeFile(file('ca.pem'), certificate.ca);
   await writeFile(file('cert.pem'), certificate.cert);
   await writeFile(file('key.pem'), certificate.key, { mode: 0o600 });
-  await writeFile(file('token'), cluster.token({ audiences: [AUDIENCE], serviceAccount: 'reporter', boundTo: POD }));
+  const token = (serviceAccount: string) => cluster.token({ audiences: [AUDIENCE], serviceAccount, boundTo: POD });
+  await writeFile(file('token'), token('reporter'));
+  await writeFile(file('stranger-token'), token('stranger'));
   const port = await freePort();
   const listeners = plain ? '' : await threeListeners(issuerPort, port);
   const configText = `${installation.configText.replace(plain ? '' : /^listen: .*\n/m, listeners)}clouds: ${clouds}\n`;
@@ -56,6 +60,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     workloadUrl: plain ? installation.url : `https://localhost:${port}`,
     caFile: file('ca.pem'),
     tokenFile: file('token'),
+    strangerTokenFile: file('stranger-token'),
     environment: { HOME: folder, ...trust(file('ca.pem'), file('trust.p12')) },
     folder,
     stop: async () => {
