@@ -78,6 +78,22 @@ describe('credentials from AWS', () => {
     expect(JSON.stringify(credential)).not.toContain(document.SecretAccessKey);
   });
 
+  test('come with what AWS says of the session, as far as it is legible', async () => {
+    const said = {
+      assumedRoleArn: 'arn:aws:sts::123456789012:assumed-role/pay/payments.reporter',
+      assumedRoleId: expect.stringMatching(/^AROA.*:payments\.reporter$/),
+      subject: 'mapping:payments-reports',
+      audience: 'sts.amazonaws.com',
+      sourceIdentity: 'payments.reporter',
+    };
+    expect((await issue()).roleSession).toEqual({
+      ...said,
+      provider: expect.stringMatching(/^arn:aws:iam::123456789012:oidc-provider\//),
+    });
+    sts.fail({ kind: 'answer', change: (answer) => ({ ...answer, Provider: 'not legible' }) });
+    expect((await issue()).roleSession).toEqual(said);
+  });
+
   test('are asked for with exactly what the grant says, unsigned, in one call', async () => {
     await issue();
     expect(sts.calls).toHaveLength(1);

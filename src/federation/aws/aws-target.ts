@@ -93,6 +93,7 @@ function credentialOf({ session, packedPolicyPercent }: Opened): Credential {
     accessToken: new Secret(credentialProcessDocument(session)),
     expiresAt: session.expiresAt,
     id: session.accessKeyId,
+    roleSession: session.facts,
     ...(session.requestId !== undefined && { upstreamRequestId: session.requestId }),
     ...(packedPolicyPercent !== undefined && { packedPolicyPercent }),
   };

@@ -1,4 +1,5 @@
 import type { AssumeRoleCommandOutput, AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
+import type { RoleSession } from '../../core/credential.ts';
 import type { AwsGrant } from '../../core/decision.ts';
 import { Secret } from '../../core/secret.ts';
 import { assertionSubject } from '../cloud-assertion.ts';
@@ -9,11 +10,13 @@ import { unusableAnswer } from './sts-error.ts';
 
 /** How far AWS's clock may be ahead of ours; the tolerance that AWS itself gives. */
 const SKEW_MS = 5 * 60 * 1000;
+/** Longer than any ARN. */
+const MAX_FACT_LENGTH = 2048;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /** What either call answers; only the first speaks of an assertion. */
 export type SessionAnswer = AssumeRoleCommandOutput &
-  Partial<Pick<AssumeRoleWithWebIdentityCommandOutput, 'SubjectFromWebIdentityToken' | 'Audience'>>;
+  Partial<Pick<AssumeRoleWithWebIdentityCommandOutput, 'SubjectFromWebIdentityToken' | 'Audience' | 'Provider'>>;
 
 /** A role session as AWS answered it, checked. */
 export interface Session {
@@ -24,6 +27,8 @@ export interface Session {
   readonly expiresAt: number;
   readonly account: string;
   readonly requestId: string | undefined;
+  /** For callers who asked in AWS's own protocol. */
+  readonly facts: RoleSession;
 }
 
 /**
@@ -47,7 +52,26 @@ export function readSession(
     expiresAt: Math.floor(Math.min(endsAt, askedEndsAt) / 1000),
     account: readRoleArn(hop.roleArn).account,
     requestId: requestIdOf(output.$metadata.requestId),
+    facts: factsOf(output),
   };
+}
+
+/** What was checked against the grant, and the two texts that only AWS knows, where they are legible. */
+function factsOf(output: SessionAnswer): RoleSession {
+  const { AssumedRoleUser, SubjectFromWebIdentityToken, Audience, Provider, SourceIdentity } = output;
+  const facts = {
+    assumedRoleId: legible(AssumedRoleUser?.AssumedRoleId),
+    subject: SubjectFromWebIdentityToken,
+    audience: Audience,
+    provider: legible(Provider),
+    sourceIdentity: SourceIdentity,
+  };
+  const said = Object.entries(facts).filter(([, text]) => text !== undefined);
+  return { ...Object.fromEntries(said), assumedRoleArn: AssumedRoleUser?.Arn ?? '' };
+}
+
+function legible(text: string | undefined): string | undefined {
+  return text !== undefined && text.length <= MAX_FACT_LENGTH && PRINTABLE.test(text) ? text : undefined;
 }
 
 /** The document that AWS SDKs read from a `credential_process` (clouds.md 3.3). `Expiration` without a fraction. */
