@@ -15,6 +15,8 @@ export interface Credential {
   readonly id: string;
   /** The target's own id of the call that issued it, for reconciling with the cloud's log. */
   readonly upstreamRequestId?: string;
+  /** Of an access token that has scopes of its own: those it has, parted by spaces. */
+  readonly scope?: string;
   /** How much of what AWS allows a session's policies and tags this one fills, whole percent. */
   readonly packedPolicyPercent?: number;
   /** Of AWS credentials: what AWS says of the session beside its keys. */

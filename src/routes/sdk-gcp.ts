@@ -19,6 +19,10 @@ export function sdkGcpRoute(server: FastifyInstance, deps: DoorDeps, base: strin
       const { mapping } = request.params as { mapping: string };
       return googleRequest(form, mapping, request.headers.authorization !== undefined);
     },
-    render: (credential) => tokenResponse(credential, deps.clock.now()),
+    // The scopes that were asked for are no wish, so those that were granted are said (RFC 6749 section 5.1).
+    render: (credential) => {
+      const { scope } = credential;
+      return { ...tokenResponse(credential, deps.clock.now()), ...(scope !== undefined && { scope }) };
+    },
   });
 }

@@ -48,6 +48,7 @@ describe('a token of a service account', () => {
   test('is a bearer token that ends when Google says', async () => {
     const credential = await bench.issue();
     expect(credential).toMatchObject({
+      scope: grant.scopes.join(' '),
       issuedTokenType: 'urn:ietf:params:oauth:token-type:access_token',
       tokenType: 'Bearer',
       expiresAt: Date.parse('2026-11-22T09:30:00Z') / 1000,
@@ -130,6 +131,7 @@ describe('an ID token', () => {
       issuedTokenType: 'urn:ietf:params:oauth:token-type:id_token',
       expiresAt: Date.parse('2026-11-22T10:00:00Z') / 1000,
     });
+    expect(credential).not.toHaveProperty('scope');
     expect(decodeJwt(credential.accessToken.reveal())).toMatchObject({ aud: AUDIENCE, email: REPORTER });
     expect(bench.gcp.calls[1]?.path).toMatch(/:generateIdToken$/);
     expect(bench.gcp.calls[1]?.parameters).toEqual({ audience: AUDIENCE, includeEmail: true });

@@ -36,7 +36,7 @@ async function gcpDoor() {
     exchange: async (request, context) => {
       asked.push({ ...request, door: context.door });
       const token = { accessToken: new Secret('ya29.issued'), issuedTokenType: TokenType.accessToken };
-      return credential(door.clock, { ...token, tokenType: 'Bearer' });
+      return credential(door.clock, { ...token, tokenType: 'Bearer', scope: 'https://example.org/a b' });
     },
   });
   return { door, asked };
@@ -49,7 +49,7 @@ function ask(door: Door, changes: Readonly<Record<string, string | undefined>> =
 }
 
 describe('POST /sdk/gcp/{mapping}/token (clouds.md 3.4)', () => {
-  test('answers the members that every SDK demands, expires_in as an integer', async () => {
+  test('answers the members that every SDK demands, expires_in as an integer, and the scopes that were granted', async () => {
     const { door, asked } = await gcpDoor();
     const answer = await ask(door);
     expect([answer.status, answer.json]).toEqual([
@@ -59,6 +59,7 @@ describe('POST /sdk/gcp/{mapping}/token (clouds.md 3.4)', () => {
         issued_token_type: TokenType.accessToken,
         token_type: 'Bearer',
         expires_in: 300,
+        scope: 'https://example.org/a b',
       },
     ]);
     expect(answer.headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' });

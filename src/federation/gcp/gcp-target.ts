@@ -56,6 +56,7 @@ export function createGcpTarget(deps: GcpTargetDeps): Target<GcpGrant> {
         expiresAt: endWithin(grant, token, clock.now()),
         // Google's tokens have no id that may be shown; the assertion's `jti` names what this one was made from.
         id: issuance.id,
+        ...(grant.idTokenAudience === undefined && { scope: grant.scopes.join(' ') }),
       };
     },
   };
