@@ -71,9 +71,9 @@ interface Surface {
   readonly environment: (tokenFile: string) => Record<string, string> | Promise<Record<string, string>>;
 }
 
-function container({ workloadUrl }: Stage, tokenFile: string): Record<string, string> {
+function container({ workloadUrl }: Stage, address: string, tokenFile: string): Record<string, string> {
   return {
-    AWS_CONTAINER_CREDENTIALS_FULL_URI: `${workloadUrl}/sdk/aws/reports`,
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: `${workloadUrl}/sdk/aws/${encodeURIComponent(address)}`,
     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokenFile,
   };
 }
@@ -81,7 +81,7 @@ function container({ workloadUrl }: Stage, tokenFile: string): Record<string, st
 const BY_HTTPS: Surface = {
   name: 'the container endpoint over https',
   role: ROLE,
-  environment: (tokenFile) => container(stage, tokenFile),
+  environment: (tokenFile) => container(stage, 'reports', tokenFile),
 };
 
 const BY_STS: Surface = {
@@ -97,9 +97,9 @@ const BY_STS: Surface = {
 const SURFACES: readonly Surface[] = [
   BY_HTTPS,
   {
-    name: 'the container endpoint over http on loopback',
+    name: 'the container endpoint over http on loopback, at the ARN of the role',
     role: LOOPBACK_ROLE,
-    environment: (tokenFile) => container(loopback, tokenFile),
+    environment: (tokenFile) => container(loopback, LOOPBACK_ROLE, tokenFile),
   },
   BY_STS,
   {
