@@ -133,6 +133,7 @@ class CommittingLog implements AuditLog {
   async start(body: RecordBody, everySecond: (run: () => void) => () => void): Promise<void> {
     await this.#measureSpace();
     this.#enqueue({ body, at: this.#parts.clock.now() });
+    this.#parts.commit.wake();
     await this.#parts.commit.settled();
     await this.#saveHead();
     this.#stopSeconds = everySecond(() => this.#tick());
@@ -158,7 +159,7 @@ class CommittingLog implements AuditLog {
   note(event: AuditEvent): void {
     const entry: Entry = { body: toBody(event), at: this.#parts.clock.now() };
     if (event.type !== 'refused') this.#enqueue(entry);
-    else if (this.#hasRoomForRefusal(entry)) this.#parts.commit.wake();
+    else if (this.#hasRoomForRefusal(entry)) this.#parts.commit.wakeSoon();
     else this.#leaveOut(event.identity.issuer, event.error ?? 'refused');
   }
 
@@ -206,8 +207,10 @@ class CommittingLog implements AuditLog {
       this.#parts.log.error('a record came after the audit log had closed', { kind: entry.body.type });
       return;
     }
-    this.#parts.queue.push(entry);
-    this.#parts.commit.wake();
+    const { queue, commit } = this.#parts;
+    queue.push(entry);
+    if (entry.settle === undefined) commit.wakeSoon();
+    else commit.wake();
   }
 
   // The last room on the disk is for what must be recorded, so refusals give way at twice the reserve.

@@ -5,6 +5,7 @@ import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Entry, type EntryQueue, outlivesFailure } from './entry-queue.ts';
 import { type Head, toLine } from './line.ts';
+import type { RecordType } from './record.ts';
 import { ForeignWrite, type SegmentWriter } from './segment-writer.ts';
 
 export interface CommitDeps {
@@ -28,6 +29,9 @@ interface Batch {
   readonly head: Head;
 }
 
+/** So long a record for which nobody waits may wait for one that somebody waits for, and share its fsync. */
+const UNAWAITED_MS = 10;
+
 /**
  * Commits whatever is queued in groups: one write and one fsync each, and everything queued meanwhile goes into the
  * next. The chain moves on only when a group is on disk.
@@ -37,6 +41,9 @@ export class GroupCommit {
   #head: Head;
   #failure: Failure | undefined;
   #running: Promise<void> | undefined;
+  /** Whether something queued may not wait any longer. */
+  #due = false;
+  #timer: NodeJS.Timeout | undefined;
   #writingSince: number | undefined;
 
   constructor(deps: CommitDeps, head: Head) {
@@ -58,14 +65,24 @@ export class GroupCommit {
     return this.#writingSince;
   }
 
-  /** To be called after queueing. While the log is broken only `retry` writes. */
+  /** To be called after queueing what somebody waits for. While the log is broken only `retry` writes. */
   wake(): void {
     if (this.#failure === undefined) this.retry();
   }
 
-  /** Tries again to write what is queued; of use while the log is broken. */
+  /** To be called after queueing what nobody waits for. */
+  wakeSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.wake();
+    }, UNAWAITED_MS);
+  }
+
+  /** Writes all that is queued; of use while the log is broken. */
   retry(): void {
-    if (this.#failure?.final !== true && this.#deps.queue.length > 0) this.#running ??= this.#run();
+    if (this.#failure?.final === true || this.#deps.queue.length === 0) return;
+    this.#due = true;
+    this.#running ??= this.#run();
   }
 
   /** Resolves when nothing is being written: all is on disk, or the log is broken. */
@@ -83,8 +100,15 @@ export class GroupCommit {
     // One turn of the event loop is one group.
     await setImmediate();
     let failures = 0;
-    while (this.#deps.queue.length > 0 && failures < 2 && this.#failure?.final !== true) {
-      failures = (await this.#commit(this.#build(this.#deps.queue.takeBatch()))) ? 0 : failures + 1;
+    while (this.#due && failures < 2 && this.#failure?.final !== true) {
+      const batch = this.#build(this.#deps.queue.takeBatch());
+      this.#due = this.#deps.queue.length > 0;
+      if (await this.#commit(batch)) {
+        failures = 0;
+      } else {
+        failures += 1;
+        this.#due = true;
+      }
     }
     if (this.#failure !== undefined) this.#rejectWaiting();
     this.#running = undefined;
@@ -128,10 +152,8 @@ export class GroupCommit {
       this.#failure = undefined;
       log.info('the audit log is written again', { stream, seq: head.seq });
     }
-    for (const { body, settle } of entries) {
-      metrics.auditRecords.inc({ type: body.type });
-      settle?.();
-    }
+    for (const { settle } of entries) settle?.();
+    for (const [type, count] of countByType(entries)) metrics.auditRecords.inc({ type }, count);
     return true;
   }
 
@@ -162,4 +184,10 @@ export class GroupCommit {
     for (const { settle } of entries) settle?.(new OAuthError('audit_unavailable', { detail: reason }));
     return entries.filter(outlivesFailure).map(({ body, at }) => ({ body, at }));
   }
+}
+
+function countByType(entries: readonly Entry[]): ReadonlyMap<RecordType, number> {
+  const counts = new Map<RecordType, number>();
+  for (const { body } of entries) counts.set(body.type, (counts.get(body.type) ?? 0) + 1);
+  return counts;
 }
