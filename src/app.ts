@@ -36,6 +36,7 @@ import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
 import { MemoryCache } from './store/memory-cache.ts';
 import { openSqliteStore } from './store/sqlite-document-store.ts';
+import { LineBuffer } from './telemetry/line-buffer.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createIssuerKeys, type IssuerKeys } from './verifiers/issuer-keys.ts';
@@ -105,11 +106,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
 }
 
 async function open(config: Config, { clock, destination }: AppDeps, opened: AsyncDisposableStack): Promise<Parts> {
-  const log = createLogger({
-    level: config.log.level,
-    clock,
-    destination: { write: (line) => destination.write(line) },
-  });
+  const lines = new LineBuffer({ destination, defer: setImmediate });
+  opened.defer(lines.flush);
+  const log = createLogger({ level: config.log.level, clock, destination: lines });
   const metrics = createMetrics();
   const { encryptionKeyFile } = config.signing;
   const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });

@@ -33,7 +33,6 @@ const HOUSE: House = {
     jose: ['verifiers', 'authority', 'federation'],
     zod: ['resources', 'config', 'routes'],
     yaml: ['resources', 'config'],
-    pino: ['telemetry'],
     'prom-client': ['telemetry'],
     'lru-cache': ['store', 'verifiers', 'federation', 'exchange'],
     commander: ['cli'],

@@ -1,4 +1,3 @@
-import { type DestinationStream, pino } from 'pino';
 import type { Clock } from '../core/clock.ts';
 import { Secret } from '../core/secret.ts';
 import { masked } from './masking.ts';
@@ -48,11 +47,15 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+type Level = (typeof LEVELS)[number];
+
 export interface LoggerOptions {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** The lowest that is written. */
+  readonly level: Level;
   readonly clock: Clock;
-  /** Where lines of JSON go; standard output when absent. */
-  readonly destination?: DestinationStream;
+  /** Where lines of JSON go, each with its line break. */
+  readonly destination: { write(line: string): unknown };
 }
 
 /** `TypeError ERR_INVALID_ARG < Error ECONNREFUSED`: what was thrown and underneath it, without any message. */
@@ -93,8 +96,8 @@ function shownAs(field: keyof LogFields, value: unknown) {
 
 function listed(fields: LogFields): Record<string, unknown> {
   const line: Record<string, unknown> = {};
-  for (const field of Object.keys(LOG_FIELDS) as (keyof typeof LOG_FIELDS)[]) {
-    if (!Object.hasOwn(fields, field)) continue;
+  for (const field of Object.keys(fields) as (keyof LogFields)[]) {
+    if (!Object.hasOwn(LOG_FIELDS, field)) continue;
     try {
       line[field] = shownAs(field, fields[field]);
     } catch {
@@ -105,19 +108,12 @@ function listed(fields: LogFields): Record<string, unknown> {
   return line;
 }
 
-/** The one log of the process: JSON lines by pino, of listed fields with masked plain values. */
-export function createLogger({ level, clock, destination }: LoggerOptions): Log {
-  const options = {
-    level,
-    base: null,
-    messageKey: 'message',
-    timestamp: () => `,"at":"${new Date(clock.now()).toISOString()}"`,
-    formatters: { level: (label: string) => ({ level: label }) },
+/** The one log of the process: JSON lines of listed fields with masked plain values. */
+export function createLogger({ level: lowest, clock, destination }: LoggerOptions): Log {
+  const write = (level: Level) => (message: string, fields: LogFields = {}) => {
+    const at = new Date(clock.now()).toISOString();
+    destination.write(`${JSON.stringify({ level, at, ...listed(fields), message: masked(message) })}\n`);
   };
-  const logger = destination === undefined ? pino(options) : pino(options, destination);
-  const at =
-    (name: LoggerOptions['level']) =>
-    (message: string, fields: LogFields = {}) =>
-      logger[name](listed(fields), masked(message));
+  const at = (level: Level) => (LEVELS.indexOf(level) < LEVELS.indexOf(lowest) ? () => undefined : write(level));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
