@@ -11,6 +11,9 @@ export interface Candidates {
   readonly examined: number;
 }
 
+const NONE: readonly CompiledMapping[] = [];
+const NOTHING = { found: NONE, examined: 0 };
+
 interface Probe {
   readonly shape: string;
   readonly values: readonly string[];
@@ -44,7 +47,7 @@ export class MappingIndex {
     const matching: CompiledMapping[] = [];
     let examined = 1;
     for (const probe of this.#probes(identity, address)) {
-      const direct = this.#byIssuer.get(key(probe, address, identity.issuer)) ?? [];
+      const direct = this.#byIssuer.get(key(probe, address, identity.issuer)) ?? NONE;
       const selected = pick(this.#bySelector.get(key(probe, address)), selectors);
       matching.push(...direct, ...selected.found);
       examined += 2 + direct.length + selected.examined;
@@ -78,20 +81,20 @@ export class MappingIndex {
     }
   }
 
-  *#probes(identity: VerifiedIdentity, address: string): Generator<Probe> {
-    if (identity.spiffeId !== undefined) yield { shape: 'spiffeId', values: [identity.spiffeId] };
+  #probes(identity: VerifiedIdentity, address: string): readonly Probe[] {
+    const probes: Probe[] = [];
+    if (identity.spiffeId !== undefined) probes.push({ shape: 'spiffeId', values: [identity.spiffeId] });
     if (identity.kind === 'kubernetes') {
       const { namespace, serviceAccount } = identity;
-      yield workloadProbe(namespace, serviceAccount);
-      yield workloadProbe(namespace, ANY);
-      yield workloadProbe(ANY, serviceAccount);
-      yield workloadProbe(ANY, ANY);
-      return;
+      probes.push(workloadProbe(namespace, serviceAccount));
+      probes.push(workloadProbe(namespace, ANY), workloadProbe(ANY, serviceAccount), workloadProbe(ANY, ANY));
+      return probes;
     }
     for (const shape of this.#claimShapes.get(address)?.values() ?? []) {
       const values = claimValues(identity, shape);
-      if (values !== undefined) yield { shape: shape.id, values };
+      if (values !== undefined) probes.push({ shape: shape.id, values });
     }
+    return probes;
   }
 }
 
@@ -106,9 +109,15 @@ function workloadProbe(namespace: string, serviceAccount: string): Probe {
   return { shape: 'workload', values: [namespace, serviceAccount] };
 }
 
-/** JSON keeps the parts apart whatever characters they hold. */
+/** Each part says its length first, which keeps them apart whatever characters they hold. */
 function key({ shape, values }: Probe, address: string, issuer?: string): string {
-  return JSON.stringify(issuer === undefined ? [address, shape, values] : [address, shape, values, issuer]);
+  let text = prefixed(address) + prefixed(shape);
+  for (const value of values) text += prefixed(value);
+  return issuer === undefined ? text : `${text}@${prefixed(issuer)}`;
+}
+
+function prefixed(text: string): string {
+  return `${text.length}:${text}`;
 }
 
 /** Walks whichever is smaller: the selectors of this subject or those of the issuer. */
@@ -116,7 +125,7 @@ function pick(
   selected: ReadonlyMap<string, readonly CompiledMapping[]> | undefined,
   selectors: ReadonlySet<string>,
 ): { found: readonly CompiledMapping[]; examined: number } {
-  if (selected === undefined) return { found: [], examined: 0 };
+  if (selected === undefined) return NOTHING;
   const texts: Iterable<string> = selected.size <= selectors.size ? selected.keys() : selectors;
   const found: CompiledMapping[] = [];
   let examined = 0;

@@ -17,6 +17,9 @@ export type Selection =
 /** The single most specific mapping at the address that matches the identity; the others never get a say. */
 export function selectMapping(index: MappingIndex, identity: VerifiedIdentity, address: string): Selection {
   const { matching, examined } = index.candidates(identity, address);
+  const [only, second] = matching;
+  if (only !== undefined && second === undefined)
+    return { kind: 'one', mapping: only, matching: [only.name], examined };
   const names = matching.map(({ name }) => name).sort();
   const first = matching.filter((mapping) =>
     matching.every((other) => compareSubjects(other.subject, mapping.subject) >= 0),
