@@ -51,6 +51,9 @@ const AUDIT_STREAM = 'carnet';
 /** Longer than any exchange takes; shorter than the 30 s after which Kubernetes kills. */
 const DRAIN_MS = 20_000;
 
+/** Connections that wait to be accepted: what comes beyond them hears nothing until it tries again, seconds later. */
+const BACKLOG = 4096;
+
 /** A quarter of the exchanges that the door lets in at once. */
 const MAX_WAITING_FOR_KEYS = 256;
 
@@ -237,7 +240,7 @@ async function drained(server: FastifyInstance, drainMs: number): Promise<void> 
 }
 
 async function listen({ listener, server }: Door): Promise<{ door: string; url: string }> {
-  const url = await server.listen({ host: listener.host, port: listener.port });
+  const url = await server.listen({ host: listener.host, port: listener.port, backlog: BACKLOG });
   // The framework does not know that the server it was given speaks TLS.
   return { door: listener.name, url: listener.tls === undefined ? url : url.replace(/^http:/, 'https:') };
 }

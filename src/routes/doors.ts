@@ -1,7 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { OAuthError } from '../core/oauth-error.ts';
 import { TurnQueue } from '../core/turn-queue.ts';
-import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
+import { admitted, MAX_EXCHANGES_AT_ONCE, refuseWhileBusy } from './admission.ts';
 import { awsError, stsError } from './aws-error.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
 import type { DoorDeps } from './door-deps.ts';
@@ -40,6 +40,7 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
     const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate });
     const bounded = { ...deps, exchange: admitted(deps.exchange, { limit: MAX_EXCHANGES_AT_ONCE, turns }) };
     const base = pathOf(deps.workloadUrl);
+    refuseWhileBusy(server, turns, base);
     for (const route of [tokenRoute, sdkAwsRoute, sdkAwsStsRoute, sdkGcpRoute, sdkAzureRoute]) {
       route(server, bounded, base);
     }
@@ -73,20 +74,21 @@ function refuseWhileClosing(server: FastifyInstance): void {
     closing = true;
   });
   // The framework itself adds Connection: close to whatever it answers by then.
-  server.addHook('onRequest', async (request) => {
-    if (request.is404) throw new OAuthError('not_found');
-    if (closing) throw new OAuthError('overloaded', { detail: 'shutting down' });
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (request.is404) return done(new OAuthError('not_found'));
+    done(closing ? new OAuthError('overloaded', { detail: 'shutting down' }) : undefined);
   });
 }
 
 function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics }: DoorDeps): void {
-  server.addHook('onResponse', async (request, reply) => {
+  server.addHook('onResponse', (request, reply, done) => {
+    const { elapsedTime, statusCode: status } = reply;
     const route = request.routeOptions.url ?? 'none';
-    const status = reply.statusCode;
-    metrics.httpSeconds.observe({ route, status }, reply.elapsedTime / 1000);
-    const durationMs = Math.round(reply.elapsedTime * 10) / 10;
+    metrics.httpSeconds.observe({ route, status }, elapsedTime / 1000);
+    const durationMs = Math.round(elapsedTime * 10) / 10;
     const level = PROBES.has(route) ? 'debug' : 'info';
     log[level]('request', { traceId: request.id, door: name, method: request.method, route, status, durationMs });
+    done();
   });
 }
 

@@ -110,10 +110,12 @@ function listed(fields: LogFields): Record<string, unknown> {
 
 /** The one log of the process: JSON lines of listed fields with masked plain values. */
 export function createLogger({ level: lowest, clock, destination }: LoggerOptions): Log {
-  const write = (level: Level) => (message: string, fields: LogFields = {}) => {
-    const at = new Date(clock.now()).toISOString();
-    destination.write(`${JSON.stringify({ level, at, ...listed(fields), message: masked(message) })}\n`);
-  };
+  const write =
+    (level: Level) =>
+    (message: string, fields: LogFields = {}) => {
+      const at = new Date(clock.now()).toISOString();
+      destination.write(`${JSON.stringify({ level, at, ...listed(fields), message: masked(message) })}\n`);
+    };
   const at = (level: Level) => (LEVELS.indexOf(level) < LEVELS.indexOf(lowest) ? () => undefined : write(level));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
