@@ -27,9 +27,16 @@ export function assertFormType(rawHeaders: readonly string[]): void {
   if (types.length !== 1 || encoded || !MEDIA_TYPE.test(type)) throw new OAuthError('content_type');
 }
 
-function hexValue(byte: number | undefined): number {
-  const value = byte === undefined ? Number.NaN : Number.parseInt(String.fromCharCode(byte), 16);
-  if (Number.isNaN(value)) throw new OAuthError('malformed_form', { detail: 'malformed percent-encoding' });
+/** Value of a hexadecimal digit by its byte; -1 for every other. */
+const HEX_VALUES = Int8Array.from({ length: 256 }, (_, byte) => '0123456789abcdef'.indexOf(lowerCase(byte)));
+
+function lowerCase(byte: number): string {
+  return String.fromCharCode(byte).toLowerCase();
+}
+
+function hexValue(byte = 0): number {
+  const value = HEX_VALUES[byte] ?? -1;
+  if (value < 0) throw new OAuthError('malformed_form', { detail: 'malformed percent-encoding' });
   return value;
 }
 
@@ -50,12 +57,14 @@ function unescaped(bytes: Uint8Array): Uint8Array {
   return decoded.subarray(0, length);
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Text of one name or value: strict percent-decoding, `+` is space, fatal UTF-8, no NUL (T9). Throws `malformed_form`. */
 export function decodeComponent(bytes: Uint8Array): string {
   const decoded = unescaped(bytes);
   if (decoded.includes(0)) throw new OAuthError('malformed_form', { detail: 'a NUL character' });
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(decoded);
+    return UTF8.decode(decoded);
   } catch {
     throw new OAuthError('malformed_form', { detail: 'invalid UTF-8' });
   }
