@@ -58,7 +58,7 @@ export function checkSigned(token: string, { alg, kid, payload }: Expected): voi
   const [head = '', body = '', signature = '', ...more] = token.split('.');
   demand(more.length === 0 && signature !== '', 'the token has three parts');
   const header: unknown = JSON.parse(decode(head));
-  demand(isJsonObject(header) && Object.keys(header).toSorted().join() === 'alg,kid,typ', 'the header is alg kid typ');
+  demand(isJsonObject(header) && Object.keys(header).length === 3, 'the header is alg kid typ');
   const fits = isJsonObject(header) && header['alg'] === alg && header['kid'] === kid && header['typ'] === 'JWT';
   demand(fits, 'the header names the key that signed');
   demand(decode(body) === payload, 'the payload is what was checked');

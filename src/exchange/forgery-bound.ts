@@ -57,8 +57,8 @@ export class ForgeryBound {
   /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
   readonly check: BoundCheck = async (presented, run) => {
     const token = lengthPrefixedHash(presented.iss, presented.token.reveal());
-    const keys = presented.keys.map(({ alg, thumbprint }) => `${alg} ${thumbprint}`).join(' ');
-    if (this.#notSigned.get(token) === keys) {
+    const failed = this.#notSigned.get(token);
+    if (failed !== undefined && failed === namesOf(presented.keys)) {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
     }
@@ -68,7 +68,7 @@ export class ForgeryBound {
     this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
       state.forgeries.spend(1, this.#clock.now());
-      this.#notSigned.set(token, keys);
+      this.#notSigned.set(token, namesOf(presented.keys));
     } else {
       this.#goodTokens.set(token, true);
       if (this.#goodIdentities.get(identity) === undefined) {
@@ -106,6 +106,10 @@ export class ForgeryBound {
     this.#issuers.set(iss, state);
     return state;
   }
+}
+
+function namesOf(keys: Presented['keys']): string {
+  return keys.map(({ alg, thumbprint }) => `${alg} ${thumbprint}`).join(' ');
 }
 
 async function unproven<T>(state: IssuerState, run: () => Promise<T>): Promise<T> {

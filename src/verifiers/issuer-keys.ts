@@ -146,6 +146,7 @@ function holdingOf({ keys }: TrustedIssuer): Holding {
  * copies the published keys of an issuer with another `iss` takes nothing away from it.
  */
 function ownedNames({ issuer, previousIssuers }: TrustedIssuer, thumbprints: readonly string[]): readonly string[] {
+  if (previousIssuers.length === 0) return thumbprints.map((thumbprint) => `${thumbprint} ${issuer}`);
   const written = [...new Set([issuer, ...previousIssuers.map((previous) => previous.issuer)])];
   return thumbprints.flatMap((thumbprint) => written.map((iss) => `${thumbprint} ${iss}`));
 }

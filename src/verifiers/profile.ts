@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { JsonObject } from '../core/json.ts';
 import { spiffeId } from '../core/spiffe-id.ts';
 import type { TrustedIssuer } from '../resources/issuers.ts';
@@ -22,9 +22,7 @@ export function identityBase({ issuer, signingInput }: SignedToken, checked: Che
     subject: checked.subject,
     issuedAt: checked.issuedAt,
     expiresAt: checked.expiresAt,
-    jtiSha256: createHash('sha256')
-      .update(checked.jti ?? signingInput)
-      .digest('hex'),
+    jtiSha256: hash('sha256', checked.jti ?? signingInput, 'hex'),
     ...(checked.jti !== undefined && { hasJti: true as const }),
   };
 }
@@ -49,6 +47,7 @@ export function spiffeIdFromPath(
 }
 
 function fill(segment: string, variable: (name: string) => string | undefined): string | undefined {
+  if (!segment.includes('{')) return segment;
   let complete = true;
   const filled = segment.replace(/\{([^{}]*)\}/g, (_, name: string) => {
     const value = variable(name);

@@ -119,23 +119,35 @@ interface Found {
   readonly lookup: KeyLookup;
 }
 
-/** How far one goes for keys: one's own are fetched at once, those of issuers that share an `iss` only when they must be. */
-const OF_ONE: readonly Effort[] = ['seek'];
-const OF_SEVERAL: readonly Effort[] = ['ready', 'held', 'seek'];
+/** How far one goes for keys of issuers that share an `iss`: they are fetched only when they must be. */
+const EFFORTS: readonly Effort[] = ['ready', 'held', 'seek'];
+
+/** The one issuer whose key verifies the token. */
+function signer(search: Search): Promise<TrustedIssuer> {
+  const [only, ...others] = search.candidates;
+  return only !== undefined && others.length === 0 ? signerOfOne(search, only) : signerOfSeveral(search);
+}
+
+async function signerOfOne(search: Search, issuer: TrustedIssuer): Promise<TrustedIssuer> {
+  const found = [{ issuer, lookup: await search.keys.find(issuer, search.jws.kid, 'seek') }];
+  const signed = await verifyAll(search, found);
+  if (signed === undefined) throw notSigned(search.candidates, found);
+  return signed;
+}
 
 /**
- * The one issuer whose key verifies the token. Issuers that share an `iss` are looked through in memory first, so that
+ * Issuers that share an `iss` are looked through in memory first, so that
  * a token of one costs its twins no fetch. Only when none of those keys verifies are keys renewed, and then the others
  * asked: a `kid` is free text, so two clusters may use the same one. A key counts for one issuer only, so the first that
  * verifies is the only one, and a twin that answers slowly or has a key that cannot be used holds up nobody.
  */
-async function signer(search: Search): Promise<TrustedIssuer> {
+async function signerOfSeveral(search: Search): Promise<TrustedIssuer> {
   const { candidates } = search;
   const holders: Found[] = [];
   let others: Found[] = [];
   let waiting = candidates;
   let failure: OAuthError | undefined;
-  for (const effort of candidates.length === 1 ? OF_ONE : OF_SEVERAL) {
+  for (const effort of EFFORTS) {
     others = [];
     for await (const found of lookUp(search, waiting, effort)) {
       const holding = found.filter(({ lookup }) => lookup.found === 'key');
