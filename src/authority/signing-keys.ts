@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { calculateJwkThumbprint, type JWK } from 'jose';
+import { keyThumbprint } from '../core/key-thumbprint.ts';
 import type { PublicJwk, Purpose } from './authority.ts';
 
 /**
@@ -59,10 +59,11 @@ export async function importPrivateKey(purpose: Purpose, der: Buffer): Promise<S
 
 async function fromPrivateKey(purpose: Purpose, privateKey: KeyObject): Promise<SigningKey> {
   checkKind(purpose, privateKey);
-  const jwk: JWK = createPublicKey(privateKey).export({ format: 'jwk' });
+  const publicKey = createPublicKey(privateKey);
+  const jwk = publicKey.export({ format: 'jwk' });
   const { alg, kty, members } = ALGORITHMS[purpose];
   const entries = members.map((member) => [member, jwk[member]]);
-  const kid = await calculateJwkThumbprint(jwk);
+  const kid = keyThumbprint(publicKey);
   return new SigningKey({ kty, kid, use: 'sig', alg, ...Object.fromEntries(entries) }, privateKey);
 }
 

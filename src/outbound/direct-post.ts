@@ -1,5 +1,6 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage, Agent as PlainAgent } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
+import { http } from './node-http.ts';
 
 export interface DirectPost {
   readonly headers: Readonly<Record<string, string>>;
@@ -40,7 +41,7 @@ function sent(url: URL, { headers, body }: DirectPost, signal: AbortSignal): Cli
     signal,
   };
   if (url.protocol === 'https:') return httpsRequest(url, { ...options, agent: new TlsAgent() });
-  return httpRequest(url, { ...options, agent: new PlainAgent() });
+  return http.request(url, { ...options, agent: new http.Agent() });
 }
 
 function answered(request: ClientRequest, body: string): Promise<IncomingMessage> {

@@ -4,7 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Resolve, systemResolve } from './checked-lookup.ts';
 import { type Destination, type OriginRules, readDestination, readOrigin } from './destination.ts';
-import { Door } from './door.ts';
+import type { Door } from './door.ts';
 import { type Outbound, type OutboundAnswer, OutboundError, type OutboundRequest } from './outbound.ts';
 
 const MAX_DOORS = 256;
@@ -50,9 +50,11 @@ class GuardedOutbound implements Outbound {
   async request(request: OutboundRequest): Promise<OutboundAnswer> {
     const { purpose } = request;
     try {
-      if (this.#closed) throw new OutboundError('overloaded', 'the way out is closed');
       const destination = readDestination(request.url, this.#rules);
-      const answer = await this.#door(destination, request.ca).send(destination.url, request);
+      // Nobody waits for the HTTP client before something is asked for.
+      const room = await import('./door.ts');
+      if (this.#closed) throw new OutboundError('overloaded', 'the way out is closed');
+      const answer = await this.#door(room, destination, request.ca).send(destination.url, request);
       this.#metrics.outbound.inc({ purpose, outcome: 'answer' });
       return answer;
     } catch (error) {
@@ -70,16 +72,16 @@ class GuardedOutbound implements Outbound {
     await Promise.all(doors.map((door) => door.close()));
   }
 
-  #door(destination: Destination, ca: string | undefined): Door {
+  #door(room: typeof import('./door.ts'), destination: Destination, ca: string | undefined): Door {
     const key = `${destination.url.origin}\n${ca ?? ''}`;
-    const door = this.#doors.get(key) ?? this.#build(destination, ca);
+    const door = this.#doors.get(key) ?? this.#build(room, destination, ca);
     this.#doors.delete(key);
     this.#doors.set(key, door);
     if (this.#doors.size > MAX_DOORS) this.#closeOldestIdle(door);
     return door;
   }
 
-  #build(destination: Destination, ca: string | undefined): Door {
+  #build({ Door }: typeof import('./door.ts'), destination: Destination, ca: string | undefined): Door {
     if (ca !== undefined) assertCertificate(destination.host, ca);
     return new Door({ destination, ca, resolve: this.#resolve, clock: this.#clock });
   }

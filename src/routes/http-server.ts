@@ -1,9 +1,10 @@
 import { randomFillSync } from 'node:crypto';
-import { createServer, type RequestListener, type Server, STATUS_CODES } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
+import { http } from '../outbound/node-http.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { logRefusal, oauthErrorBody } from './error-handler.ts';
 import { NOT_STORED } from './reply.ts';
@@ -26,7 +27,7 @@ const LIMITS = {
 
 /** A server whose clients cannot hold it by being slow or large. */
 export function httpServer(listener: RequestListener, tls: Tls | undefined): Server {
-  if (tls === undefined) return createServer(LIMITS, listener);
+  if (tls === undefined) return http.createServer(LIMITS, listener);
   return createTlsServer({ ...LIMITS, cert: tls.cert, key: tls.key.reveal(), minVersion: 'TLSv1.2' }, listener);
 }
 
@@ -69,6 +70,6 @@ export function answerBrokenHttp(log: Log) {
       connection: 'close',
     };
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`);
+    socket.end(`HTTP/1.1 ${error.status} ${http.STATUS_CODES[error.status]}\r\n${lines.join('')}\r\n${body}`);
   };
 }

@@ -1,5 +1,6 @@
-import { createHash, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
+import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { keyThumbprint } from '../core/key-thumbprint.ts';
 import { boundAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
 import { isRocaModulus } from './roca.ts';
 
@@ -65,7 +66,7 @@ function readKey(jwk: JsonValue): VerificationKey | undefined {
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return undefined;
   const alg = boundAlgorithm(kty, crv, jwk['alg']);
   const key = alg === undefined ? undefined : importKey(jwk);
-  return alg === undefined || key === undefined ? undefined : { kid, alg, key, thumbprint: thumbprint(key) };
+  return alg === undefined || key === undefined ? undefined : { kid, alg, key, thumbprint: keyThumbprint(key) };
 }
 
 /** Undefined for a key that does not import, is not on its curve, or is weak. */
@@ -107,11 +108,4 @@ function isCanonicalBase64url(text: unknown): boolean {
 
 function byteLength(text: unknown): number {
   return typeof text === 'string' ? Buffer.from(text, 'base64url').length : 0;
-}
-
-function thumbprint(key: KeyObject): string {
-  const { kty, crv, n, e, x, y } = key.export({ format: 'jwk' });
-  // RFC 7638 section 3.2: required members alone, in lexicographic order.
-  const required = kty === 'RSA' ? { e, kty, n } : kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x };
-  return createHash('sha256').update(JSON.stringify(required)).digest('base64url');
 }

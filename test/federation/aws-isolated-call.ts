@@ -29,6 +29,8 @@ syncBuiltinESMExports();
 const { createAwsTarget } = await import('../../src/federation/aws/aws-target.ts');
 const { Secret } = await import('../../src/core/secret.ts');
 const { createMetrics } = await import('../../src/telemetry/metrics.ts');
+// What the SDK reads when it is loaded is no part of the call.
+await import('../../src/federation/aws/sts-call.ts');
 variables.clear();
 
 const secondHop = process.argv[2] === 'second-hop';

@@ -7,12 +7,11 @@ import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
 import { RetryBudget } from '../retry-budget.ts';
 import { awsAssertion } from './assertion.ts';
+import { deadline, type Flight } from './flight.ts';
 import { type Hop, hopsOf } from './hops.ts';
 import { PackedPolicy, type PackedPolicyDeps } from './packed-policy.ts';
 import { readRoleArn, regionalEndpoint } from './role-arn.ts';
 import { credentialProcessDocument, readSession, type Session, type SessionAnswer } from './session.ts';
-import { assumeWithAssertion, assumeWithSession } from './sts-call.ts';
-import { deadline, type Flight } from './sts-client.ts';
 import { fromStsError } from './sts-error.ts';
 
 const DEADLINE_MS = 5_000;
@@ -72,6 +71,8 @@ interface Ask {
 
 /** The session for the caller; the first of two ends here. */
 async function lastSession(flight: Flight, { grant, assertion, opened }: Ask): Promise<Opened> {
+  // Who has no mapping for AWS does not load its SDK.
+  const { assumeWithAssertion, assumeWithSession } = await import('./sts-call.ts');
   const { first, second } = hopsOf(grant);
   const { sessionName } = grant;
   const output = await assumeWithAssertion(flight, { hop: first, sessionName, assertion }).catch((error) => {

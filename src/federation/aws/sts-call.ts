@@ -5,9 +5,10 @@ import {
   type AssumeRoleWithWebIdentityCommandOutput,
 } from '@aws-sdk/client-sts';
 import type { Secret } from '../../core/secret.ts';
+import type { Flight } from './flight.ts';
 import { type Hop, type Hops, hopParameters } from './hops.ts';
 import type { Session } from './session.ts';
-import { type Flight, withClient } from './sts-client.ts';
+import { withClient } from './sts-client.ts';
 import { wireCode } from './sts-error.ts';
 
 const TRIES = 2;

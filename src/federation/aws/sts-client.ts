@@ -1,30 +1,11 @@
 import { STSClient, type STSClientConfig } from '@aws-sdk/client-sts';
-import type { Clock } from '../../core/clock.ts';
-import type { Outbound } from '../../outbound/outbound.ts';
 import { createSmithyHandler } from '../../outbound/smithy-handler.ts';
-import type { RetryBudget } from '../retry-budget.ts';
+import type { Flight } from './flight.ts';
 import type { Session } from './session.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** What a signature covers beside the three headers that it adds itself; the SDK's others never leave. */
 const SIGNED_AS_SENT: ReadonlySet<string> = new Set(['host', 'content-type']);
-
-/** All calls of one issuance: one endpoint, one deadline. */
-export interface Flight {
-  readonly outbound: Outbound;
-  /** Base URL of STS. */
-  readonly endpoint: string;
-  readonly region: string;
-  /** What is left, milliseconds: never more than the whole and never nothing. */
-  readonly timeoutMs: () => number;
-  readonly retries: Pick<RetryBudget, 'called' | 'spend'>;
-}
-
-/** The deadline of a flight that begins now. The clock may be set while it runs. */
-export function deadline(clock: Clock, wholeMs: number): () => number {
-  const endsAt = clock.now() + wholeMs;
-  return () => Math.max(1, Math.min(wholeMs, endsAt - clock.now()));
-}
 
 /** A client that lives for one call and signs with nothing but `session`; without one it cannot sign. */
 export async function withClient<T>(

@@ -8,7 +8,6 @@ import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
 import { azureAssertion } from './assertion.ts';
 import { type AzureCall, azureCall } from './azure-call.ts';
-import { registryToken } from './registry-call.ts';
 
 const DEADLINE_MS = 5_000;
 
@@ -49,7 +48,10 @@ async function exchanged(
   issuance: Issuance,
 ): Promise<Credential> {
   // Who has no mapping for Azure does not load its SDK: 300 ms and 44 MB.
-  const { requestToken } = await import('./entra-call.ts');
+  const [{ requestToken }, { registryToken }] = await Promise.all([
+    import('./entra-call.ts'),
+    import('./registry-call.ts'),
+  ]);
   const { registry } = grant;
   // Lifetimes count from before the call, so that none is said to end later than it does.
   const askedAt = Math.floor(call.clock.now() / 1000);

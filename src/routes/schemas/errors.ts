@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { ERRORS, type ErrorKey, OAuthError, type OAuthErrorCode, REASONS, STATUS } from '../../core/oauth-error.ts';
+import { http } from '../../outbound/node-http.ts';
 import { oauthErrorBody } from '../error-handler.ts';
 import { answer } from './json-schema.ts';
 
@@ -54,7 +54,7 @@ export function errorResponses({
     const examples = Object.fromEntries(
       rows.map(({ key, body }) => [key, { summary: ERRORS[key].description, value: body }]),
     );
-    const described = { description: STATUS_CODES[status] ?? 'Refused', schema, examples };
+    const described = { description: http.STATUS_CODES[status] ?? 'Refused', schema, examples };
     responses[status] = answer({ ...described, ...(contentType !== undefined && { contentType }) });
   }
   return responses;

@@ -1,0 +1,20 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Outbound } from '../../outbound/outbound.ts';
+import type { RetryBudget } from '../retry-budget.ts';
+
+/** All calls of one issuance: one endpoint, one deadline. */
+export interface Flight {
+  readonly outbound: Outbound;
+  /** Base URL of STS. */
+  readonly endpoint: string;
+  readonly region: string;
+  /** What is left, milliseconds: never more than the whole and never nothing. */
+  readonly timeoutMs: () => number;
+  readonly retries: Pick<RetryBudget, 'called' | 'spend'>;
+}
+
+/** The deadline of a flight that begins now. The clock may be set while it runs. */
+export function deadline(clock: Clock, wholeMs: number): () => number {
+  const endsAt = clock.now() + wholeMs;
+  return () => Math.max(1, Math.min(wholeMs, endsAt - clock.now()));
+}
