@@ -28,7 +28,13 @@ export interface Variant {
 }
 
 /** What bin/carnet executes, without the shell script that finds Node. */
-export const CARNET = [benchFile('../src/main.ts'), 'serve', '--config'];
+export const CARNET = [
+  '--import',
+  benchFile('../bin/compile-cache.js'),
+  benchFile('../src/main.ts'),
+  'serve',
+  '--config',
+];
 
 interface Carnet {
   readonly tls?: boolean;

@@ -1,13 +1,7 @@
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import process from 'node:process';
 import { run } from './cli/program.ts';
 import type { Surroundings } from './cli/surroundings.ts';
 import { systemClock } from './core/clock.ts';
-
-// Compiled code is kept beside the packages, never in a shared temporary folder: whoever may write there may change the
-// code itself. Where nothing can be written, it is compiled at each start.
-enableCompileCache(join(import.meta.dirname, '../node_modules/.cache/carnet'));
 
 // The only reader of the process: everything else gets what it needs from here.
 const surroundings: Surroundings = {
