@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { run } from './cli/program.ts';
 import type { Surroundings } from './cli/surroundings.ts';
 import { systemClock } from './core/clock.ts';
@@ -8,6 +9,7 @@ const surroundings: Surroundings = {
   env: process.env,
   out: process.stdout,
   err: process.stderr,
+  readInput: () => text(process.stdin),
   workingDirectory: process.cwd(),
   clock: systemClock,
   onSignal(signals, callback) {

@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { UnsteadyFiles } from '../catalog/file-source.ts';
-import { readResources } from '../catalog/read-resources.ts';
 import { ciPinWarnings } from '../policy/ci-pins.ts';
-import { compile } from '../policy/compile.ts';
 import type { Fault } from '../resources/document.ts';
 import { loadConfiguration } from './configuration.ts';
-import { CommandError, ExitCode } from './exit-code.ts';
+import { ExitCode } from './exit-code.ts';
 import { faultTable } from './fault-table.ts';
+import { ANY_CLUSTER, type Installation, installationOf, readInstallation } from './installation.ts';
 import { originWarnings } from './origin-warnings.ts';
 import { styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -18,19 +16,6 @@ interface CheckOptions {
   readonly output: 'text' | 'json';
 }
 
-/** What resources are judged by, beside their own text. */
-interface Installation {
-  readonly trustDomain: string;
-  readonly ownIssuers: readonly string[];
-  readonly development: boolean;
-  readonly resources: readonly string[];
-  readonly allowOrigins: readonly string[];
-  readonly ownCluster: { readonly server: string };
-}
-
-/** Resources for a Carnet in a cluster are checked anywhere: there, this name is the API server's. */
-const ANY_CLUSTER = { server: 'https://kubernetes.default.svc' };
-
 /** `carnet check`: every fault of the resources, as a fresh installation would find them. Resolves to the exit code. */
 export async function check(
   files: readonly string[],
@@ -38,7 +23,7 @@ export async function check(
   surroundings: Surroundings,
 ): Promise<ExitCode> {
   const { workingDirectory, out, env } = surroundings;
-  const installation = installationOf(files, options.config, surroundings);
+  const installation = installationFor(files, options.config, surroundings);
   const { faults, documents } = await findFaults(installation, surroundings.clock.now());
   const errors = faults.filter(({ severity }) => severity === 'error').length;
   if (options.output === 'json') {
@@ -53,7 +38,7 @@ export async function check(
 }
 
 /** Files may be checked without any configuration, where there is none: then by the rules of production. */
-function installationOf(
+function installationFor(
   files: readonly string[],
   config: string | undefined,
   surroundings: Surroundings,
@@ -71,30 +56,12 @@ function installationOf(
       ownCluster: ANY_CLUSTER,
     };
   }
-  const configuration = loadConfiguration(file, surroundings);
-  const { issuer, trustDomain, development, resources, outbound, ownCluster = ANY_CLUSTER } = configuration;
-  return {
-    trustDomain,
-    ownIssuers: [issuer, `${issuer}/svid`],
-    development,
-    resources: named.length > 0 ? named : resources,
-    allowOrigins: outbound.allowOrigins,
-    ownCluster,
-  };
+  const installation = installationOf(loadConfiguration(file, surroundings));
+  return named.length > 0 ? { ...installation, resources: named } : installation;
 }
 
 async function findFaults(installation: Installation, now: number): Promise<{ faults: Fault[]; documents: number }> {
-  const { trustDomain, ownIssuers, ownCluster, development, resources } = installation;
-  const reading = await readResources(resources, { development, now }).catch((error: unknown) => {
-    if (error instanceof UnsteadyFiles) throw new CommandError(ExitCode.unavailable, error.message, { cause: error });
-    throw error;
-  });
-  const compiled = compile({
-    documents: reading.documents,
-    firstSeen: () => undefined,
-    lastGood: [],
-    context: { trustDomain, ownIssuers, ownCluster, requireGrants: false },
-  });
+  const { reading, compiled } = await readInstallation(installation, now);
   const origins = originWarnings(compiled.snapshot.issuers, reading.documents, installation);
   const pins = ciPinWarnings(reading.documents, compiled.snapshot.issuers);
   const all = [...reading.faults, ...compiled.faults, ...compiled.refused, ...origins, ...pins];

@@ -7,7 +7,7 @@ import { addKeysCommands } from './keys-command.ts';
 import { addSizeCommand } from './size-command.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
-import type { TrustKubernetesOptions } from './trust-kubernetes.ts';
+import { addTrustCommands } from './trust-command.ts';
 
 /** Runs the `carnet` command. `args` are those after the program's name. Resolves to the exit code; never throws. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -105,19 +105,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       const { issuerImport } = await import('./issuer-import.ts');
       finish(await issuerImport(options, surroundings));
     });
-  program
-    .command('trust')
-    .description('print what the other side must be told to trust Carnet')
-    .command('kubernetes')
-    .description('an AuthenticationConfiguration: an API server that accepts JWT-SVIDs')
-    .addOption(configOption())
-    .option('--audience <name>', 'the audience of this API server alone (required)')
-    .option('--ca-file <file>', 'certificates of the authority behind the issuer, where it is a private one')
-    .option('--discovery-url <url>', 'where the API server reads discovery, when not below the issuer')
-    .action(async (options: TrustKubernetesOptions) => {
-      const { trustKubernetes } = await import('./trust-kubernetes.ts');
-      finish(trustKubernetes(options, surroundings));
-    });
+  addTrustCommands(program, surroundings, finish);
   return program;
 }
 

@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly out: Output;
   /** Errors, progress and banners. */
   readonly err: Output;
+  /** All of standard input, to its end. */
+  readInput(): Promise<string>;
   readonly workingDirectory: string;
   readonly clock: Clock;
   /** Calls back at each of these signals instead of ending the process. Returns the way to stop. */

@@ -11,12 +11,14 @@ export class FakeSurroundings implements Surroundings {
   readonly clock = new FakeClock();
   readonly out: Surroundings['out'];
   readonly err: Surroundings['err'];
+  readonly readInput: Surroundings['readInput'];
   readonly #listeners = new Map<Signal, Set<(signal: Signal) => void>>();
   #changed: (() => void)[] = [];
 
-  constructor({ env = {}, terminal = false, workingDirectory = '/' }: Partial<Shape> = {}) {
+  constructor({ env = {}, terminal = false, input = '', workingDirectory = '/' }: Partial<Shape> = {}) {
     this.env = env;
     this.workingDirectory = workingDirectory;
+    this.readInput = async () => input;
     this.out = { isTTY: terminal, write: (text) => this.#note(() => (this.stdout += text)) };
     this.err = { isTTY: terminal, write: (text) => this.#note(() => (this.stderr += text)) };
   }
@@ -61,5 +63,6 @@ export class FakeSurroundings implements Surroundings {
 interface Shape {
   readonly env: Record<string, string | undefined>;
   readonly terminal: boolean;
+  readonly input: string;
   readonly workingDirectory: string;
 }

@@ -43,6 +43,13 @@ export function resolveTemplate(template: string, source: TemplateSource): Resol
   return missing === undefined ? { ok: true, text } : { ok: false, missing };
 }
 
+/** A template filled from what is known of every identity alike, or undefined where it needs more. */
+export function fixedText(template: string, known: Readonly<Record<string, string>>): string | undefined {
+  const needed = [...template.matchAll(PART)].map(([, variable = '']) => variable);
+  if (!needed.every((variable) => Object.hasOwn(known, variable))) return undefined;
+  return template.replaceAll(PART, (_, variable: string) => known[variable] ?? '');
+}
+
 function isVariable(text: string): text is Variable {
   return VARIABLES.some((variable) => variable === text);
 }

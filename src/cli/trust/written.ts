@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import type { JsonValue } from '../../core/json.ts';
+
+/** A word of a POSIX shell that means exactly this text. */
+export function shellWord(text: string): string {
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text)) return text;
+  if (text.includes("'") && !/["$`\\!]/.test(text)) return `"${text}"`;
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A shell command, broken before each option where it is long. */
+export function shellCommand(words: readonly string[]): string {
+  const line = words.map(shellWord).join(' ');
+  return line.length <= 100 ? line : line.replaceAll(/ (--[a-z])/g, ' \\\n  $1');
+}
+
+/** A string literal of Terraform: `${` and `%{` stay text. */
+export function hclText(text: string): string {
+  return escapeTemplates(JSON.stringify(text));
+}
+
+/** A value as Terraform's `jsonencode` takes it. */
+export function hclJson(value: JsonValue): string {
+  return `jsonencode(${escapeTemplates(JSON.stringify(value, null, 2)).replaceAll('\n', '\n  ')})`;
+}
+
+/** A name for a Terraform resource; different texts never share one. */
+export function hclName(text: string): string {
+  if (/^[a-z][a-z0-9_]*$/.test(text)) return text;
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 8);
+  return `carnet_${text.replaceAll(/[^A-Za-z0-9]+/g, '_')}_${digest}`;
+}
+
+function escapeTemplates(text: string): string {
+  return text.replaceAll(/([$%])\{/g, '$1$1{');
+}
