@@ -8,6 +8,7 @@ import { addSizeCommand } from './size-command.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import { addTrustCommands } from './trust-command.ts';
+import { addWorkloadCommands } from './workload-commands.ts';
 
 /** Runs the `carnet` command. `args` are those after the program's name. Resolves to the exit code; never throws. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -106,6 +107,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       finish(await issuerImport(options, surroundings));
     });
   addTrustCommands(program, surroundings, finish);
+  addWorkloadCommands(program, surroundings, finish);
   return program;
 }
 

@@ -1,10 +1,10 @@
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import type { Fault } from '../../resources/document.ts';
 import { AWS_AUDIENCE } from '../../resources/targets/aws.ts';
+import { hclJson, hclName, hclText, shellCommand, shellWord } from '../written.ts';
 import { comparePolicies, hopPermissions, policyOf, secondHopStatement, trustStatement } from './aws-policy.ts';
 import { canonical, differences, type Part } from './part.ts';
 import { lint, namesOf, type Trusting } from './trusting.ts';
-import { hclJson, hclName, hclText, shellCommand, shellWord } from './written.ts';
 
 /** Of a role's trust policy: the default quota, and the most that AWS raises it to. */
 const POLICY_CHARACTERS = 2048;

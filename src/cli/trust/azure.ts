@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Fault } from '../../resources/document.ts';
 import { AZURE_CLOUDS } from '../../resources/targets/azure.ts';
+import { hclName, hclText, shellWord } from '../written.ts';
 import { canonical, type Difference, differences, type Part } from './part.ts';
 import { lint, namesOf, subjectOf, type Trusting } from './trusting.ts';
-import { hclName, hclText, shellWord } from './written.ts';
 
 /** Federated identity credentials of one application or managed identity. */
 const MAX_CREDENTIALS = 20;

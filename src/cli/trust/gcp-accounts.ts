@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
+import { hclName, hclText, shellCommand } from '../written.ts';
 import type { Difference, Part } from './part.ts';
 import { subjectOf, type Trusting } from './trusting.ts';
-import { hclName, hclText, shellCommand } from './written.ts';
 
 interface Pooled {
   readonly mapping: Trusting<'gcp'>;

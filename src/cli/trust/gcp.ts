@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import type { Fault } from '../../resources/document.ts';
+import { hclName, hclText, shellCommand } from '../written.ts';
 import { accountParts } from './gcp-accounts.ts';
 import { canonical, differences, type Part } from './part.ts';
 import { lint, namesOf, subjectOf, type Trusting } from './trusting.ts';
-import { hclName, hclText, shellCommand } from './written.ts';
 
 const MAX_CONDITION_CHARACTERS = 4096;
 const MAX_SUBJECT_BYTES = 127;

@@ -1,6 +1,6 @@
 import type { Style } from '../style.ts';
+import { shellWord } from '../written.ts';
 import type { Part } from './part.ts';
-import { shellWord } from './written.ts';
 
 const NAMES_SHOWN = 4;
 

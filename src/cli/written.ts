@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JsonValue } from '../../core/json.ts';
+import type { JsonValue } from '../core/json.ts';
 
 /** A word of a POSIX shell that means exactly this text. */
 export function shellWord(text: string): string {
