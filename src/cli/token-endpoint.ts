@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Secret } from '../core/secret.ts';
 import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../core/token-types.ts';
-import { type DirectAnswer, directPost } from '../outbound/direct-post.ts';
+import { type DirectAnswer, directPost } from '../outbound/direct-request.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 
 const MAX_ANSWER_BYTES = 256 * 1024;

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { DoctorOptions } from './doctor.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { OnboardOptions } from './onboard.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -25,5 +26,16 @@ export function addWorkloadCommands(program: Command, around: Surroundings, fini
     .action(async (mapping: string, options: OnboardOptions) => {
       const { onboard } = await import('./onboard.ts');
       finish(await onboard(mapping, options, around));
+    });
+  program
+    .command('doctor')
+    .description('find out from where a workload runs why it gets no credential; sends and prints no token')
+    .option('--endpoint <url>', 'the service (default: CARNET_ENDPOINT)')
+    .option('--token-file <file>', 'file with the workload token (default: CARNET_TOKEN_FILE)')
+    .option('--audience <name>', 'what the token must be for: an audience of the TrustedIssuer')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .action(async (options: DoctorOptions) => {
+      const { doctor } = await import('./doctor.ts');
+      finish(await doctor(options, around));
     });
 }

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { directPost } from '../../src/outbound/direct-post.ts';
+import { directPost } from '../../src/outbound/direct-request.ts';
 
 const POST = { headers: { accept: 'application/json' }, body: 'a=ü', maxBytes: 1_000, timeoutMs: 10_000 };
 let server: Server | undefined;

@@ -2,18 +2,23 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, Agent as TlsAgent } from 'node:https';
 import { http } from './node-http.ts';
 
-export interface DirectPost {
+interface DirectRequest {
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
   /** Largest answer in bytes. */
   readonly maxBytes: number;
   /** Deadline for the whole exchange. */
   readonly timeoutMs: number;
 }
 
+export interface DirectPost extends DirectRequest {
+  readonly body: string;
+}
+
 export interface DirectAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  /** The server's clock, as it wrote it (RFC 9110 section 6.6.1). */
+  readonly date: string | undefined;
   /** Undefined when it was larger than it may be. */
   readonly body: Buffer | undefined;
 }
@@ -23,23 +28,33 @@ export interface DirectAnswer {
  * proxy of the environment (NODE_USE_ENV_PROXY) gets what is for that address: only the agent of the process has those.
  * Throws what the network threw, and an error named TimeoutError at the deadline.
  */
-export async function directPost(url: URL, post: DirectPost): Promise<DirectAnswer> {
-  const signal = AbortSignal.timeout(post.timeoutMs);
+export function directPost(url: URL, post: DirectPost): Promise<DirectAnswer> {
+  return direct(url, 'POST', post);
+}
+
+/** The same for a GET. */
+export function directGet(url: URL, get: DirectRequest): Promise<DirectAnswer> {
+  return direct(url, 'GET', { ...get, body: '' });
+}
+
+async function direct(url: URL, method: string, request: DirectPost): Promise<DirectAnswer> {
+  const signal = AbortSignal.timeout(request.timeoutMs);
   try {
-    const answer = await answered(sent(url, post, signal), post.body);
-    const body = await bounded(answer, post.maxBytes);
-    return { status: answer.statusCode ?? 0, retryAfter: answer.headers['retry-after'], body };
+    const answer = await answered(sent(url, { method, request, signal }), request.body);
+    const body = await bounded(answer, request.maxBytes);
+    const { date, 'retry-after': retryAfter } = answer.headers;
+    return { status: answer.statusCode ?? 0, retryAfter, date, body };
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   }
 }
 
-function sent(url: URL, { headers, body }: DirectPost, signal: AbortSignal): ClientRequest {
-  const options = {
-    method: 'POST',
-    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-    signal,
-  };
+function sent(
+  url: URL,
+  { method, request, signal }: { method: string; request: DirectPost; signal: AbortSignal },
+): ClientRequest {
+  const length = method === 'POST' ? { 'content-length': Buffer.byteLength(request.body) } : {};
+  const options = { method, headers: { ...request.headers, ...length }, signal };
   if (url.protocol === 'https:') return httpsRequest(url, { ...options, agent: new TlsAgent() });
   return http.request(url, { ...options, agent: new http.Agent() });
 }
