@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { addAbortSignal } from 'node:stream';
 import { SIGNALS, type Surroundings } from './surroundings.ts';
 
 /**
@@ -22,6 +23,35 @@ export async function runChild(
     return await ended(child);
   } finally {
     stop();
+  }
+}
+
+/**
+ * What a command printed, and how it ended; null when it was ended because it took too long or printed too much. It gets
+ * no input, and its errors go to those of this process.
+ */
+export async function outputOf(
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string | undefined>>,
+  { maxCharacters, timeoutMs }: { readonly maxCharacters: number; readonly timeoutMs: number },
+): Promise<{ exitCode: number | null; output: string }> {
+  const [file, ...args] = command;
+  const signal = AbortSignal.timeout(timeoutMs);
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], env, signal });
+  const end = ended(child);
+  let output = '';
+  try {
+    // Leaving the loop closes the pipe, which also ends what the command itself has started.
+    for await (const text of addAbortSignal(signal, child.stdout.setEncoding('utf8'))) {
+      output += text;
+      if (output.length > maxCharacters) return { exitCode: null, output };
+    }
+    const exitCode = await end;
+    return { exitCode: signal.aborted ? null : exitCode, output };
+  } catch {
+    return { exitCode: null, output };
+  } finally {
+    child.kill();
   }
 }
 

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { REASONS } from '../core/oauth-error.ts';
 import { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
@@ -8,14 +6,12 @@ import { runChild } from './child-command.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { MENDS } from './mends.ts';
 import { printable, printableJson, styleOf } from './style.ts';
+import { readSubjectToken, type TokenSource } from './subject-token.ts';
 import type { Surroundings } from './surroundings.ts';
 import { askForCredential, type EndpointAnswer, parseEndpoint } from './token-endpoint.ts';
 
-const MAX_TOKEN_BYTES = 16 * 1024;
-
-export interface ExchangeOptions {
+export interface ExchangeOptions extends TokenSource {
   readonly endpoint?: string;
-  readonly tokenFile?: string;
   readonly audience?: string;
   readonly requestedTokenType?: string;
   readonly expiresIn?: number;
@@ -34,7 +30,7 @@ export async function exchange(
   if (!audience) throw new CommandError(ExitCode.usage, 'name what the credential is for: --audience ADDRESS');
   const answer = await askForCredential({
     endpoint: parseEndpoint(endpoint),
-    subjectToken: await readToken(options.tokenFile, surroundings),
+    subjectToken: await readSubjectToken(options, surroundings),
     audience,
     ...(options.requestedTokenType !== undefined && { requestedTokenType: options.requestedTokenType }),
     ...(options.expiresIn !== undefined && { expiresInSeconds: options.expiresIn }),
@@ -46,19 +42,6 @@ export async function exchange(
   if (file !== undefined) return runChild([file, ...args], environmentFor(credential, surroundings), surroundings);
   surroundings.out.write(`${rendered(credential, answer, options)}\n`);
   return ExitCode.ok;
-}
-
-async function readToken(option: string | undefined, { env, workingDirectory }: Surroundings): Promise<Secret> {
-  const file = option ?? env['CARNET_TOKEN_FILE'];
-  if (!file) throw new CommandError(ExitCode.usage, 'name the token: --token-file FILE or CARNET_TOKEN_FILE');
-  const text = await readFile(resolve(workingDirectory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(ExitCode.configuration, `cannot read the token file ${file} (${error.code})`);
-  });
-  const token = text.trim();
-  if (token === '' || token.length > MAX_TOKEN_BYTES) {
-    throw new CommandError(ExitCode.configuration, `the token file ${file} is empty or larger than 16 KiB`);
-  }
-  return new Secret(token);
 }
 
 interface Issued {

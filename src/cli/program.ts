@@ -70,6 +70,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
     .argument('[command...]', 'after --: a command that gets the credential in its environment')
     .option('--endpoint <url>', 'the service (default: CARNET_ENDPOINT)')
     .option('--token-file <file>', 'file with the workload token (default: CARNET_TOKEN_FILE)')
+    .option('--token-command <command>', 'instead of a file: a shell command that prints the workload token')
     .option('--audience <address>', 'what the credential is for (required)')
     .option('--requested-token-type <urn>', 'the type that the answer must have')
     .option('--expires-in <seconds>', 'a shorter life than the default', seconds)

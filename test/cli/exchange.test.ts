@@ -156,6 +156,34 @@ describe('carnet exchange: the token file', () => {
   });
 });
 
+describe('carnet exchange --token-command', () => {
+  const ask = (command: string, more: readonly string[] = []) =>
+    run(['exchange', '--audience', 'ledger', '--token-command', command, ...more], surroundings());
+
+  test('takes the token that the command prints, each time anew, and wins over CARNET_TOKEN_FILE', async () => {
+    server.json(200, SVID_ANSWER);
+    const count = join(folder, 'count');
+    const command = `echo x >>${count}; echo "fresh.$(wc -l <${count} | tr -d ' ').sig"`;
+    expect([await ask(command), await ask(command)]).toEqual([0, 0]);
+    expect(server.asked.map(({ form }) => form.get('subject_token'))).toEqual(['fresh.1.sig', 'fresh.2.sig']);
+  });
+
+  test.each([
+    ['fails', 'echo a.b.c; exit 3', 78],
+    ['prints nothing', 'true', 78],
+    ['prints more than a token may be', 'head -c 20000 /dev/zero | tr "\\0" a', 78],
+    ['prints without end', 'yes 2>/dev/null', 78],
+  ])('asks for nothing when the command %s', async (_, command, expected) => {
+    expect(await ask(command)).toBe(expected);
+    expect(server.asked).toHaveLength(0);
+  });
+
+  test('refuses a file beside it', async () => {
+    expect(await ask('echo a.b.c', ['--token-file', tokenFile])).toBe(2);
+    expect(server.asked).toHaveLength(0);
+  });
+});
+
 describe('carnet exchange: the result', () => {
   test('prints the credential alone, so that a pipe can take it', async () => {
     server.json(200, SVID_ANSWER);
