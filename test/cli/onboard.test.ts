@@ -50,6 +50,7 @@ describe('carnet onboard: the environment of each SDK (clouds.md 3)', () => {
         AWS_CONTAINER_CREDENTIALS_FULL_URI: `${ENDPOINT}/sdk/aws/reports`,
         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/var/run/carnet/token',
         AWS_REGION: 'eu-west-1',
+        AWS_DEFAULT_REGION: 'eu-west-1',
       },
     ],
     [
@@ -60,6 +61,7 @@ describe('carnet onboard: the environment of each SDK (clouds.md 3)', () => {
         AWS_ROLE_ARN: ROLE,
         AWS_ENDPOINT_URL_STS: `${ENDPOINT}/sdk/aws`,
         AWS_REGION: 'eu-west-1',
+        AWS_DEFAULT_REGION: 'eu-west-1',
       },
     ],
     ['Google', ['archive'], { GOOGLE_APPLICATION_CREDENTIALS: '/etc/carnet/google.json' }],

@@ -17,6 +17,8 @@ export function surfacesOf({ name, spec }: DocumentOf<'FederationMapping'>, wher
 
 function awsSurfaces(name: string, { roleArn, region }: AwsTarget, where: Whereabouts): readonly Surface[] {
   const { endpoint, tokenFile } = where;
+  // botocore reads the second name.
+  const regions = { AWS_REGION: region, AWS_DEFAULT_REGION: region };
   const exchange = ['carnet', 'exchange', '--endpoint', endpoint, '--token-file', tokenFile, '--audience', name];
   return [
     {
@@ -25,7 +27,7 @@ function awsSurfaces(name: string, { roleArn, region }: AwsTarget, where: Wherea
       environment: {
         AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoint}/sdk/aws/${name}`,
         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokenFile,
-        AWS_REGION: region,
+        ...regions,
       },
       files: {},
       notes: ['leave AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_WEB_IDENTITY_TOKEN_FILE unset: they win'],
@@ -37,7 +39,7 @@ function awsSurfaces(name: string, { roleArn, region }: AwsTarget, where: Wherea
         AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile,
         AWS_ROLE_ARN: roleArn,
         AWS_ENDPOINT_URL_STS: `${endpoint}/sdk/aws`,
-        AWS_REGION: region,
+        ...regions,
       },
       files: {},
       notes: ['every call of the program to STS goes to Carnet, which answers this one only'],
