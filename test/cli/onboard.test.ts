@@ -188,7 +188,7 @@ describe('carnet onboard: what it refuses', () => {
 });
 
 describe('what carnet onboard prints, end to end', () => {
-  test('gets the unmodified AWS SDK its credentials, by the container endpoint and by credential_process', async () => {
+  test('gets the unmodified AWS SDK its credentials, by each of its three ways', async () => {
     const cluster = await FakeCluster.start();
     const port = await freePort();
     const provider = `http://127.0.0.1:${port}`;
@@ -212,7 +212,7 @@ describe('what carnet onboard prints, end to end', () => {
     });
     await files.writeResource('token', podToken);
 
-    for (const surface of ['container', 'process']) {
+    for (const surface of ['container', 'web-identity', 'process']) {
       const around = new FakeSurroundings({ workingDirectory: files.folder });
       const tokenFile = join(files.folder, 'resources/token');
       const args = ['--endpoint', provider, '--token-file', tokenFile, '--surface', surface, '--out', surface];
