@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { JsonValue } from '../core/json.ts';
 
+/** Of the readable part of a Terraform name. */
+const MAX_NAME_CHARACTERS = 40;
+
 /** A word of a POSIX shell that means exactly this text. */
 export function shellWord(text: string): string {
   if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text)) return text;
@@ -28,7 +31,8 @@ export function hclJson(value: JsonValue): string {
 export function hclName(text: string): string {
   if (/^[a-z][a-z0-9_]*$/.test(text)) return text;
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 8);
-  return `carnet_${text.replaceAll(/[^A-Za-z0-9]+/g, '_')}_${digest}`;
+  const end = text.replaceAll(/[^A-Za-z0-9]+/g, '_').slice(-MAX_NAME_CHARACTERS);
+  return `carnet_${end.replace(/^_/, '')}_${digest}`;
 }
 
 function escapeTemplates(text: string): string {

@@ -13,7 +13,7 @@ signing: { encryptionKeyFile: ./kek }
 audit: { directory: ./audit }
 `;
 
-export const ISSUERS = `apiVersion: carnet.dev/v1alpha1
+const ISSUERS = `apiVersion: carnet.dev/v1alpha1
 kind: TrustedIssuer
 metadata: { name: prod-eu, labels: { env: prod } }
 spec:
@@ -32,7 +32,7 @@ spec:
   oidc: { requireClaims: { repository_owner_id: "1234567" } }
 `;
 
-export const REPORTS = `{ issuer: prod-eu, namespace: payments, serviceAccount: reporter }`;
+const REPORTS = `{ issuer: prod-eu, namespace: payments, serviceAccount: reporter }`;
 
 /** A FederationMapping with `unrestricted` intents; `target` and `more` are YAML. */
 export function mapping(name: string, target: string, { subject = REPORTS, more = '' } = {}): string {

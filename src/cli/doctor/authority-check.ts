@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { pemCertificates } from '../pem-certificates.ts';
-import { type Finding, failed, ok, warning } from './finding.ts';
+import { type Finding, failed, ok } from './finding.ts';
 
 const CHECK = 'authorities';
 
@@ -14,8 +14,8 @@ export async function authorityFinding(file: string | undefined, now: number): P
     if (certificates.length === 0)
       return failed(CHECK, `${name} holds no certificate`, 'mount the PEM of your authority there');
     const ended = certificates.filter(({ validTo }) => Date.parse(validTo) < now).length;
-    const found = `${name}: ${certificates.length}`;
-    return ended === 0 ? ok(CHECK, found) : warning(CHECK, `${found}, ${ended} ended`, 'mount the current ones');
+    const found = `${name}: ${certificates.length}, ${ended} ended`;
+    return ended < certificates.length ? ok(CHECK, found) : failed(CHECK, found, 'mount the current ones');
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     return failed(CHECK, `${name} (${code})`, 'mount the PEM of your authority there, readable for this user');

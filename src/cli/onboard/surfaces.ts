@@ -69,7 +69,10 @@ function googleSurface(name: string, { provider }: GcpTarget, { endpoint, tokenF
     title: 'application default credentials of every Google SDK',
     environment: { GOOGLE_APPLICATION_CREDENTIALS: `${FILES_FOLDER}/google.json` },
     files: { 'google.json': `${JSON.stringify(account, null, 2)}\n` },
-    notes: ['Carnet itself acts as the service account: the file names no impersonation'],
+    notes: [
+      'Carnet itself acts as the service account: the file names no impersonation',
+      'set GOOGLE_CLOUD_PROJECT too, or libraries ask Google which project this is',
+    ],
   };
 }
 

@@ -19,9 +19,12 @@ export function awsParts(issuer: string, mappings: readonly Trusting<'aws'>[]): 
   const seconds = Map.groupBy(chained, ({ target }) => target.secondHop?.roleArn ?? '');
   return [
     ...[...accounts].map(([account, of]) => providerPart(issuer, providerArn(account, host), namesOf(of))),
-    ...[...firsts].map(([arn, of]) => rolePart(arn, trustOf(arn, of, host), namesOf(of))),
+    ...[...firsts].map(([arn, of]) => rolePart(arn, trustOf(arn, of, host), { mappings: namesOf(of), after: [] })),
     ...[...Map.groupBy(chained, ({ target }) => target.roleArn)].map(([arn, of]) => permissionPart(arn, of)),
-    ...[...seconds].map(([arn, of]) => rolePart(arn, secondTrustOf(of), namesOf(of))),
+    ...[...seconds].map(([arn, of]) => {
+      const firstArns = [...new Set(of.map(({ target }) => target.roleArn))];
+      return rolePart(arn, secondTrustOf(of), { mappings: namesOf(of), after: firstArns });
+    }),
   ];
 }
 
@@ -74,7 +77,12 @@ function providerPart(url: string, arn: string, mappings: readonly string[]): Pa
   };
 }
 
-function rolePart(arn: string, policy: JsonObject, mappings: readonly string[]): Part {
+/** `after`: ARNs of roles that the policy names, which AWS wants to be there. */
+function rolePart(
+  arn: string,
+  policy: JsonObject,
+  { mappings, after }: { mappings: readonly string[]; after: readonly string[] },
+): Part {
   const { role, path } = roleOf(arn);
   return {
     label: arn,
@@ -90,7 +98,7 @@ function rolePart(arn: string, policy: JsonObject, mappings: readonly string[]):
   name               = ${hclText(role)}
   path               = ${hclText(path)}
   assume_role_policy = ${hclJson(policy)}
-}
+${dependsOn(after)}}
 `,
     compare(live) {
       const found = isJsonObject(live) ? live['Role'] : undefined;
@@ -101,6 +109,11 @@ function rolePart(arn: string, policy: JsonObject, mappings: readonly string[]):
       ];
     },
   };
+}
+
+function dependsOn(roleArns: readonly string[]): string {
+  if (roleArns.length === 0) return '';
+  return `  depends_on         = [${roleArns.map((arn) => `aws_iam_role.${hclName(arn)}`).join(', ')}]\n`;
 }
 
 const HOP_POLICY = 'carnet-second-role';

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../../core/json.ts';
 import { printable, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { ABSENT, type Difference, type Part } from './part.ts';
+import type { Difference, Part } from './part.ts';
 
 /** A part as it should be against what the cloud has. */
 export interface Drift {
@@ -41,7 +41,7 @@ export function printDrift(
       out.write(`${style('red', `         - ${printable(found)}`)}\n`);
       out.write(`${style('green', `         + ${printable(expected)}`)}\n`);
     }
-    if (state === 'absent') out.write(`         ${ABSENT}, or not shown to whoever read it\n`);
+    if (state === 'absent') out.write('         not there, or not shown to whoever read it\n');
   }
   const summary = `${drifts.length} parts, ${drifted} not as they should be`;
   out.write(`${style(drifted > 0 ? 'red' : 'green', summary)}\n`);

@@ -61,12 +61,13 @@ function accountPart(account: string, all: readonly Binding[]): Part {
   };
 }
 
-function terraformOf(account: string, { role, member }: Binding): string {
+function terraformOf(account: string, { role, member, pool }: Binding): string {
   const project = account.slice(account.indexOf('@') + 1).split('.')[0] ?? '';
   return `resource "google_service_account_iam_member" "${hclName(`${account} ${role} ${member}`)}" {
   service_account_id = ${hclText(`projects/${project}/serviceAccounts/${account}`)}
   role               = ${hclText(role)}
   member             = ${hclText(member)}
+  depends_on         = [google_iam_workload_identity_pool.${hclName(pool)}]
 }
 `;
 }

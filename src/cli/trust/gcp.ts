@@ -78,6 +78,7 @@ function poolPart(pool: string, mappings: readonly Trusting<'gcp'>[]): Part {
 function providerPart(issuer: string, provider: string, mappings: readonly Trusting<'gcp'>[]): Part {
   const [, project = '', pool = '', id = ''] = PROVIDER.exec(provider) ?? [];
   const attributes = attributesFor(mappings);
+  const width = Math.max(...Object.keys(attributes).map((attribute) => hclText(attribute).length));
   const condition = conditionFor(mappings);
   const place = ['--project', project, '--location', 'global', '--workload-identity-pool', pool];
   const mapping = Object.entries(attributes).map(([attribute, claim]) => `${attribute}=${claim}`);
@@ -99,12 +100,12 @@ function providerPart(issuer: string, provider: string, mappings: readonly Trust
     readCommand: [...group, 'describe', id, ...place, '--format', 'json'].join(' '),
     terraform: `resource "google_iam_workload_identity_pool_provider" "${hclName(provider)}" {
   project                            = ${hclText(project)}
-  workload_identity_pool_id          = ${hclText(pool)}
+  workload_identity_pool_id          = google_iam_workload_identity_pool.${hclName(poolOf(provider))}.workload_identity_pool_id
   workload_identity_pool_provider_id = ${hclText(id)}
   attribute_condition                = ${hclText(condition)}
   attribute_mapping = {
 ${Object.entries(attributes)
-  .map(([attribute, claim]) => `    ${hclText(attribute)} = ${hclText(claim)}\n`)
+  .map(([attribute, claim]) => `    ${hclText(attribute).padEnd(width)} = ${hclText(claim)}\n`)
   .join('')}  }
   oidc {
     issuer_uri        = ${hclText(issuer)}

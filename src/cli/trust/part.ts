@@ -30,7 +30,7 @@ export interface Difference {
 }
 
 /** A value that is not there, in a difference. */
-export const ABSENT = '(absent)';
+const ABSENT = '(absent)';
 
 /** A list of fields, each with its one canonical text, against what was found. Fields that only one side has differ too. */
 export function differences(
