@@ -109,7 +109,8 @@ export async function start(installation: Installation, clock: Clock = systemClo
   const { configFile: file, configText: text, url } = installation;
   const log: string[] = [];
   const config = loadConfig({ file, text, environment: {} });
-  const app = await createApp(config, { clock, destination: { write: (line) => log.push(line) } });
+  const destination = { write: (lines: string) => log.push(...lines.split(/(?<=\n)/)) };
+  const app = await createApp(config, { clock, destination });
   await app.start();
   const exchange = async (parameters: Record<string, string>) => {
     const answer = await fetch(`${url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(parameters) });
