@@ -83,15 +83,6 @@ async function svidOf(carnet: RunningCarnet, token: string): Promise<unknown> {
   return status === 200 ? decodeJwt(String(body['access_token'])).sub : `${status} ${String(body['error'])}`;
 }
 
-/** A write that is under way while the clock jumps looks like a disk that hangs, and nothing is issued until it has ended. */
-async function allWritten(carnet: RunningCarnet, issued: number): Promise<void> {
-  const log = { directory: join(carnet.folder, 'data/audit'), stream: 'carnet' };
-  await vi.waitFor(async () => {
-    const records = await Array.fromAsync(readAuditLog(log));
-    expect(records.filter(({ type }) => type === 'issued').length).toBe(issued);
-  });
-}
-
 const podOf = (cluster: FakeCluster) => cluster.token({ audiences: [AUDIENCE], boundTo: POD });
 const ID = (cluster: string) => `spiffe://example.org/cluster/${cluster}/ns/payments/sa/reporter`;
 
@@ -129,10 +120,10 @@ describe('several clusters', () => {
     expect(await svidOf(carnet, podOf(cluster))).toBe(ID('moved'));
     expect(await svidOf(carnet, old('https://old.example.org'))).toBe(ID('moved'));
     expect(await svidOf(carnet, old('https://old.example.org/'))).toBe('400 invalid_request');
-    await allWritten(carnet, 2);
     clock.advance(600_000);
     expect(await svidOf(carnet, old('https://old.example.org'))).toBe('400 invalid_request');
-    expect(await svidOf(carnet, podOf(cluster))).toBe(ID('moved'));
+    // A record that was being written while the clock jumped looks like a disk that hangs, until it has been written.
+    await vi.waitFor(async () => expect(await svidOf(carnet, podOf(cluster))).toBe(ID('moved')));
   });
 });
 
