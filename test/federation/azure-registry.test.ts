@@ -186,6 +186,9 @@ describe('a registry token that is not what was asked for', () => {
     ['with an end of text', { exp: 'soon' }],
     ['that has ended before it began', { exp: now - 1 }],
     ['without a beginning', { iat: undefined }],
+    ['that lives for longer than any token of Entra', { iat: now, exp: now + 172_801 }],
+    ['that never ends', { iat: 0, exp: Number.MAX_SAFE_INTEGER }],
+    ['whose list is none', { access: { type: 'repository', name: 'team/secret', actions: ['*'] } }],
     ['of a registry whose clock is hours behind', { iat: now - 9_000, exp: now - 4_500 }],
   ];
 

@@ -5,6 +5,8 @@ import { TargetFailure } from '../../core/target-failure.ts';
 import { type Outbound, type OutboundAnswer, OutboundError } from '../../outbound/outbound.ts';
 
 export const MAX_ANSWER_BYTES = 64 * 1024;
+/** Above what any policy of a tenant can give (a day) and continuous access evaluation does (28 hours). */
+export const MAX_LIFETIME_SECONDS = 48 * 3600;
 /** Longer waits than this are not passed on: whoever waits so long may as well ask once too often. */
 const MAX_RETRY_AFTER_SECONDS = 300;
 const PRINTABLE = /^[\x21-\x7e]+$/;

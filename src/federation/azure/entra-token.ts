@@ -1,10 +1,7 @@
 import type { Secret } from '../../core/secret.ts';
 import type { OutboundAnswer } from '../../outbound/outbound.ts';
-import { jsonBody, tokenText } from './azure-call.ts';
+import { jsonBody, MAX_LIFETIME_SECONDS, tokenText } from './azure-call.ts';
 import { fromEntraRefusal, unusableAnswer } from './entra-error.ts';
-
-/** Above what any policy of a tenant can give (a day) and continuous access evaluation does (28 hours). */
-const MAX_LIFETIME_SECONDS = 48 * 3600;
 
 /** A token as Entra answered it, checked. */
 export interface EntraToken {

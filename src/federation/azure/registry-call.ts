@@ -5,7 +5,15 @@ import { OAuthError } from '../../core/oauth-error.ts';
 import type { Secret } from '../../core/secret.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import type { OutboundAnswer } from '../../outbound/outbound.ts';
-import { type AzureCall, jsonBody, MAX_ANSWER_BYTES, retryAfter, tokenText, withoutAnswer } from './azure-call.ts';
+import {
+  type AzureCall,
+  jsonBody,
+  MAX_ANSWER_BYTES,
+  MAX_LIFETIME_SECONDS,
+  retryAfter,
+  tokenText,
+  withoutAnswer,
+} from './azure-call.ts';
 
 /** Login servers of Azure Container Registry, public and sovereign: an Entra token goes to no other host. */
 const LOGIN_SERVER = /^[a-z0-9][a-z0-9-]{2,62}\.azurecr\.(?:io|cn|us)$/;
@@ -93,12 +101,12 @@ function refusalOf(answer: OutboundAnswer, step: string): TargetFailure {
 /** The registry says in the token alone how long it lives and what it is good for; nobody else can verify it. */
 function readClaims(token: Secret, { host, repositories }: Registry): Omit<RegistryToken, 'token'> {
   const { aud, iat, exp, access } = payloadOf(token);
-  if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp) || Number(exp) <= Number(iat)) {
-    throw unusableAnswer('the token has no lifetime');
-  }
+  const lifetimeSeconds = Number.isSafeInteger(iat) && Number.isSafeInteger(exp) ? Number(exp) - Number(iat) : 0;
+  if (lifetimeSeconds < 1) throw unusableAnswer('the token has no lifetime');
+  if (lifetimeSeconds > MAX_LIFETIME_SECONDS) throw unusableAnswer('the lifetime of the token is out of range');
   if (aud !== undefined && aud !== host) throw unusableAnswer('the token is for another registry');
-  if (Array.isArray(access)) assertNoWider(access, repositories);
-  return { expiresAt: Number(exp), lifetimeSeconds: Number(exp) - Number(iat) };
+  if (access !== undefined) assertNoWider(access, repositories);
+  return { expiresAt: Number(exp), lifetimeSeconds };
 }
 
 function payloadOf(token: Secret): JsonObject {
@@ -109,7 +117,8 @@ function payloadOf(token: Secret): JsonObject {
   }
 }
 
-function assertNoWider(access: readonly unknown[], repositories: readonly string[]): void {
+function assertNoWider(access: unknown, repositories: readonly string[]): void {
+  if (!Array.isArray(access)) throw unusableAnswer('access is no list');
   if (access.length === 0) throw TargetFailure.denied('registry: the token is good for nothing');
   for (const entry of access) {
     // The registry has written these names in both cases.
