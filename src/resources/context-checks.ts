@@ -20,8 +20,9 @@ export function checkAgainst(document: ValidDocument, context: ReadContext): rea
 }
 
 function kindFaults(document: ValidDocument, context: ReadContext): readonly SchemaFault[] {
-  if (document.kind === 'TrustedIssuer') return schemeFaults(document, context.development);
-  return document.kind === 'FederationMapping' ? reportFaults(document, context.now) : [];
+  if (document.kind === 'TrustedIssuer') return schemeFaults(addresses(document.spec), context.development);
+  if (document.kind !== 'FederationMapping') return [];
+  return [...schemeFaults(serverAddresses(document.spec), context.development), ...reportFaults(document, context.now)];
 }
 
 function originFaults(document: ValidDocument): readonly SchemaFault[] {
@@ -33,8 +34,8 @@ function originFaults(document: ValidDocument): readonly SchemaFault[] {
   }));
 }
 
-function schemeFaults({ spec }: DocumentOf<'TrustedIssuer'>, development: boolean): readonly SchemaFault[] {
-  return addresses(spec).flatMap(({ path, address }) =>
+function schemeFaults(named: readonly Address[], development: boolean): readonly SchemaFault[] {
+  return named.flatMap(({ path, address }) =>
     isPermittedScheme(address, development)
       ? []
       : [{ path, message: 'must be https', hint: 'http is for loopback only, under development: true' }],
@@ -60,6 +61,10 @@ function addresses(spec: DocumentOf<'TrustedIssuer'>['spec']): readonly Address[
     [['spec', 'spiffe', 'bundle', 'url'], spec.spiffe?.bundle.url],
   ];
   return named.flatMap(([path, address]) => (address === undefined ? [] : [{ path, address }]));
+}
+
+function serverAddresses({ target: { oauth } }: DocumentOf<'FederationMapping'>['spec']): readonly Address[] {
+  return oauth === undefined ? [] : [{ path: ['spec', 'target', 'oauth', 'issuer'], address: oauth.issuer }];
 }
 
 function reportFaults({ spec }: DocumentOf<'FederationMapping'>, now: number): readonly SchemaFault[] {

@@ -192,6 +192,14 @@ const RULES: readonly (readonly [string, object, object, string])[] = [
 ];
 
 describe('federationMappingSpec', () => {
+  test('allows an OAuth server under http on loopback under development, and nowhere else (V12)', () => {
+    const of = (issuer: string) => ({ ...CLOUD, target: { oauth: { issuer } } });
+    expect(faultsOf('FederationMapping', of('http://127.0.0.1:8200'), { development: true })).toEqual([]);
+    const fault = ['spec.target.oauth.issuer: must be https'];
+    expect(faultsOf('FederationMapping', of('http://127.0.0.1:8200'))).toEqual(fault);
+    expect(faultsOf('FederationMapping', of('http://as.example.org'), { development: true })).toEqual(fault);
+  });
+
   test.each(RULES)('asks for %s', (_, good, bad, fault) => {
     expect(faultsOf('FederationMapping', good)).toEqual([]);
     expect(faultsOf('FederationMapping', bad)).toEqual([fault]);
