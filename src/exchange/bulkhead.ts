@@ -6,12 +6,15 @@ import { TargetFailure } from '../core/target-failure.ts';
 const LINE = { atOnce: 16, places: 240 };
 /** Half of the exchanges that the door lets in: the callers of a cloud that hangs leave room for those of all others. */
 const MAX_CALLERS = 512;
+/** Three quarters of those: one account that hangs leaves room for the others of its kind. */
+const MAX_CALLERS_OF_ONE = 384;
 const MAX_ACCOUNTS = 4096;
 const RETRY_AFTER_SECONDS = 2;
 
-/** Keeps what one target does from being felt by others: calls are bounded by account, waiting callers by kind. */
+/** Keeps what one target does from being felt by others: calls are bounded by account, waiting callers by account and kind. */
 export class Bulkhead {
   readonly #lines = new LRUCache<string, FairLine>({ max: MAX_ACCOUNTS });
+  /** By account and by kind, which an account begins with and never is. */
   readonly #callers = new Map<string, number>();
 
   /** Makes the call when it is its turn in the account's line, in which names take turns. Throws TargetFailure `transient`. */
@@ -23,15 +26,33 @@ export class Bulkhead {
     return made;
   }
 
-  /** Waits, unless too many callers of this kind of target do so already. Throws TargetFailure `transient`. */
-  async wait<T>(kind: string, answer: () => Promise<T>): Promise<T> {
-    const waiting = this.#callers.get(kind) ?? 0;
-    if (waiting >= MAX_CALLERS) throw TargetFailure.transient(`too many callers wait for ${kind}`, RETRY_AFTER_SECONDS);
-    this.#callers.set(kind, waiting + 1);
+  /**
+   * Waits, unless too many callers of this account or of this kind of target do so already. Throws TargetFailure
+   * `transient`.
+   */
+  async wait<T>({ kind, account }: { kind: string; account: string }, answer: () => Promise<T>): Promise<T> {
+    if (this.#waiting(kind) >= MAX_CALLERS) throw tooMany(kind);
+    if (this.#waiting(account) >= MAX_CALLERS_OF_ONE) throw tooMany('this account');
+    const names = [kind, account];
+    for (const name of names) this.#callers.set(name, this.#waiting(name) + 1);
     try {
       return await answer();
     } finally {
-      this.#callers.set(kind, (this.#callers.get(kind) ?? 1) - 1);
+      for (const name of names) this.#leave(name);
     }
   }
+
+  #waiting(name: string): number {
+    return this.#callers.get(name) ?? 0;
+  }
+
+  #leave(name: string): void {
+    const left = this.#waiting(name) - 1;
+    if (left > 0) this.#callers.set(name, left);
+    else this.#callers.delete(name);
+  }
+}
+
+function tooMany(what: string): TargetFailure {
+  return TargetFailure.transient(`too many callers wait for ${what}`, RETRY_AFTER_SECONDS);
 }

@@ -87,7 +87,7 @@ export class CloudCredentials {
     }
     const joined = alone ? undefined : this.#flights.joinable(departure);
     try {
-      const credential = await this.#bulkhead.wait(grant.kind, () => {
+      const credential = await this.#bulkhead.wait({ kind: grant.kind, account: departure.account }, () => {
         this.#count(grant, joined === undefined ? 'call' : 'joined');
         return joined ?? this.#depart(departure);
       });

@@ -121,11 +121,11 @@ function count(name: 'cloudCredentials' | 'cloudCalls', outcome: string): Promis
 
 describe('one call', () => {
   test('serves hundreds of callers that may have the same, and is new to one of them', async () => {
-    const ids = await Promise.all(many(500).map(() => idOf(ask())));
+    const ids = await Promise.all(many(384).map(() => idOf(ask())));
     expect(calls).toHaveLength(1);
     expect(ids.filter((id) => id === 'credential-1')).toHaveLength(1);
-    expect(ids.filter((id) => id === 'credential-1 reused')).toHaveLength(499);
-    expect([await count('cloudCredentials', 'call'), await count('cloudCredentials', 'joined')]).toEqual([1, 499]);
+    expect(ids.filter((id) => id === 'credential-1 reused')).toHaveLength(383);
+    expect([await count('cloudCredentials', 'call'), await count('cloudCredentials', 'joined')]).toEqual([1, 383]);
   });
 
   test('serves one pod only', async () => {
@@ -371,13 +371,26 @@ describe('a cloud that hangs', () => {
   test('lets so many wait for it and tells further ones to come back; other kinds of target go on', async () => {
     const { promise, resolve } = Promise.withResolvers();
     gate = promise;
-    const hanging = many(512).map(() => ask());
-    expect(await failureOf(ask())).toMatchObject({ failure: 'transient', status: 503, retryAfterSeconds: 2 });
+    const hanging = [...many(384).map(() => ask()), ...many(128).map(() => ask(elsewhere))];
+    const third = { ...aws, region: 'eu-central-1' };
+    expect(await failureOf(ask(third))).toMatchObject({ failure: 'transient', status: 503, retryAfterSeconds: 2 });
     gate = Promise.resolve();
     expect((await ask(azure)).reused).toBe(false);
     resolve(undefined);
     await Promise.all(hanging);
     expect(await idOf(ask())).toBe('credential-1 reused');
+  });
+
+  test('keeps no more than three quarters of these places from the other accounts of its kind', async () => {
+    const { promise, resolve } = Promise.withResolvers();
+    gate = promise;
+    const hanging = many(384).map(() => ask());
+    expect(await failureOf(ask())).toMatchObject({ failure: 'transient', status: 503, retryAfterSeconds: 2 });
+    gate = Promise.resolve();
+    expect((await ask(elsewhere)).reused).toBe(false);
+    resolve(undefined);
+    await Promise.all(hanging);
+    expect((await ask()).reused).toBe(true);
   });
 
   test('has places for 240 waiting calls of an account; who finds none is told to come back', async () => {
