@@ -58,6 +58,11 @@ export function azureClientNames({ clientId }: Pick<AzureTarget, 'clientId'>): r
   return [clientId, `api://${clientId}`];
 }
 
+/** The resources that the scopes are of: audiences of Entra's tokens. */
+export function azureResources({ scopes }: Pick<AzureTarget, 'scopes'>): readonly string[] {
+  return scopes.map((one) => one.replace(/\/\.default$/, ''));
+}
+
 /** What a token request of Entra's own shape names: one address for each scope, so that tenant, client and scope select. */
 export function azureRequestAddress(tenant: string, clientId: string, scope: string): string {
   return `azure:${tenant.toLowerCase()}:${clientId.toLowerCase()}:${scope}`;

@@ -1,6 +1,6 @@
 import { TokenType } from '../../core/token-types.ts';
 import { AWS_AUDIENCE, AWS_SECOND_HOP_TTL, AWS_TTL, type AwsTarget } from './aws.ts';
-import { AZURE_AUDIENCES, type AzureTarget, azureAddresses, azureClientNames } from './azure.ts';
+import { AZURE_AUDIENCES, type AzureTarget, azureAddresses, azureClientNames, azureResources } from './azure.ts';
 import { type GcpTarget, gcpAudiences } from './gcp.ts';
 import { type JwtSvidTarget, SVID_TTL } from './jwt-svid.ts';
 import type { OauthTarget } from './oauth.ts';
@@ -45,7 +45,7 @@ interface TargetDescription<S> {
   readonly nativeAddresses: (spec: S) => readonly string[];
   /** Whether the mapping's own name and `addresses` say enough to choose what is granted. */
   readonly answersToName: (spec: S) => boolean;
-  /** Audiences that belong to this target, so that no SVID may carry them. */
+  /** Audiences of its assertions and of the tokens that it gives, so that no SVID may carry them. */
   readonly reservedAudiences: (spec: S) => readonly string[];
 }
 
@@ -78,7 +78,10 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     tokenTypes: ({ idToken }) => [idToken === undefined ? TokenType.accessToken : TokenType.idToken],
     nativeAddresses: ({ provider }) => [provider],
     answersToName: always,
-    reservedAudiences: gcpAudiences,
+    reservedAudiences: (spec) => [
+      ...gcpAudiences(spec),
+      ...(spec.idToken === undefined ? [] : [spec.idToken.audience]),
+    ],
   },
   azure: {
     cloud: true,
@@ -87,7 +90,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     tokenTypes: () => [TokenType.accessToken],
     nativeAddresses: azureAddresses,
     answersToName: ({ scopes }) => scopes.length === 1,
-    reservedAudiences: azureClientNames,
+    reservedAudiences: (spec) => [...azureClientNames(spec), ...azureResources(spec)],
   },
   oauth: {
     cloud: true,
@@ -96,7 +99,8 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     tokenTypes: () => [TokenType.accessToken],
     nativeAddresses: ({ issuer }) => [issuer],
     answersToName: always,
-    reservedAudiences: ({ issuer }) => [issuer],
+    reservedAudiences: ({ issuer, audience, resource }) =>
+      [issuer, audience, resource].filter((one) => one !== undefined),
   },
   jwtSvid: {
     cloud: false,

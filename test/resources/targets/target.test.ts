@@ -62,6 +62,21 @@ describe('targets', () => {
     expect(reservedAudiencesOf({ kind: 'jwtSvid', spec: { audiences: ['ledger'] } })).toEqual([]);
   });
 
+  test('reserve every audience that they name, also those of the tokens that they give (DESIGN section 8)', () => {
+    const idToken = { audience: 'https://run.example.org' };
+    expect(reservedAudiencesOf({ kind: 'gcp', spec: { provider: PROVIDER, idToken } })).toContain(idToken.audience);
+    const azure = { tenant: CLIENT, clientId: CLIENT, scopes: ['https://vault.azure.net/.default'] };
+    expect(reservedAudiencesOf({ kind: 'azure', spec: azure })).toEqual([
+      CLIENT,
+      `api://${CLIENT}`,
+      'https://vault.azure.net',
+    ]);
+    const issuer = 'https://as.example.org';
+    const oauth = { issuer, grantType: 'token-exchange', audience: 'ledger', resource: 'urn:ledger' } as const;
+    expect(reservedAudiencesOf({ kind: 'oauth', spec: oauth })).toEqual([issuer, 'ledger', 'urn:ledger']);
+    expect(reservedAudiencesOf({ kind: 'oauth', spec: { issuer, grantType: 'jwt-bearer' } })).toEqual([issuer]);
+  });
+
   test('take no provider with a template or of another service', () => {
     expect(gcpTarget.safeParse({ provider: PROVIDER }).success).toBe(true);
     expect(gcpTarget.safeParse({ provider: PROVIDER.replace('42', '{namespace}') }).success).toBe(false);
