@@ -1,9 +1,8 @@
 import type { Issuance } from '../../core/credential.ts';
 import type { AwsGrant } from '../../core/decision.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { AWS_AUDIENCE } from '../../resources/targets/aws.ts';
 import { assertionClaims } from '../cloud-assertion.ts';
-
-export const AWS_AUDIENCE = 'sts.amazonaws.com';
 
 /** What AWS will see, beside the claims that every cloud sees (DESIGN section 8; clouds.md 1.1). */
 export function awsAssertion(grant: AwsGrant, issuance: Issuance): JsonObject {

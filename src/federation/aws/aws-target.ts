@@ -5,9 +5,10 @@ import { Secret } from '../../core/secret.ts';
 import { TokenType } from '../../core/token-types.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
+import { startDeadline } from '../deadline.ts';
 import { RetryBudget } from '../retry-budget.ts';
 import { awsAssertion } from './assertion.ts';
-import { deadline, type Flight } from './flight.ts';
+import type { Flight } from './flight.ts';
 import { type Hop, hopsOf } from './hops.ts';
 import { PackedPolicy, type PackedPolicyDeps } from './packed-policy.ts';
 import { readRoleArn, regionalEndpoint } from './role-arn.ts';
@@ -60,7 +61,7 @@ function flightOf(
   grant: AwsGrant,
 ): Omit<Flight, 'retries'> {
   const endpoint = stsEndpoint ?? regionalEndpoint(readRoleArn(grant.roleArn), grant.region);
-  return { outbound, endpoint, region: grant.region, timeoutMs: deadline(clock, timeoutMs) };
+  return { outbound, endpoint, region: grant.region, timeoutMs: startDeadline(clock, timeoutMs) };
 }
 
 interface Ask {

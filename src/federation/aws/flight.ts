@@ -1,4 +1,3 @@
-import type { Clock } from '../../core/clock.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { RetryBudget } from '../retry-budget.ts';
 
@@ -11,10 +10,4 @@ export interface Flight {
   /** What is left, milliseconds: never more than the whole and never nothing. */
   readonly timeoutMs: () => number;
   readonly retries: Pick<RetryBudget, 'called' | 'spend'>;
-}
-
-/** The deadline of a flight that begins now. The clock may be set while it runs. */
-export function deadline(clock: Clock, wholeMs: number): () => number {
-  const endsAt = clock.now() + wholeMs;
-  return () => Math.max(1, Math.min(wholeMs, endsAt - clock.now()));
 }

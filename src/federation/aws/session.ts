@@ -2,8 +2,8 @@ import type { AssumeRoleCommandOutput, AssumeRoleWithWebIdentityCommandOutput } 
 import type { RoleSession } from '../../core/credential.ts';
 import type { AwsGrant } from '../../core/decision.ts';
 import { Secret } from '../../core/secret.ts';
+import { AWS_AUDIENCE } from '../../resources/targets/aws.ts';
 import { assertionSubject } from '../cloud-assertion.ts';
-import { AWS_AUDIENCE } from './assertion.ts';
 import type { Hop } from './hops.ts';
 import { readRoleArn } from './role-arn.ts';
 import { unusableAnswer } from './sts-error.ts';

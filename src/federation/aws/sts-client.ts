@@ -1,9 +1,9 @@
 import { STSClient, type STSClientConfig } from '@aws-sdk/client-sts';
 import { createSmithyHandler } from '../../outbound/smithy-handler.ts';
+import { MAX_ANSWER_BYTES } from '../answer.ts';
 import type { Flight } from './flight.ts';
 import type { Session } from './session.ts';
 
-const MAX_ANSWER_BYTES = 64 * 1024;
 /** What a signature covers beside the three headers that it adds itself; the SDK's others never leave. */
 const SIGNED_AS_SENT: ReadonlySet<string> = new Set(['host', 'content-type']);
 

@@ -6,8 +6,9 @@ import type { Secret } from '../../core/secret.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
+import { startDeadline } from '../deadline.ts';
 import { azureAssertion } from './assertion.ts';
-import { type AzureCall, azureCall } from './azure-call.ts';
+import type { AzureCall } from './azure-call.ts';
 
 const DEADLINE_MS = 5_000;
 
@@ -34,7 +35,7 @@ export function createAzureTarget(deps: AzureTargetDeps): Target<AzureGrant> {
       const claims = azureAssertion(grant, issuance);
       const assertion = await authority.sign('cloud', claims);
       if (grant.deliver === 'assertion') return deliveredAssertion(assertion, claims, issuance);
-      const call = azureCall(outbound, clock, timeoutMs);
+      const call = { outbound, clock, timeoutMs: startDeadline(clock, timeoutMs) };
       return await exchanged(call, authorityHost ?? grant.authority, grant, assertion, issuance);
     },
   };

@@ -3,7 +3,8 @@ import type { AzureGrant } from '../../core/decision.ts';
 import { OAuthError } from '../../core/oauth-error.ts';
 import type { Secret } from '../../core/secret.ts';
 import { type AzureHttpClient, createAzureHttpClient } from '../../outbound/azure-http-client.ts';
-import { type AzureCall, MAX_ANSWER_BYTES, withoutAnswer } from './azure-call.ts';
+import { MAX_ANSWER_BYTES } from '../answer.ts';
+import { type AzureCall, withoutAnswer } from './azure-call.ts';
 import { unusableAnswer } from './entra-error.ts';
 import { type EntraToken, readEntraToken } from './entra-token.ts';
 

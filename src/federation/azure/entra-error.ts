@@ -1,6 +1,6 @@
 import { type FailureClass, TargetFailure } from '../../core/target-failure.ts';
 import type { OutboundAnswer } from '../../outbound/outbound.ts';
-import { jsonBody, retryAfter } from './azure-call.ts';
+import { jsonObjectIn, retryAfter } from '../answer.ts';
 
 /**
  * No federated identity credential fits, or none is known yet: for some minutes after one was set up or changed Entra
@@ -32,9 +32,9 @@ export function fromEntraRefusal(answer: OutboundAnswer): TargetFailure {
   const detail = `Entra: ${said}, HTTP ${status}`;
   const failure = classOf(status, codes);
   if (failure === 'throttled') {
-    return TargetFailure.throttled(detail, retryAfter(answer, RETRY_AFTER_THROTTLE_SECONDS));
+    return TargetFailure.throttled(detail, retryAfter(answer) ?? RETRY_AFTER_THROTTLE_SECONDS);
   }
-  if (failure === 'transient') return TargetFailure.transient(detail, retryAfter(answer, RETRY_AFTER_SECONDS));
+  if (failure === 'transient') return TargetFailure.transient(detail, retryAfter(answer) ?? RETRY_AFTER_SECONDS);
   if (failure === 'propagation') return TargetFailure.transient(detail, RETRY_AFTER_PROPAGATION_SECONDS);
   return failure === 'not_found' ? TargetFailure.notFound(detail) : TargetFailure.denied(detail);
 }
@@ -53,7 +53,7 @@ function classOf(status: number, codes: readonly number[]): FailureClass | 'prop
 }
 
 function codesOf(answer: OutboundAnswer): readonly number[] {
-  const codes = jsonBody(answer)?.['error_codes'];
+  const codes = jsonObjectIn(answer.body)?.['error_codes'];
   if (!Array.isArray(codes) || codes.length > MAX_CODES) return [];
   return codes.filter((code) => typeof code === 'number' && Number.isSafeInteger(code) && code > 0).map(Number);
 }

@@ -1,6 +1,7 @@
 import type { Secret } from '../../core/secret.ts';
 import type { OutboundAnswer } from '../../outbound/outbound.ts';
-import { jsonBody, MAX_LIFETIME_SECONDS, tokenText } from './azure-call.ts';
+import { jsonObjectIn } from '../answer.ts';
+import { MAX_LIFETIME_SECONDS, tokenText } from './azure-call.ts';
 import { fromEntraRefusal, unusableAnswer } from './entra-error.ts';
 
 /** A token as Entra answered it, checked. */
@@ -15,7 +16,7 @@ export interface EntraToken {
 /** Reads Entra's answer as hostile input. Throws TargetFailure. */
 export function readEntraToken(answer: OutboundAnswer): EntraToken {
   if (answer.status !== 200) throw fromEntraRefusal(answer);
-  const members = jsonBody(answer);
+  const members = jsonObjectIn(answer.body);
   if (members === undefined) throw unusableAnswer('it is no JSON object');
   const { token_type: tokenType, expires_in: expiresIn, access_token: accessToken } = members;
   if (typeof tokenType !== 'string' || tokenType.toLowerCase() !== 'bearer') throw unusableAnswer('no bearer token');

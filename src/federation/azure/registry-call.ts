@@ -5,15 +5,8 @@ import { OAuthError } from '../../core/oauth-error.ts';
 import type { Secret } from '../../core/secret.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import type { OutboundAnswer } from '../../outbound/outbound.ts';
-import {
-  type AzureCall,
-  jsonBody,
-  MAX_ANSWER_BYTES,
-  MAX_LIFETIME_SECONDS,
-  retryAfter,
-  tokenText,
-  withoutAnswer,
-} from './azure-call.ts';
+import { jsonObjectIn, MAX_ANSWER_BYTES, retryAfter } from '../answer.ts';
+import { type AzureCall, MAX_LIFETIME_SECONDS, tokenText, withoutAnswer } from './azure-call.ts';
 
 /** Login servers of Azure Container Registry, public and sovereign: an Entra token goes to no other host. */
 const LOGIN_SERVER = /^[a-z0-9][a-z0-9-]{2,62}\.azurecr\.(?:io|cn|us)$/;
@@ -84,7 +77,7 @@ async function post(
       throw withoutAnswer('registry', thrown);
     });
   if (answer.status !== 200) throw refusalOf(answer, step);
-  const token = tokenText(jsonBody(answer)?.[wanted]);
+  const token = tokenText(jsonObjectIn(answer.body)?.[wanted]);
   if (token === undefined) throw unusableAnswer(`${wanted} is missing or not printable`);
   return token;
 }
@@ -92,9 +85,9 @@ async function post(
 /** By the status and the form of an answer: what has no body of JSON does not come from the registry. */
 function refusalOf(answer: OutboundAnswer, step: string): TargetFailure {
   const detail = `registry: ${step}, HTTP ${answer.status}`;
-  if (answer.status === 429) return TargetFailure.throttled(detail, retryAfter(answer, RETRY_AFTER_THROTTLE_SECONDS));
-  const refused = answer.status >= 400 && answer.status < 500 && jsonBody(answer) !== undefined;
-  if (!refused) return TargetFailure.transient(detail, retryAfter(answer, RETRY_AFTER_SECONDS));
+  if (answer.status === 429) return TargetFailure.throttled(detail, retryAfter(answer) ?? RETRY_AFTER_THROTTLE_SECONDS);
+  const refused = answer.status >= 400 && answer.status < 500 && jsonObjectIn(answer.body) !== undefined;
+  if (!refused) return TargetFailure.transient(detail, retryAfter(answer) ?? RETRY_AFTER_SECONDS);
   return answer.status === 404 ? TargetFailure.notFound(detail) : TargetFailure.denied(detail);
 }
 

@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { OAuthError } from '../../core/oauth-error.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import { type OutboundAnswer, OutboundError } from '../../outbound/outbound.ts';
+import { jsonObjectIn, retryAfter } from '../answer.ts';
 
 /** Google refuses this workload, account, scope or lifetime: whoever runs the project or the mapping can mend it. */
 const DENIED = [
@@ -22,7 +23,6 @@ const KNOWN: ReadonlySet<string> = new Set([...DENIED, ...OUR_FAULT, ...BUSY, 'N
 const ISSUER_OUT_OF_REACH = /^Error connecting to the given credential's issuer/;
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_THROTTLE_SECONDS = 10;
-const RETRY_AFTER_MAX_SECONDS = 300;
 
 /** Which of Google's services answered. */
 export type GoogleService = 'STS' | 'IAM Credentials';
@@ -38,13 +38,14 @@ export class GoogleError extends Error {
   /** What Google's clock said, milliseconds. */
   readonly answeredAt: number | undefined;
 
-  constructor(service: GoogleService, { status, headers, body }: OutboundAnswer) {
+  constructor(service: GoogleService, answer: OutboundAnswer) {
+    const { status, headers, body } = answer;
     const { code, text } = codeIn(body);
     super(`${service}: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`);
     this.status = status;
     this.code = code;
     this.issuerOutOfReach = code === 'invalid_grant' && ISSUER_OUT_OF_REACH.test(text);
-    this.retryAfterSeconds = secondsIn(headers['retry-after']);
+    this.retryAfterSeconds = retryAfter(answer);
     this.answeredAt = instantIn(headers['date']);
   }
 }
@@ -82,28 +83,12 @@ function transient(detail: string, retryAfterSeconds = RETRY_AFTER_SECONDS): Tar
 
 /** STS answers in OAuth's form, or like all of Google in that of google.rpc. */
 function codeIn(body: Buffer): { code: string | undefined; text: string } {
-  const { error, error_description: text } = objectIn(body) ?? {};
+  const { error, error_description: text } = jsonObjectIn(body) ?? {};
   const code = isJsonObject(error) ? error['status'] : error;
   return {
     code: typeof code === 'string' && KNOWN.has(code) ? code : undefined,
     text: typeof text === 'string' ? text : '',
   };
-}
-
-/** Undefined for anything but a JSON object. */
-export function objectIn(body: Buffer): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function secondsIn(header: string | undefined): number | undefined {
-  return header !== undefined && /^[1-9]\d{0,9}$/.test(header)
-    ? Math.min(Number(header), RETRY_AFTER_MAX_SECONDS)
-    : undefined;
 }
 
 function instantIn(header: string | undefined): number | undefined {

@@ -3,9 +3,8 @@ import type { JsonObject } from '../../core/json.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import { createGaxiosAdapter, type GaxiosRequest } from '../../outbound/gaxios-adapter.ts';
 import type { Outbound, OutboundAnswer } from '../../outbound/outbound.ts';
-import { GoogleError, type GoogleService, objectIn, unusableAnswer } from './google-error.ts';
-
-const MAX_ANSWER_BYTES = 64 * 1024;
+import { jsonObjectIn, MAX_ANSWER_BYTES } from '../answer.ts';
+import { GoogleError, type GoogleService, unusableAnswer } from './google-error.ts';
 
 export interface FlightDeps {
   readonly outbound: Outbound;
@@ -51,7 +50,7 @@ export function createFlight({ outbound, clock, callMs, flightMs }: FlightDeps):
 
 function read(service: GoogleService, answer: OutboundAnswer): JsonObject {
   if (answer.status !== 200) throw new GoogleError(service, answer);
-  const object = objectIn(answer.body);
+  const object = jsonObjectIn(answer.body);
   if (object === undefined) throw unusableAnswer(service, 'it is not a JSON object');
   return object;
 }

@@ -3,7 +3,8 @@ import type { JsonObject } from '../../core/json.ts';
 import { Secret } from '../../core/secret.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import { TokenType } from '../../core/token-types.ts';
-import { type GoogleService, objectIn, unusableAnswer } from './google-error.ts';
+import { jsonObjectIn } from '../answer.ts';
+import { type GoogleService, unusableAnswer } from './google-error.ts';
 
 /** How far Google's clock and ours may be apart where Google gives an instant. */
 const SKEW_MS = 5 * 60 * 1000;
@@ -58,7 +59,7 @@ export function readAccessToken({ accessToken, expireTime }: JsonObject, now: nu
 /** An answer of generateIdToken: read to see that it is what was asked for; whom it is shown to verifies it. */
 export function readIdToken({ token }: JsonObject, grant: GcpGrant, now: number): GoogleToken {
   const secret = checkedToken(token, COMPACT_JWS, 'IAM Credentials');
-  const claims = objectIn(Buffer.from(secret.reveal().split('.')[1] ?? '', 'base64url')) ?? {};
+  const claims = jsonObjectIn(Buffer.from(secret.reveal().split('.')[1] ?? '', 'base64url')) ?? {};
   const { aud, email, iat, exp } = claims;
   if (aud !== grant.idTokenAudience || email !== grant.serviceAccount) {
     throw unusableAnswer('IAM Credentials', 'the ID token is for another audience or account');

@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.ts';
 import type { GcpGrant } from '../../core/decision.ts';
+import { CLOUD_PLATFORM } from '../../resources/targets/gcp-intents.ts';
 import type { GoogleFlight } from './google-flight.ts';
 import { type GoogleToken, readAccessToken, readIdToken } from './google-token.ts';
-import { CLOUD_PLATFORM } from './token-exchange.ts';
 
 const GOOGLE_IAM_CREDENTIALS = 'https://iamcredentials.googleapis.com';
 

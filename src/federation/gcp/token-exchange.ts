@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { GcpGrant } from '../../core/decision.ts';
 import type { Secret } from '../../core/secret.ts';
 import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../../core/token-types.ts';
+import { CLOUD_PLATFORM } from '../../resources/targets/gcp-intents.ts';
 import type { RetryBudget } from '../retry-budget.ts';
 import { GoogleError } from './google-error.ts';
 import type { GoogleFlight } from './google-flight.ts';
@@ -9,8 +10,6 @@ import { type GoogleToken, readExchanged } from './google-token.ts';
 import type { StsClient } from './sts-client.ts';
 
 const GOOGLE_STS = 'https://sts.googleapis.com';
-/** What IAM Credentials asks of its caller's token, and the default of Google's own clients. */
-export const CLOUD_PLATFORM = 'https://www.googleapis.com/auth/cloud-platform';
 const TRIES = 2;
 const COMMON = { grantType: GRANT_TYPE_TOKEN_EXCHANGE, requestedTokenType: TokenType.accessToken };
 

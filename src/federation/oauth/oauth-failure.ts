@@ -1,6 +1,7 @@
 import { OAuthError } from '../../core/oauth-error.ts';
 import { TargetFailure } from '../../core/target-failure.ts';
 import { type OutboundAnswer, OutboundError } from '../../outbound/outbound.ts';
+import { retryAfter } from '../answer.ts';
 import { jsonObjectOf } from './json-answer.ts';
 
 /**
@@ -20,7 +21,6 @@ const DENIED: ReadonlySet<string> = new Set([
 const BUSY: ReadonlySet<string> = new Set(['server_error', 'slow_down', 'temporarily_unavailable']);
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_THROTTLE_SECONDS = 10;
-const MAX_RETRY_AFTER_SECONDS = 300;
 
 /**
  * What an answer other than success means. Only a code that says "refused", in a 4xx, is a refusal: whatever cannot be
@@ -57,10 +57,4 @@ export function tooMuch(rule: string): TargetFailure {
 function knownCode(answer: OutboundAnswer): string | undefined {
   const code = jsonObjectOf(answer)?.['error'];
   return typeof code === 'string' && (DENIED.has(code) || BUSY.has(code)) ? code : undefined;
-}
-
-/** Seconds; the form with a date is passed over, and nobody is sent away for longer than five minutes. */
-function retryAfter({ headers }: OutboundAnswer): number | undefined {
-  const text = headers['retry-after'] ?? '';
-  return /^[0-9]{1,9}$/.test(text) ? Math.min(Math.max(Number(text), 1), MAX_RETRY_AFTER_SECONDS) : undefined;
 }

@@ -6,6 +6,7 @@ import { TokenType } from '../../core/token-types.ts';
 import { readOrigin } from '../../outbound/destination.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { assertionClaims, deliveredAssertion } from '../cloud-assertion.ts';
+import { startDeadline } from '../deadline.ts';
 import { fetchTokenEndpoint } from './server-metadata.ts';
 import { readToken } from './token-answer.ts';
 import { TokenEndpoints } from './token-endpoints.ts';
@@ -31,11 +32,11 @@ export function createOauthTarget(deps: OauthTargetDeps): Target<OauthGrant> {
   const { authority, outbound, clock, timeoutMs = DEADLINE_MS } = deps;
   const allowOrigins = new Set(deps.allowOrigins.map(readOrigin));
   const endpoints = new TokenEndpoints(clock, (issuer) =>
-    fetchTokenEndpoint(issuer, { outbound, allowOrigins, timeoutMs: countdown(clock, timeoutMs) }),
+    fetchTokenEndpoint(issuer, { outbound, allowOrigins, timeoutMs: startDeadline(clock, timeoutMs) }),
   );
 
   async function exchanged(grant: OauthGrant, issuance: Issuance): Promise<Credential> {
-    const leftMs = countdown(clock, timeoutMs);
+    const leftMs = startDeadline(clock, timeoutMs);
     const endpoint = await endpoints.find(grant.issuer);
     const assertion = await authority.sign('cloud', assertionClaims(grant, grant.issuer, issuance));
     const askedAt = toSeconds(clock.now());
@@ -59,10 +60,4 @@ export function createOauthTarget(deps: OauthTargetDeps): Target<OauthGrant> {
       return deliveredAssertion(await authority.sign('cloud', claims), claims, issuance);
     },
   };
-}
-
-/** Milliseconds left; the clock may be set meanwhile: never more than the whole and never nothing. */
-function countdown(clock: Clock, wholeMs: number): () => number {
-  const endsAt = clock.now() + wholeMs;
-  return () => Math.max(1, Math.min(wholeMs, endsAt - clock.now()));
 }

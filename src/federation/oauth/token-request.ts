@@ -2,10 +2,10 @@ import type { OauthGrant } from '../../core/decision.ts';
 import type { Secret } from '../../core/secret.ts';
 import { GRANT_TYPE_TOKEN_EXCHANGE, TokenType } from '../../core/token-types.ts';
 import type { Outbound, OutboundAnswer } from '../../outbound/outbound.ts';
+import { MAX_ANSWER_BYTES } from '../answer.ts';
 import { fromNoAnswer } from './oauth-failure.ts';
 
 const GRANT_TYPE_JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
-const MAX_ANSWER_BYTES = 64 * 1024;
 
 interface Way {
   readonly outbound: Outbound;
