@@ -106,6 +106,7 @@ test('a mapping is warned of once a minute, another mapping for itself', async (
 });
 
 test('a policy that AWS finds too large when packed is our own fault', async () => {
-  const error = await refusalOf(issue({ policy: policyOf(2048), tags: { ...grant.tags, team: 'x'.repeat(200) } }));
+  const tags = { ...grant.tags, team: 'x'.repeat(200) };
+  const error = await refusalOf(issue({ policy: policyOf(2048), enforcedBy: ['session-policy'], tags }));
   expect(error).toMatchObject({ key: 'internal', detail: 'STS: PackedPolicyTooLarge, HTTP 400' });
 });

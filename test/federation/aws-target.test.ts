@@ -191,6 +191,18 @@ describe('a refusal by AWS', () => {
       }
     },
   );
+
+  test("a policy that AWS does not take is the caller's fault where it is the caller's own, and ours where it is of intents", async () => {
+    const policy = '{"Version":"2012-10-17","Statement":[{}]}';
+    for (const code of ['MalformedPolicyDocument', 'PackedPolicyTooLarge']) {
+      sts.fail({ kind: 'error', code, status: 400 });
+      expect(await refusalOf(issue({ policy }))).toMatchObject({ key: 'target_denied', failure: 'denied' });
+      sts.fail({ kind: 'error', code, status: 400 });
+      expect(await refusalOf(issue({ policy, enforcedBy: ['session-policy'] }))).toMatchObject({ key: 'internal' });
+    }
+    sts.fail({ kind: 'error', code: 'MissingParameter', status: 400 });
+    expect(await refusalOf(issue({ policy }))).toMatchObject({ key: 'internal' });
+  });
 });
 
 describe('AWS down or busy', () => {

@@ -136,6 +136,22 @@ describe('a token within an access boundary', () => {
   });
 });
 
+describe('a boundary that Google does not take', () => {
+  const accessBoundary = boundary('objectViewer', { availableResource: '//storage.googleapis.com/buckets/reports' });
+
+  test("is the caller's fault where it is the caller's own: target_denied", async () => {
+    expect(await bench.refusal({ ...grant, accessBoundary })).toMatchObject({
+      key: 'target_denied',
+      failure: 'denied',
+    });
+  });
+
+  test('is our own fault where it is made of intents', async () => {
+    const enforcedBy = ['credential-access-boundary'] as const;
+    expect(await bench.refusal({ ...grant, accessBoundary, enforcedBy })).toMatchObject({ key: 'internal' });
+  });
+});
+
 describe('the Google double reads boundaries strictly', () => {
   const rule = JSON.parse(boundary('objectViewer')).accessBoundary.accessBoundaryRules[0];
   const rules = (...list: unknown[]) => JSON.stringify({ accessBoundary: { accessBoundaryRules: list } });

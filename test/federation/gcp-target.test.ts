@@ -198,7 +198,8 @@ describe('an access boundary', () => {
 
   test('that Google cannot read is our own fault and never a wider token', async () => {
     const accessBoundary = BOUNDARY.replace('inRole:', '');
-    expect(await bench.refusal({ ...grant, accessBoundary })).toMatchObject({ key: 'internal' });
+    const enforcedBy = ['credential-access-boundary'] as const;
+    expect(await bench.refusal({ ...grant, accessBoundary, enforcedBy })).toMatchObject({ key: 'internal' });
   });
 
   test('ends sooner than its source where Google says so, and never later', async () => {

@@ -76,14 +76,16 @@ async function lastSession(flight: Flight, { grant, assertion, opened }: Ask): P
   const { assumeWithAssertion, assumeWithSession } = await import('./sts-call.ts');
   const { first, second } = hopsOf(grant);
   const { sessionName } = grant;
+  // What holds no intent and narrows all the same is the caller's own, and goes with the last hop.
+  const callersPolicy = grant.policy !== undefined && grant.enforcedBy.length === 0;
   const output = await assumeWithAssertion(flight, { hop: first, sessionName, assertion }).catch((error) => {
-    throw fromStsError(error, 'STS');
+    throw fromStsError(error, { call: 'STS', callersPolicy: callersPolicy && second === undefined });
   });
   const start = opened(first, output);
   if (second === undefined) return start;
   const asked = { hop: second, sessionName, session: start.session };
   const chained = await assumeWithSession(flight, asked).catch((error) => {
-    throw fromStsError(error, 'STS, second hop');
+    throw fromStsError(error, { call: 'STS, second hop', callersPolicy });
   });
   return opened(second, chained);
 }

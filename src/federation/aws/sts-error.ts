@@ -5,7 +5,9 @@ import { OutboundError } from '../../outbound/outbound.ts';
 /** AWS refuses this workload or this role: only whoever runs the account can mend it. */
 const TRUST = ['AccessDenied', 'InvalidIdentityToken', 'IDPRejectedClaim', 'RegionDisabled', 'ValidationError'];
 /** What Carnet built does not fit AWS: no caller and no waiting mends it. */
-const OUR_FAULT = ['MalformedPolicyDocument', 'PackedPolicyTooLarge', 'MissingParameter', 'InvalidAction'];
+const OUR_FAULT = ['MissingParameter', 'InvalidAction'];
+/** The same of a policy that Carnet made; of one that the caller sent, only he can mend it. */
+const POLICY = ['MalformedPolicyDocument', 'PackedPolicyTooLarge'];
 /**
  * Come back later. A fresh assertion or signature expires only where clocks disagree, and a fresh session is unknown only
  * until all of AWS knows it.
@@ -29,7 +31,7 @@ const BUSY = [
   'SignatureDoesNotMatch',
   'InvalidClientTokenId',
 ];
-const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, ...BUSY]);
+const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, ...POLICY, ...BUSY]);
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_THROTTLE_SECONDS = 10;
 
@@ -43,9 +45,12 @@ export function wireCode(thrown: unknown): string | undefined {
 /**
  * What a failed call of STS means to the caller. Only a code that says "refused" is a refusal: whatever cannot be read,
  * a 5xx or a silence is a 503 (DESIGN section 1, promise 5). No text of AWS gets in, only its code; `call` is Carnet's word
- * for the call.
+ * for the call, and `callersPolicy` says that its session policy is one that the caller sent.
  */
-export function fromStsError(thrown: unknown, call: string): OAuthError {
+export function fromStsError(
+  thrown: unknown,
+  { call, callersPolicy }: { call: string; callersPolicy: boolean },
+): OAuthError {
   if (thrown instanceof OAuthError) return thrown;
   if (thrown instanceof OutboundError) return unavailable(`${call}: ${thrown.failure}: ${thrown.message}`);
   const status = httpStatus(thrown);
@@ -54,8 +59,8 @@ export function fromStsError(thrown: unknown, call: string): OAuthError {
     return unavailable(`${call}: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, code, status);
   }
   const detail = `${call}: ${code}, HTTP ${status}`;
-  if (TRUST.includes(code)) return TargetFailure.denied(detail);
-  if (OUR_FAULT.includes(code)) return new OAuthError('internal', { detail });
+  if (TRUST.includes(code) || (callersPolicy && POLICY.includes(code))) return TargetFailure.denied(detail);
+  if (OUR_FAULT.includes(code) || POLICY.includes(code)) return new OAuthError('internal', { detail });
   return unavailable(detail, code, status);
 }
 

@@ -8,7 +8,7 @@ import type { Outbound } from '../../outbound/outbound.ts';
 import { deliveredAssertion } from '../cloud-assertion.ts';
 import { RetryBudget } from '../retry-budget.ts';
 import { gcpAssertion } from './assertion.ts';
-import { fromGoogleError } from './google-error.ts';
+import { fromBoundaryError, fromGoogleError } from './google-error.ts';
 import { createFlight } from './google-flight.ts';
 import { endWithin, type GoogleToken } from './google-token.ts';
 import { serviceAccountToken } from './service-account.ts';
@@ -68,10 +68,14 @@ async function flown(deps: CallDeps, grant: GcpGrant, assertion: Secret): Promis
   const { outbound, clock, callMs = CALL_MS, flightMs = FLIGHT_MS } = deps;
   const call = { ...deps, flight: createFlight({ outbound, clock, callMs, flightMs }) };
   const federated = await federatedToken(call, grant, assertion);
-  const { serviceAccount, accessBoundary } = grant;
+  const { serviceAccount, accessBoundary, enforcedBy } = grant;
   const token =
     serviceAccount === undefined ? federated : await serviceAccountToken(call, grant, serviceAccount, federated);
-  return accessBoundary === undefined ? token : await boundedToken(call, accessBoundary, token);
+  if (accessBoundary === undefined) return token;
+  return await boundedToken(call, accessBoundary, token).catch((error) => {
+    // What holds no intent and narrows all the same is the caller's own.
+    throw enforcedBy.length === 0 ? fromBoundaryError(error) : error;
+  });
 }
 
 /** An ID token is of a service account, and nothing bounds it: a grant that asks for more must not get less narrow. */

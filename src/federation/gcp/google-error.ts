@@ -72,6 +72,12 @@ export function fromGoogleError(thrown: unknown, assertion: JsonObject): unknown
   return TargetFailure.denied(detail);
 }
 
+/** A refusal of a boundary that the caller sent: only he can mend it. */
+export function fromBoundaryError(thrown: unknown): unknown {
+  const isRefused = thrown instanceof GoogleError && thrown.code === 'invalid_request' && thrown.status < 429;
+  return isRefused ? TargetFailure.denied(thrown.message) : thrown;
+}
+
 /** An answer of Google that cannot be used; `rule` is Carnet's own words. */
 export function unusableAnswer(service: GoogleService | 'Google', rule: string): TargetFailure {
   return transient(`${service}: unusable answer: ${rule}`);
