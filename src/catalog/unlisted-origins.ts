@@ -15,15 +15,16 @@ export interface OriginRules {
  * that resolves to a private address shows when it is fetched.
  */
 export function unlistedOrigins(issuer: TrustedIssuer, rules: OriginRules): readonly string[] {
-  return originsOf(issuer).filter((origin) => needsListing(origin, rules));
+  return originsOf(issuer).filter((origin) => isUnlisted(origin, rules));
 }
 
 /** What is wrong with such an origin, in words that `check` and `/readyz` share. */
-export function unlistedOrigin(origin: string): string {
-  return `${origin} is a private address that outbound.allowOrigins lacks: the keys cannot be fetched`;
+export function unlistedOrigin(origin: string, consequence = 'the keys cannot be fetched'): string {
+  return `${origin} is a private address that outbound.allowOrigins lacks: ${consequence}`;
 }
 
-function needsListing(origin: string, { allowOrigins, development }: OriginRules): boolean {
+/** True for a private origin that the operator has not listed. */
+export function isUnlisted(origin: string, { allowOrigins, development }: OriginRules): boolean {
   if (allowOrigins.includes(origin)) return false;
   if (PRIVATE_NAME.test(new URL(origin).hostname)) return true;
   try {

@@ -105,6 +105,28 @@ spec:
     expect(out).toContain('1 documents, 0 errors, 1 warnings');
   });
 
+  test('names the private origin of an OAuth server that has to be listed, and no public one', async () => {
+    const mapping = (issuer: string) => `apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: vault }
+spec:
+  owner: team@example.org
+  subject: { issuerSelector: { env: prod }, namespace: payments, serviceAccount: reporter }
+  target: { oauth: { issuer: '${issuer}' } }
+  intents: unrestricted
+`;
+    const { out } = await check({ 'new.yaml': mapping('https://bao.vault.svc:8200/v1') }, ['new.yaml']);
+    const message = 'https://bao.vault.svc:8200 is a private address that outbound.allowOrigins lacks';
+    expect(out).toContain(message);
+    expect(out).toMatch(/new\.yaml:7 +FederationMapping\/vault +spec\.target\.oauth\.issuer +https/);
+    const listed = `${CARNET_YAML}outbound: { allowOrigins: ['https://bao.vault.svc:8200'] }\n`;
+    const files = { 'carnet.yaml': listed, 'resources/new.yaml': mapping('https://bao.vault.svc:8200/v1') };
+    expect((await check(files)).out).not.toContain(message);
+    expect((await check({ 'new.yaml': mapping('https://bao.example.org') }, ['new.yaml'])).out).not.toContain(
+      'allowOrigins',
+    );
+  });
+
   test('takes a named file that does not exist for an error', async () => {
     const { exitCode, out } = await check({ 'carnet.yaml': CARNET_YAML }, ['missing.yaml']);
     expect(exitCode).toBe(1);
