@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/policy/compile.ts';
 import { readDocuments } from '../../src/resources/read-documents.ts';
-import { AwsIssuer } from '../federation/aws-issuer.ts';
+import { CloudIssuer } from '../federation/cloud-issuer.ts';
 import { oauthTargetFor } from '../federation/oauth-fixture.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { page, tableRows } from './markdown.ts';
@@ -61,7 +61,7 @@ spec: { issuer: 'https://k8s.example.org', audiences: ['https://sts.example.org'
   });
 
   test('shows the claims that such a server gets', async () => {
-    const issuer = await AwsIssuer.start();
+    const issuer = await CloudIssuer.start();
     const { issue, close } = oauthTargetFor(issuer, 'https://login.example.org', new FakeClock());
     await issue({ deliver: 'assertion' });
     const [signed] = issuer.signed;

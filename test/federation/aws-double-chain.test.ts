@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { AwsSts } from '../fakes/aws-sts.ts';
 import type { ChainedRole } from '../fakes/aws-sts-roles.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { ROLE, trusting } from './aws-setup.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
 const SECOND = 'arn:aws:iam::210987654321:role/data/reports';
 const OPEN = '{"Version":"2012-10-17","Statement":[]}';
@@ -15,14 +15,14 @@ interface Keys {
   readonly sessionToken: string;
 }
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let sts: AwsSts;
 let clock: FakeClock;
 let signatureClock: FakeClock;
 let first: Keys;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {

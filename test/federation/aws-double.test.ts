@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { AwsSts } from '../fakes/aws-sts.ts';
 import type { AwsRole } from '../fakes/aws-sts-roles.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
 const ROLE = 'arn:aws:iam::123456789012:role/pay';
 const TAGS = 'https://aws.amazon.com/tags';
@@ -12,14 +12,14 @@ const SOURCE_IDENTITY = 'https://aws.amazon.com/source_identity';
 const ONE_ARN = 'arn:aws:iam::aws:policy/P0';
 const NO_KEY = /^Couldn't retrieve verification key from your identity provider, {2}please/;
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let sts: AwsSts;
 let clock: FakeClock;
 let now: number;
-let pristine: Pick<AwsIssuer, 'discovery' | 'keys'>;
+let pristine: Pick<CloudIssuer, 'discovery' | 'keys'>;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
   pristine = { discovery: issuer.discovery, keys: issuer.keys };
 });
 afterAll(() => issuer.close());

@@ -7,10 +7,10 @@ import type { LogFields } from '../../src/telemetry/logger.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { AwsSts } from '../fakes/aws-sts.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { grant, identity, refusalOf, trusting } from './aws-setup.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let sts: AwsSts;
 let outbound: Outbound;
 let clock: FakeClock;
@@ -19,7 +19,7 @@ let warnings: LogFields[];
 let issue: (change?: Partial<AwsGrant>) => ReturnType<ReturnType<typeof createAwsTarget>['issue']>;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {

@@ -8,8 +8,8 @@ import { AwsSts, type StsFault } from '../fakes/aws-sts.ts';
 import type { AwsRole, ChainedRole } from '../fakes/aws-sts-roles.ts';
 import type { ChainedAnswer } from '../fakes/aws-sts-wire.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { grant, identity, ROLE, refusalOf, trusting } from './aws-setup.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
 const SECOND = 'arn:aws:iam::210987654321:role/data/reports';
 const POLICY =
@@ -17,13 +17,13 @@ const POLICY =
 const POLICY_ARNS = ['arn:aws:iam::aws:policy/ReadOnlyAccess', 'arn:aws:iam::210987654321:policy/narrow'];
 const chained: AwsGrant = { ...grant, secondHop: { roleArn: SECOND, externalId: 'shared' } };
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let sts: AwsSts;
 let outbound: Outbound;
 let clock: FakeClock;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {

@@ -12,16 +12,16 @@ import { AwsSts, type StsFault } from '../fakes/aws-sts.ts';
 import type { AwsRole } from '../fakes/aws-sts-roles.ts';
 import type { StsAnswer } from '../fakes/aws-sts-wire.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { grant, identity, ROLE, refusalOf, trusting } from './aws-setup.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let sts: AwsSts;
 let outbound: Outbound;
 let clock: FakeClock;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {

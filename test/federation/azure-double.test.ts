@@ -3,17 +3,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Entra } from '../fakes/entra.ts';
 import type { FederatedCredential } from '../fakes/entra-assertion.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { AUDIENCE, application, CLIENT, STORAGE, TENANT } from './azure-world.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let entra: Entra;
 let clock: FakeClock;
 let now: number;
-let pristine: Pick<AwsIssuer, 'discovery' | 'keys'>;
+let pristine: Pick<CloudIssuer, 'discovery' | 'keys'>;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
   pristine = { discovery: issuer.discovery, keys: issuer.keys };
 });
 afterAll(() => issuer.close());

@@ -3,14 +3,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { TargetFailure } from '../../src/core/target-failure.ts';
 import type { EntraFault } from '../fakes/entra.ts';
 import type { EntraTokenAnswer } from '../fakes/entra-wire.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { AzureWorld, application, azureGrant, CLIENT, refusalOf, STORAGE, TENANT, workload } from './azure-world.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let world: AzureWorld;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {

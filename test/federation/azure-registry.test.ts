@@ -3,8 +3,8 @@ import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AzureGrant } from '../../src/core/decision.ts';
 import { AzureRegistry, type RegistryFault } from '../fakes/azure-registry.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import { AzureWorld, CLIENT, refusalOf, TENANT } from './azure-world.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
 const HOST = 'reports.azurecr.io';
 const EXCHANGE = '/oauth2/exchange';
@@ -15,12 +15,12 @@ const registryGrant: Partial<AzureGrant> = {
   registry: { host: HOST, repositories: REPOSITORIES },
 };
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let world: AzureWorld;
 let registry: AzureRegistry;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {

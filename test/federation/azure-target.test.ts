@@ -2,7 +2,6 @@ import { inspect } from 'node:util';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EntraFault } from '../fakes/entra.ts';
-import { AwsIssuer } from './aws-issuer.ts';
 import {
   AUDIENCE,
   AzureWorld,
@@ -14,12 +13,13 @@ import {
   TENANT,
   workload,
 } from './azure-world.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 
-let issuer: AwsIssuer;
+let issuer: CloudIssuer;
 let world: AzureWorld;
 
 beforeAll(async () => {
-  issuer = await AwsIssuer.start();
+  issuer = await CloudIssuer.start();
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {
@@ -173,7 +173,7 @@ describe('secrets', () => {
   test('neither the assertion nor a token is in what can be printed of a credential or an error', async () => {
     const assertions: string[] = [];
     const authority = {
-      sign: async (...parameters: Parameters<AwsIssuer['sign']>) => {
+      sign: async (...parameters: Parameters<CloudIssuer['sign']>) => {
         const signed = await issuer.sign(...parameters);
         assertions.push(signed.reveal());
         return signed;

@@ -9,7 +9,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { Entra } from '../fakes/entra.ts';
 import type { EntraApplication } from '../fakes/entra-assertion.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import type { AwsIssuer } from './aws-issuer.ts';
+import type { CloudIssuer } from './cloud-issuer.ts';
 
 export const TENANT = '11111111-2222-3333-4444-555555555555';
 export const CLIENT = '99999999-8888-7777-6666-555555555555';
@@ -58,18 +58,18 @@ export function application(issuer: string): EntraApplication {
 
 /** One Entra, one guarded way out to it and whatever origins are listed, one clock. */
 export class AzureWorld {
-  readonly issuer: AwsIssuer;
+  readonly issuer: CloudIssuer;
   readonly clock: FakeClock;
   readonly entra: Entra;
   #ways: Outbound[] = [];
 
-  private constructor(issuer: AwsIssuer, clock: FakeClock, entra: Entra) {
+  private constructor(issuer: CloudIssuer, clock: FakeClock, entra: Entra) {
     this.issuer = issuer;
     this.clock = clock;
     this.entra = entra;
   }
 
-  static async start(issuer: AwsIssuer): Promise<AzureWorld> {
+  static async start(issuer: CloudIssuer): Promise<AzureWorld> {
     const clock = new FakeClock();
     const applications = [application(issuer.url)];
     const resources = [STORAGE, 'https://management.azure.com'];

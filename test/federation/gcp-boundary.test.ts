@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readBoundary } from '../fakes/gcp-boundary.ts';
-import { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { GcpBench, grant, REPORTER } from './gcp-fixture.ts';
 
 const OBJECTS = '/storage/v1/b/reports/o';

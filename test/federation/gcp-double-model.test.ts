@@ -11,7 +11,7 @@ import {
   STS_CODES,
   snakeCase,
 } from '../fakes/gcp-wire.ts';
-import { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { AUDIENCE, CLOUD_PLATFORM, GcpBench, grant, PROVIDER, REPORTER } from './gcp-fixture.ts';
 
 /**

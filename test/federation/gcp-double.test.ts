@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Gcp } from '../fakes/gcp.ts';
 import { assertProvider, type GcpProvider } from '../fakes/gcp-provider.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { AUDIENCE, BRIDGE, CLOUD_PLATFORM, PROVIDER, provider, REPORTER, SUBJECT } from './gcp-fixture.ts';
 
 const TYPE = 'urn:ietf:params:oauth:token-type:';

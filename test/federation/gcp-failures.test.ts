@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { TargetFailure } from '../../src/core/target-failure.ts';
 import type { GcpFault, GcpService } from '../fakes/gcp.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { AUDIENCE, direct, GcpBench, grant, REPORTER } from './gcp-fixture.ts';
 
 const OUT_OF_REACH = "Error connecting to the given credential's issuer.";

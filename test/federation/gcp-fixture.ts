@@ -9,7 +9,7 @@ import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { Gcp, type GcpOptions } from '../fakes/gcp.ts';
 import type { GcpProvider } from '../fakes/gcp-provider.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import type { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
+import type { CloudIssuer } from './cloud-issuer.ts';
 
 const POOL = 'iam.googleapis.com/projects/123456/locations/global/workloadIdentityPools/carnet';
 export const PROVIDER = `//${POOL}/providers/sts-example`;

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { AwsIssuer as CloudIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import {
   AUDIENCE,
   BRIDGE,

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { AwsIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { type OauthFixture, oauthFixture, SUBJECT } from './oauth-fixture.ts';
 
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
-let carnet: AwsIssuer;
-let stranger: AwsIssuer;
+let carnet: CloudIssuer;
+let stranger: CloudIssuer;
 let at: OauthFixture;
 beforeAll(async () => {
-  carnet = await AwsIssuer.start();
-  stranger = await AwsIssuer.start();
+  carnet = await CloudIssuer.start();
+  stranger = await CloudIssuer.start();
 });
 afterAll(() => Promise.all([carnet.close(), stranger.close()]));
 beforeEach(async () => {

@@ -7,7 +7,7 @@ import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { OAuthServer, type OAuthServerOptions } from '../fakes/oauth-server.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import type { AwsIssuer } from './aws-issuer.ts';
+import type { CloudIssuer } from './cloud-issuer.ts';
 
 export const SUBJECT = 'mapping:ledger-writer';
 
@@ -27,7 +27,7 @@ const identity: KubernetesIdentity = {
 };
 
 /** A target, the server that it asks, and a clock for both. */
-export async function oauthFixture(issuer: AwsIssuer, options: Partial<OAuthServerOptions> = {}) {
+export async function oauthFixture(issuer: CloudIssuer, options: Partial<OAuthServerOptions> = {}) {
   const clock = new FakeClock();
   const subjects = {
     [SUBJECT]: { scopes: ['ledger.read', 'ledger.write'], targets: ['ledger', 'https://ledger.example.org/'] },
@@ -42,7 +42,7 @@ export async function oauthFixture(issuer: AwsIssuer, options: Partial<OAuthServ
 export type OauthFixture = Awaited<ReturnType<typeof oauthFixture>>;
 
 /** A target whose grants are for one server, if a test does not change them. */
-export function oauthTargetFor(issuer: AwsIssuer, serverIssuer: string, clock: Clock) {
+export function oauthTargetFor(issuer: CloudIssuer, serverIssuer: string, clock: Clock) {
   const outbound = createOutbound({
     allowOrigins: [new URL(serverIssuer).origin],
     allowLoopbackHttp: true,

@@ -3,15 +3,15 @@ import { createOutbound } from '../../src/outbound/guarded-outbound.ts';
 import type { Outbound } from '../../src/outbound/outbound.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import type { OAuthFault } from '../fakes/oauth-server.ts';
-import { AwsIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { type OauthFixture, oauthFixture, refusalOf } from './oauth-fixture.ts';
 
 const TEN_MINUTES = 600_000;
 
-let carnet: AwsIssuer;
+let carnet: CloudIssuer;
 let at: OauthFixture;
 beforeAll(async () => {
-  carnet = await AwsIssuer.start();
+  carnet = await CloudIssuer.start();
 });
 afterAll(() => carnet.close());
 beforeEach(async () => {

@@ -2,15 +2,15 @@ import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { OauthGrant } from '../../src/core/decision.ts';
 import type { OAuthFault } from '../fakes/oauth-server.ts';
-import { AwsIssuer } from './aws-issuer.ts';
+import { CloudIssuer } from './cloud-issuer.ts';
 import { type OauthFixture, oauthFixture, refusalOf, SUBJECT } from './oauth-fixture.ts';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
-let carnet: AwsIssuer;
+let carnet: CloudIssuer;
 let at: OauthFixture;
 beforeAll(async () => {
-  carnet = await AwsIssuer.start();
+  carnet = await CloudIssuer.start();
 });
 afterAll(() => carnet.close());
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, type TestContext, test } from 'vitest';
 import { page } from '../docs/markdown.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
-import { AwsIssuer } from '../federation/aws-issuer.ts';
+import { CloudIssuer } from '../federation/cloud-issuer.ts';
 import { oauthTargetFor } from '../federation/oauth-fixture.ts';
 import { type OpenBao, openBao } from '../support/openbao.ts';
 import { AUDIENCE, clusterIssuer, exchangeForm, install, start } from '../support/running-carnet.ts';
@@ -97,7 +97,7 @@ describe('OpenBao, by an assertion', () => {
 
   async function assertions(context: TestContext, behindMs = 0) {
     const bao = await openBao(context);
-    const issuer = await AwsIssuer.start();
+    const issuer = await CloudIssuer.start();
     context.onTestFinished(() => issuer.close());
     await bao.run("bao kv put -mount=secret ledger password='of the ledger'");
     await bao.run(

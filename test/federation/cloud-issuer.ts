@@ -4,8 +4,8 @@ import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'j
 import type { JsonObject } from '../../src/core/json.ts';
 import { Secret } from '../../src/core/secret.ts';
 
-/** A small issuer with discovery and keys over http, and the one method of an Authority that the AWS target uses. */
-export class AwsIssuer {
+/** A small issuer with discovery and keys over http, and the one method of an Authority that targets in clouds use. */
+export class CloudIssuer {
   readonly kid = 'key-1';
   readonly alg: string;
   readonly #privateKey: CryptoKey;
@@ -29,9 +29,9 @@ export class AwsIssuer {
     this.#privateKey = privateKey;
   }
 
-  static async start(alg = 'RS256'): Promise<AwsIssuer> {
+  static async start(alg = 'RS256'): Promise<CloudIssuer> {
     const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-    const issuer = new AwsIssuer(alg, privateKey);
+    const issuer = new CloudIssuer(alg, privateKey);
     await new Promise<void>((resolve) => issuer.#server.listen(0, '127.0.0.1', resolve));
     issuer.keys = [{ ...(await exportJWK(publicKey)), kid: issuer.kid, use: 'sig', alg }];
     issuer.discovery = {
