@@ -12,7 +12,8 @@ export function targetAccount(grant: CloudGrant): string {
     case 'gcp':
       return `gcp ${grant.provider}`;
     case 'azure':
-      return `azure ${grant.authority} ${grant.tenant}`;
+      // A registry counts on its own: what it has enough of must not keep the tenant's other mappings from Entra.
+      return `azure ${grant.authority} ${grant.tenant} ${grant.registry?.host ?? ''}`;
     case 'oauth':
       return `oauth ${grant.issuer}`;
   }

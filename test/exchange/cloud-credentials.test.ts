@@ -43,6 +43,11 @@ const azure: AzureGrant = {
   enforcedBy: [],
   deliver: 'credentials',
 };
+const images: AzureGrant = {
+  ...azure,
+  mapping: 'images',
+  registry: { host: 'reports.azurecr.io', repositories: ['app'] },
+};
 
 let clock: FakeClock;
 let metrics: ReturnType<typeof createMetrics>;
@@ -327,6 +332,25 @@ describe('a failure', () => {
     expect(await idOf(ask(elsewhere))).toBe('credential-2');
     clock.advance(19_500);
     expect(await idOf(ask())).toBe('credential-3');
+  });
+
+  test('of class throttled that a registry met leaves the tenant to others, and another registry too', async () => {
+    failures = [TargetFailure.throttled('registry: token, HTTP 429', 30)];
+    await failureOf(ask(images));
+    expect(await failureOf(ask(images, { identity: pod(1) }))).toMatchObject({ failure: 'throttled' });
+    expect(calls).toHaveLength(1);
+    expect(await idOf(ask(azure))).toBe('credential-2');
+    expect(await idOf(ask({ ...images, registry: { host: 'other.azurecr.io', repositories: ['app'] } }))).toBe(
+      'credential-3',
+    );
+  });
+
+  test('of class throttled that a tenant met stops all scopes and clients of it, and not its registries', async () => {
+    failures = [TargetFailure.throttled('AADSTS90055', 30)];
+    await failureOf(ask(azure));
+    expect(await failureOf(ask({ ...azure, mapping: 'queues', clientId: 'other' }))).toMatchObject({ status: 503 });
+    expect(calls).toHaveLength(1);
+    expect(await idOf(ask(images))).toBe('credential-2');
   });
 
   test('of class throttled lasts a minute at most, whatever the target says', async () => {
