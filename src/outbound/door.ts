@@ -1,11 +1,13 @@
 import { type Dispatcher, errors, Pool } from 'undici';
 import type { Clock } from '../core/clock.ts';
+import { FairLine } from '../core/fair-line.ts';
 import { Breaker } from './breaker.ts';
 import { checkedLookup, type Resolve } from './checked-lookup.ts';
 import type { Destination } from './destination.ts';
 import { type OutboundAnswer, OutboundError, type OutboundRequest } from './outbound.ts';
 
-const MAX_IN_FLIGHT = 64;
+/** Requests under way, each on a socket of its own, and those that wait: together as many as callers of one kind of target. */
+const LINE = { atOnce: 64, places: 448 };
 const CONNECT_TIMEOUT_MS = 5_000;
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_MAX_BYTES = 512 * 1024;
@@ -31,21 +33,21 @@ export interface DoorDeps {
 }
 
 /**
- * Everything that belongs to one origin under one set of roots: sockets, bulkhead, breaker. A hanging or dead origin
- * uses up its own door only.
+ * Everything that belongs to one origin under one set of roots: sockets, a waiting line, breaker. A hanging or dead
+ * origin uses up its own door only.
  */
 export class Door {
   readonly #host: string;
   readonly #pool: Pool;
   readonly #breaker: Breaker;
+  readonly #line = new FairLine(LINE);
   readonly #pending = new Set<Promise<OutboundAnswer>>();
-  #inFlight = 0;
 
   constructor({ destination, ca, resolve, clock }: DoorDeps) {
     this.#host = destination.host;
     this.#breaker = new Breaker(clock);
     this.#pool = new Pool(destination.url.origin, {
-      connections: MAX_IN_FLIGHT,
+      connections: LINE.atOnce,
       pipelining: 1,
       allowH2: false,
       // The deadline of `send` is the only clock: it also ends a body that drips.
@@ -63,25 +65,26 @@ export class Door {
   }
 
   get idle(): boolean {
-    return this.#inFlight === 0;
+    return this.#pending.size === 0;
   }
 
-  /** Throws OutboundError. */
+  /** Throws OutboundError. The deadline is of the whole, the time in line with it. */
   async send(url: URL, request: OutboundRequest): Promise<OutboundAnswer> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) {
-      throw new OutboundError('overloaded', `${this.#host} has too many requests under way`);
-    }
-    if (!this.#breaker.admit()) {
-      throw new OutboundError('unreachable', `${this.#host} failed several times; waiting before the next try`);
-    }
+    let sent = false;
     try {
       const answer = await this.#remember(
-        this.#withDeadline(request.timeoutMs ?? DEFAULT_TIMEOUT_MS, (signal) => this.#exchange(url, request, signal)),
+        this.#inTurn(request, (signal) => {
+          if (!this.#breaker.admit()) return Promise.reject(this.#resting());
+          sent = true;
+          return this.#exchange(url, request, signal);
+        }),
       );
       this.#breaker.succeeded();
       return answer;
     } catch (thrown) {
       const error = this.#translate(thrown);
+      // What never went out says nothing of the origin.
+      if (!sent) throw error;
       if (error.failure === 'timeout' || error.failure === 'unreachable') this.#breaker.failed();
       else this.#breaker.succeeded();
       throw error;
@@ -103,23 +106,38 @@ export class Door {
     }
   }
 
-  /** The slot is given back when the work really ends, which after a deadline may be a little later. */
-  #withDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Purposes take turns. The place is given back when the work really ends, which after a deadline may be a little later. */
+  #inTurn<T>(
+    { purpose, timeoutMs = DEFAULT_TIMEOUT_MS }: OutboundRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     return new Promise<T>((resolve, reject) => {
+      let begun = false;
       const timer = setTimeout(() => {
-        const error = new OutboundError('timeout', `${this.#host} did not answer within ${timeoutMs} ms`);
+        const late = new OutboundError('timeout', `${this.#host} did not answer within ${timeoutMs} ms`);
+        const error = begun ? late : this.#tooMany();
         controller.abort(error);
         reject(error);
       }, timeoutMs);
-      this.#inFlight += 1;
-      work(controller.signal)
-        .then(resolve, reject)
-        .finally(() => {
-          clearTimeout(timer);
-          this.#inFlight -= 1;
-        });
+      const turn = async () => {
+        if (controller.signal.aborted) return;
+        begun = true;
+        await work(controller.signal).then(resolve, reject);
+      };
+      this.#line.run(purpose, turn).then((outcome) => {
+        clearTimeout(timer);
+        if (outcome === 'refused') reject(this.#tooMany());
+      }, reject);
     });
+  }
+
+  #tooMany(): OutboundError {
+    return new OutboundError('overloaded', `${this.#host} has too many requests under way`);
+  }
+
+  #resting(): OutboundError {
+    return new OutboundError('unreachable', `${this.#host} failed several times; waiting before the next try`);
   }
 
   async #exchange(url: URL, request: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {

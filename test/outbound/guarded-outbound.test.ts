@@ -406,26 +406,74 @@ describe('the roots of a request', () => {
 });
 
 describe('an origin in trouble', () => {
-  test('is refused more than 64 requests at once, and serves again after them', async () => {
-    const waiting: (() => void)[] = [];
-    let full: () => void = () => undefined;
-    const allArrived = new Promise<void>((resolve) => {
-      full = resolve;
+  /** A server that answers when it is told to: how each request ends, in the order in which they came. */
+  async function holding() {
+    const arrived: { readonly path: string; readonly finish: () => void }[] = [];
+    const server = await serve((request, response) => {
+      arrived.push({ path: request.url ?? '', finish: () => response.end() });
     });
-    const server = await serve((_request, response) => {
-      waiting.push(() => response.end());
-      if (waiting.length === 64) full();
-    });
-    const { get } = openTo(server);
-    const held = Array.from({ length: 64 }, () => get());
-    await allArrived;
-    expect((await failureOf(get())).failure).toBe('overloaded');
-    for (const finish of waiting) finish();
-    await Promise.all(held);
-    const again = get();
-    await expect.poll(() => waiting.length).toBe(65);
-    waiting[64]?.();
-    expect((await again).status).toBe(200);
+    const { outbound } = openTo(server);
+    const get = (path: string, more: Partial<OutboundRequest> = {}) =>
+      outbound.request({
+        url: `https://${NAME}:${server.port}/${path}`,
+        ca: certificate.ca,
+        purpose: path,
+        timeoutMs: 60_000,
+        ...more,
+      });
+    const busy = Array.from({ length: 64 }, () => get('first'));
+    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(64);
+    /** Ends everything that is there and still comes. */
+    const finishAll = async (requests: readonly Promise<unknown>[]) => {
+      let ended = 0;
+      const all = Promise.all(requests).finally(() => {
+        ended = Number.POSITIVE_INFINITY;
+      });
+      while (ended !== Number.POSITIVE_INFINITY) {
+        for (const { finish } of arrived.slice(ended)) finish();
+        ended = arrived.length;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return await all;
+    };
+    return { arrived, get, busy, finishAll };
+  }
+
+  test('gets 64 requests at once: one more waits until one of them has ended', async () => {
+    const { arrived, get, busy, finishAll } = await holding();
+    const more = get('more');
+    await get('nothing', { timeoutMs: 50 }).catch(() => undefined);
+    expect(arrived).toHaveLength(64);
+    arrived[0]?.finish();
+    await expect.poll(() => arrived.map(({ path }) => path).slice(64)).toEqual(['/more']);
+    await finishAll([...busy, more]);
+  });
+
+  test('has a line of 448 before it, and who finds no place there is refused at once', async () => {
+    const { get, busy, finishAll } = await holding();
+    const waiting = Array.from({ length: 448 }, () => get('more'));
+    expect((await failureOf(get('more'))).failure).toBe('overloaded');
+    const answers = (await finishAll([...busy, ...waiting])) as readonly { readonly status: number }[];
+    expect(answers.map(({ status }) => status)).toEqual(Array(512).fill(200));
+  });
+
+  test('is not waited for beyond the deadline, and then is not asked either', async () => {
+    const { arrived, get, busy, finishAll } = await holding();
+    const late = await failureOf(get('late', { timeoutMs: 50 }));
+    expect([late.failure, late.message]).toEqual(['overloaded', expect.stringContaining('too many requests')]);
+    await finishAll([...busy, get('after')]);
+    expect(arrived.map(({ path }) => path).slice(64)).toEqual(['/after']);
+  });
+
+  test('is asked for every purpose in turn, however many requests of one wait', async () => {
+    const { arrived, get, busy, finishAll } = await holding();
+    const reviews = Array.from({ length: 20 }, () => get('reviews'));
+    const keys = get('keys');
+    arrived[0]?.finish();
+    await expect.poll(() => arrived.length).toBe(65);
+    arrived[1]?.finish();
+    await expect.poll(() => arrived.map(({ path }) => path).slice(64)).toEqual(['/reviews', '/keys']);
+    await finishAll([...busy, ...reviews, keys]);
   });
 
   test('does not slow another: each has its own 64', async () => {
