@@ -1,8 +1,6 @@
 import { describe, expect, type TestContext, test } from 'vitest';
 import { page } from '../docs/markdown.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
-import { CloudIssuer } from '../federation/cloud-issuer.ts';
-import { oauthTargetFor } from '../federation/oauth-fixture.ts';
 import { type OpenBao, openBao } from '../support/openbao.ts';
 import { AUDIENCE, clusterIssuer, exchangeForm, install, start } from '../support/running-carnet.ts';
 
@@ -15,6 +13,7 @@ const MAPPINGS = shown('yaml');
 const [BY_SVID = '', BY_ASSERTION = ''] = shown('sh');
 const [IN_THE_POD = ''] = shown('console');
 
+/** Mappings beside those of the page: what they give must not open what the page opens. */
 const MORE = `apiVersion: carnet.dev/v1alpha1
 kind: FederationMapping
 metadata: { name: mesh }
@@ -22,7 +21,23 @@ spec:
   owner: platform@example.org
   subject: { issuer: prod-eu, namespace: '*', serviceAccount: '*' }
   target: { jwtSvid: { audiences: [ledger] } }
+${handedOut('other-secrets', 'deployer', 'https://bao.example.org')}${handedOut('elsewhere', 'reporter', 'https://bao.example.org/')}`;
+
+/** As `ledger-secrets` of the page, for somebody else or for another server. */
+function handedOut(name: string, serviceAccount: string, server: string): string {
+  return `---
+apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: ${name} }
+spec:
+  owner: team-payments@example.org
+  subject: { issuer: prod-eu, namespace: payments, serviceAccount: ${serviceAccount} }
+  target: { oauth: { issuer: '${server}' } }
+  intents: unrestricted
+  deliver: assertion
+  residual: { accept: [ttl], reason: the role in OpenBao ends the session }
 `;
+}
 
 /** Carnet with a cluster and the mappings of the page, and OpenBao with a secret, set up by the commands of the page. */
 async function world(context: TestContext, commands: string, behindMs = 0) {
@@ -95,44 +110,30 @@ describe('OpenBao, by a JWT-SVID', () => {
 describe('OpenBao, by an assertion', () => {
   const loginBy = (bao: OpenBao, jwt: string) => secretBy(bao, 'carnet', 'ledger-secrets', jwt);
 
-  async function assertions(context: TestContext, behindMs = 0) {
-    const bao = await openBao(context);
-    const issuer = await CloudIssuer.start();
-    context.onTestFinished(() => issuer.close());
-    await bao.run("bao kv put -mount=secret ledger password='of the ledger'");
-    await bao.run(
-      BY_ASSERTION.replaceAll('https://bao.example.org', bao.url).replaceAll('https://sts.example.org', issuer.url),
-    );
-    const { issue, close } = oauthTargetFor(issuer, bao.url, { now: () => Date.now() - behindMs });
-    context.onTestFinished(close);
-    const assertion = async (mapping: string, audience = bao.url) =>
-      (await issue({ deliver: 'assertion', mapping, issuer: audience })).accessToken.reveal();
-    return { bao, assertion };
-  }
-
   test('gives the secret to the mapping that the role names, and to no other', async (context) => {
-    const { bao, assertion } = await assertions(context);
-    expect(await loginBy(bao, await assertion('ledger-secrets'))).toEqual(SECRET);
-    expect(await loginBy(bao, await assertion('other-secrets'))).toEqual(refused(/subject/));
+    const { bao, credential } = await world(context, BY_ASSERTION);
+    expect(await loginBy(bao, await credential('ledger-secrets'))).toEqual(SECRET);
+    expect(await loginBy(bao, await credential('other-secrets', 'deployer'))).toEqual(refused(/subject/));
   });
 
   test('is asked in the pod by the commands of the page, which print the secret', async (context) => {
-    const { bao, assertion } = await assertions(context);
-    const jwt = await assertion('ledger-secrets');
+    const { bao, credential } = await world(context, BY_ASSERTION);
+    const jwt = await credential('ledger-secrets');
     const commands = IN_THE_POD.replace(/^\$ /gm, '').replace(/carnet exchange [^|]*/, `echo ${jwt} `);
     expect(commands).toContain(`echo ${jwt} |\n`);
     expect(await bao.run(commands)).toBe('of the ledger');
   });
 
   test('refuses one for another server', async (context) => {
-    const { bao, assertion } = await assertions(context);
-    expect(await loginBy(bao, await assertion('ledger-secrets', `${bao.url}/`))).toEqual(refused(/audience/));
+    const { bao, credential } = await world(context, BY_ASSERTION.replaceAll('ledger-secrets', 'elsewhere'));
+    const jwt = await credential('elsewhere');
+    expect(await secretBy(bao, 'carnet', 'elsewhere', jwt)).toEqual(refused(/audience/));
   });
 
   test('takes one that is about to end, and refuses one that has ended', async (context) => {
-    const ending = await assertions(context, 45_000);
-    expect(await loginBy(ending.bao, await ending.assertion('ledger-secrets'))).toEqual(SECRET);
-    const ended = await assertions(context, 90_000);
-    expect(await loginBy(ended.bao, await ended.assertion('ledger-secrets'))).toEqual(refused(/expired/));
+    const ending = await world(context, BY_ASSERTION, 45_000);
+    expect(await loginBy(ending.bao, await ending.credential('ledger-secrets'))).toEqual(SECRET);
+    const ended = await world(context, BY_ASSERTION, 90_000);
+    expect(await loginBy(ended.bao, await ended.credential('ledger-secrets'))).toEqual(refused(/expired/));
   });
 });
