@@ -72,6 +72,8 @@ interface AppDeps {
   readonly destination: { write(line: string): unknown };
   /** How long `close` waits for requests under way before their connections are cut. Default 20,000 ms. */
   readonly drainMilliseconds?: number;
+  /** What everything else takes for the guarded way out. Tests put doubles in the place of hosts that no setting moves. */
+  readonly wayOut?: (guarded: Outbound) => Outbound;
 }
 
 /** The concrete parts, in the order in which they are built; they are closed in the opposite one. */
@@ -108,7 +110,11 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   }
 }
 
-async function open(config: Config, { clock, destination }: AppDeps, opened: AsyncDisposableStack): Promise<Parts> {
+async function open(
+  config: Config,
+  { clock, destination, wayOut }: AppDeps,
+  opened: AsyncDisposableStack,
+): Promise<Parts> {
   const lines = new LineBuffer({ destination, defer: setImmediate });
   opened.defer(lines.flush);
   const log = createLogger({ level: config.log.level, clock, destination: lines });
@@ -152,13 +158,14 @@ async function open(config: Config, { clock, destination }: AppDeps, opened: Asy
       }),
   });
   opened.defer(() => rotator.close());
-  const outbound = createOutbound({
+  const guarded = createOutbound({
     allowOrigins: allowedOrigins(config),
     allowLoopbackHttp: config.development,
     metrics,
     clock,
   });
-  opened.defer(() => outbound.close());
+  opened.defer(() => guarded.close());
+  const outbound = wayOut?.(guarded) ?? guarded;
   const shared = config.cache.redis === undefined ? {} : { shared: { cache, seal: createCacheSeal(encryptionKey) } };
   const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...shared });
   const catalog = createCatalog({

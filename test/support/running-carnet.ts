@@ -105,12 +105,16 @@ export interface RunningCarnet extends Installation {
 }
 
 /** The whole product in this process, over real sockets, from an installation. */
-export async function start(installation: Installation, clock: Clock = systemClock): Promise<RunningCarnet> {
+export async function start(
+  installation: Installation,
+  clock: Clock = systemClock,
+  more: Pick<Parameters<typeof createApp>[1], 'wayOut'> = {},
+): Promise<RunningCarnet> {
   const { configFile: file, configText: text, url } = installation;
   const log: string[] = [];
   const config = loadConfig({ file, text, environment: {} });
   const destination = { write: (lines: string) => log.push(...lines.split(/(?<=\n)/)) };
-  const app = await createApp(config, { clock, destination });
+  const app = await createApp(config, { clock, destination, ...more });
   await app.start();
   const exchange = async (parameters: Record<string, string>) => {
     const answer = await fetch(`${url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(parameters) });
