@@ -149,7 +149,7 @@ describe('failures of Azure', () => {
     carnet.clouds.entra.fail({ kind: 'error', codes: [53003], status: 400 });
     const refused = await carnet.ask('edge-blob');
     expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_target', reason: 'cloud_trust_missing' } });
-    expect(await typesOf('edge-blob')).toEqual(['allowed', 'failed']);
+    await expect.poll(() => typesOf('edge-blob')).toEqual(['allowed', 'failed']);
     expect(await carnet.ask('unknown')).toMatchObject({ status: 503, retryAfter: 30 });
   });
 

@@ -93,6 +93,6 @@ describe.each([
 test('a mapping that the OAuth server does not know is refused with its reason, and one that it knows is not', async () => {
   const refused = await carnet.ask('unknown');
   expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_target', reason: 'cloud_trust_missing' } });
-  expect(await typesOf('unknown')).toEqual(['allowed', 'failed']);
+  await expect.poll(() => typesOf('unknown')).toEqual(['allowed', 'failed']);
   expect((await carnet.ask('exchanged')).status).toBe(200);
 });
