@@ -77,6 +77,15 @@ const examples = {
       expires_in: 3599,
     },
   },
+  cloud_token: {
+    summary: 'A token of Google Cloud, Azure or an OAuth server',
+    value: {
+      access_token: 'ya29.example',
+      issued_token_type: TokenType.accessToken,
+      token_type: 'Bearer',
+      expires_in: 3599,
+    },
+  },
   assertion: {
     summary: 'An assertion for a cloud, where the mapping delivers one',
     value: { access_token: SUBJECT_TOKEN, issued_token_type: TokenType.jwt, token_type: 'N_A', expires_in: 60 },
