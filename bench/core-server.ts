@@ -77,6 +77,7 @@ const server = createDoor('all', {
       jwtSvid: createJwtSvidTarget({ authority }),
     },
     clouds: new CloudCredentials({ clock, metrics }),
+    metrics,
     clock,
   }),
   documents: { openidConfiguration: nothing, authorizationServer: nothing, jwks: nothing, spiffeBundle: nothing },

@@ -5,6 +5,7 @@ import type { Decision } from '../src/core/decision.ts';
 import { Secret } from '../src/core/secret.ts';
 import { TokenType } from '../src/core/token-types.ts';
 import { compile } from '../src/policy/compile.ts';
+import { conditionsFor } from '../src/policy/conditions/conditions-for.ts';
 import { decide } from '../src/policy/decide.ts';
 import { readKeySet } from '../src/verifiers/key-set.ts';
 import { createVerifier } from '../src/verifiers/verify.ts';
@@ -21,6 +22,7 @@ export async function explain({ url, resourcesFile, tokenFile, cluster }: Stage,
     documents,
     firstSeen: () => 1,
     lastGood: [],
+    conditions: await conditionsFor(documents),
     context: { trustDomain: 'example.org', ownIssuers: [url, `${url}/svid`], requireGrants: false },
   });
   const { byKid } = readKeySet(JSON.parse(JSON.stringify(cluster.keySet())));

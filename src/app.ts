@@ -265,6 +265,7 @@ function doorDeps(parts: Parts): DoorDeps {
         bound: new ForgeryBound({ clock, metrics }).check,
       }),
       rate,
+      metrics,
       singleUse: new SingleUse({ cache, clock }),
       journal: new Journal(audit),
       targets: {

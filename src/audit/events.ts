@@ -1,4 +1,4 @@
-import type { Grant } from '../core/decision.ts';
+import type { Beside, Grant } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import type { ErrorKey, Reason } from '../core/oauth-error.ts';
 import { identityAttributes } from './identity-attributes.ts';
@@ -20,6 +20,7 @@ export interface ExchangeEvent {
   readonly reason?: Reason | undefined;
   /** The truth, for the audit reader. */
   readonly detail?: string | undefined;
+  readonly beside?: readonly Beside[] | undefined;
   readonly grant?: Grant | undefined;
   /** `expiresAt` in seconds; for "allowed" of what Carnet signs itself the `jti` that will be used. */
   readonly credential?: { readonly id: string; readonly expiresAt: number } | undefined;
@@ -63,6 +64,7 @@ export function toBody(event: AuditEvent): RecordBody {
     upstream: recordedUpstream(event),
     error,
     detail: event.detail,
+    beside: event.beside,
   };
 }
 

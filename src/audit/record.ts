@@ -46,6 +46,15 @@ export interface RecordedRecovery {
   readonly torn?: { readonly file: string; readonly droppedBytes: number } | undefined;
 }
 
+/** What a mapping would have come to that does not enforce. */
+export interface RecordedBeside {
+  readonly mode: 'report' | 'shadow';
+  readonly outcome: 'allowed' | 'refused';
+  readonly mapping?: string | undefined;
+  readonly reason?: Reason | undefined;
+  readonly detail?: string | undefined;
+}
+
 /** All that a record says, without its place in the chain. Absent members do not apply to its type; undefined is absent. */
 export interface RecordBody {
   readonly type: RecordType;
@@ -73,6 +82,8 @@ export interface RecordBody {
   readonly error?: ErrorKey | undefined;
   /** The truth behind the reason, never shown to callers. */
   readonly detail?: string | undefined;
+  /** With `allowed` and `refused`, where a mapping reports or a shadow stands beside. */
+  readonly beside?: readonly RecordedBeside[] | undefined;
   readonly summary?: RecordedSummary | undefined;
   readonly recovery?: RecordedRecovery | undefined;
   /** Present when the line had to be cut to its limit, with what was cut. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Conditions } from '../policy/conditions/condition.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
@@ -61,6 +62,7 @@ class FileCatalog implements Catalog {
   readonly #listeners = new Set<(outcome: ReloadOutcome) => void>();
   #snapshot: Snapshot | undefined;
   #faults: readonly Fault[] = [];
+  #conditions: Conditions | undefined;
   #known: KnownReadings = new Map();
   /** Signature of the last reading; undefined when it has to be done again. */
   #signature: string | undefined;
@@ -152,7 +154,7 @@ class FileCatalog implements Catalog {
     const { sources, memory, compile, context, clock } = this.#deps;
     const readContext = { development: context.development, now: clock.now() };
     const reading = await readResources(sources, readContext, this.#known);
-    const loaded = loadResources({ reading, memory, compile, context });
+    const loaded = await loadResources({ reading, memory, compile, context, conditions: this.#conditions });
     if (this.#snapshot === undefined && loaded.stopping.length > 0) {
       throw new StartRefused(withStopping(loaded));
     }
@@ -160,6 +162,7 @@ class FileCatalog implements Catalog {
     this.#signature = reading.unread.length > 0 ? undefined : reading.signature;
     this.#deps.beforeSwap?.(loaded.snapshot);
     this.#snapshot = loaded.snapshot;
+    this.#conditions = loaded.conditions;
     this.#tell(loaded);
     await this.#remember(loaded);
     return loaded.snapshot;

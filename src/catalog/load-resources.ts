@@ -1,4 +1,6 @@
 import type { CompileContext, Compiled, CompileInput } from '../policy/compile.ts';
+import type { Conditions } from '../policy/conditions/condition.ts';
+import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { ReadContext } from '../resources/context-checks.ts';
 import { CEILING_KINDS, type Document, type Fault, type FaultyDocument, type Kind } from '../resources/document.ts';
@@ -15,12 +17,15 @@ export interface Loaded {
   readonly stopping: readonly Fault[];
   readonly documents: readonly Document[];
   readonly accepted: Compiled['accepted'];
+  readonly conditions: Conditions;
 }
 
 export interface LoadInput {
   readonly reading: ResourceReading;
   readonly memory: ResourceMemory;
   readonly compile: Compile;
+  /** What the former reading's conditions were compiled with. */
+  readonly conditions?: Conditions | undefined;
   readonly context: CompileContext & Pick<ReadContext, 'development'>;
 }
 
@@ -28,15 +33,18 @@ export interface LoadInput {
  * One reading as a Snapshot. What a source used to hold and now cannot be read is taken as faulty, not as deleted: a
  * mapping then refuses, and an issuer or a ceiling keeps its last good version.
  */
-export function loadResources({ reading, memory, compile, context }: LoadInput): Loaded {
+export async function loadResources({ reading, memory, compile, context, ...former }: LoadInput): Promise<Loaded> {
   const missing = memory.missing(reading.documents, [...reading.unread, ...reading.damaged]);
   const documents = [...reading.documents, ...missing];
   memory.see(documents);
+  const lastGood = memory.lastGood(documents);
+  const conditions = await conditionsFor([...documents, ...lastGood], former.conditions);
   const compiled = compile({
     documents,
     firstSeen: (kind: Kind, name: string, sourceId: string) => memory.firstSeen(kind, name, sourceId),
-    lastGood: memory.lastGood(documents),
+    lastGood,
     context,
+    conditions,
   });
   const faults = [...reading.faults, ...compiled.faults, ...compiled.refused, ...keptFaults(missing)];
   return {
@@ -45,6 +53,7 @@ export function loadResources({ reading, memory, compile, context }: LoadInput):
     stopping: [...compiled.refused, ...unknownCeilings(reading, missing)],
     documents,
     accepted: compiled.accepted,
+    conditions,
   };
 }
 

@@ -2,6 +2,7 @@ import { UnsteadyFiles } from '../catalog/file-source.ts';
 import { type ResourceReading, readResources } from '../catalog/read-resources.ts';
 import type { Config } from '../config/config.ts';
 import { type Compiled, compile } from '../policy/compile.ts';
+import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 
 /** What resources are judged by, beside their own text. */
@@ -36,6 +37,7 @@ export async function readInstallation(
     documents: reading.documents,
     firstSeen: () => undefined,
     lastGood: [],
+    conditions: await conditionsFor(reading.documents),
     context: { trustDomain, ownIssuers, ownCluster, requireGrants: false },
   });
   return { reading, compiled };

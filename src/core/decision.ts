@@ -133,6 +133,7 @@ export interface Step {
     | 'expiry'
     | 'pod-binding'
     | 'guardrails'
+    | 'when'
     | 'ttl'
     | 'scope'
     | 'identity'
@@ -141,12 +142,26 @@ export interface Step {
   readonly detail: string;
 }
 
+/**
+ * What a mapping would have come to that does not enforce, for record and metrics; the answer does not depend on it. With
+ * `report` it is the mapping that decided, with `shadow` one that takes no part.
+ */
+export interface Beside {
+  readonly mode: 'report' | 'shadow';
+  readonly outcome: 'allowed' | 'refused';
+  /** Absent where several shadows are equally specific. */
+  readonly mapping?: string;
+  readonly reason?: Reason;
+  readonly detail?: string;
+}
+
 export interface Allowed {
   readonly outcome: 'allowed';
   readonly mapping: string;
   readonly grant: Grant;
   /** The mapping or the issuer lets each token be used once only: it has to be used up before anything is issued. */
   readonly replay?: 'once';
+  readonly beside?: readonly Beside[];
   readonly steps: readonly Step[];
 }
 
@@ -159,6 +174,7 @@ export interface Refused {
   readonly reason?: Reason;
   /** The truth, for audit and `explain`. */
   readonly detail: string;
+  readonly beside?: readonly Beside[];
   readonly steps: readonly Step[];
 }
 

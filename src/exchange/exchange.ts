@@ -5,6 +5,7 @@ import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { DECIDER, decide } from '../policy/decide.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Verify } from '../verifiers/verify.ts';
 import type { Exchange, ExchangeRequest } from './exchange-request.ts';
 import type { IdentityRate } from './identity-rate.ts';
@@ -15,6 +16,7 @@ import type { SingleUse } from './single-use.ts';
 export interface ExchangeDeps extends IssuingDeps {
   readonly verify: Verify;
   readonly rate: Pick<IdentityRate, 'admit'>;
+  readonly metrics: Pick<Metrics, 'decisionsBeside'>;
   readonly singleUse: Pick<SingleUse, 'consume'>;
 }
 
@@ -30,6 +32,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const subject = openCase(deps, { request, identity, snapshot, traceId: context.traceId });
     admit(deps, subject);
     const decision = decide(snapshot, identity, request.ask, clock.now());
+    for (const { mode, outcome } of decision.beside ?? []) deps.metrics.decisionsBeside.inc({ mode, outcome });
     await useUp(deps, subject, { snapshot, decision });
     return release(deps, subject, await journal.allowed(subject, decision));
   };

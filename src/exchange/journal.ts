@@ -39,6 +39,7 @@ export class Journal {
       ...common(subject),
       type: 'allowed',
       mapping: decision.mapping,
+      beside: decision.beside,
       grant: decision.grant,
       credential: signedHere(decision.grant)
         ? { id: subject.issuance.id, expiresAt: subject.issuance.issuedAt + decision.grant.ttlSeconds }
@@ -87,8 +88,8 @@ export class Journal {
     this.#audit.note({ ...common(subject), type: 'refused', mapping, error: key, detail });
   }
 
-  #refused(subject: Case, { error, mapping, reason, detail }: Refused): OAuthError {
-    this.#audit.note({ ...common(subject), type: 'refused', mapping, error, reason, detail });
+  #refused(subject: Case, { error, mapping, reason, detail, beside }: Refused): OAuthError {
+    this.#audit.note({ ...common(subject), type: 'refused', mapping, error, reason, detail, beside });
     return new OAuthError(error, { ...(reason === undefined ? {} : { reason }), detail });
   }
 }

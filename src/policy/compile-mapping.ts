@@ -4,7 +4,8 @@ import { durationSeconds } from '../resources/duration.ts';
 import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
 import { compileIntents } from '../resources/targets/compile-intents.ts';
 import { addressesOf, TARGETS, type TargetSpec, tokenTypesOf, ttlLimitsOf } from '../resources/targets/target.ts';
-import type { BuiltTarget, CompiledMapping, Terms } from './compiled-mapping.ts';
+import type { BuiltTarget, CompiledMapping, Mode, Terms } from './compiled-mapping.ts';
+import type { Condition } from './conditions/condition.ts';
 import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
 
 type SubjectSpec = FederationMappingSpec['subject'];
@@ -16,23 +17,31 @@ export function subjectOf(spec: SubjectSpec): Subject | undefined {
   return issuer === undefined || who === undefined ? undefined : { issuer, who };
 }
 
+interface Compilable {
+  readonly subject: Subject;
+  readonly target: TargetSpec;
+  readonly unbuilt: readonly string[];
+  /** `when`, where there is one. */
+  readonly when: Condition | undefined;
+}
+
 /** A mapping as it stands in the index. */
 export function compileMapping(
   { name, spec }: DocumentOf<'FederationMapping'>,
-  { subject, target, unbuilt }: { subject: Subject; target: TargetSpec; unbuilt: readonly string[] },
+  { subject, target, unbuilt, when }: Compilable,
 ): CompiledMapping {
   const addresses = addressesOf(name, spec.addresses ?? [], target);
   if (unbuilt.length > 0 || !isBuilt(target)) {
     return { name, subject, addresses, state: { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` } };
   }
-  return { name, subject, addresses, state: { kind: 'active', terms: termsOf(spec, target) } };
+  return { name, subject, addresses, state: { kind: 'active', terms: termsOf(spec, target, when) } };
 }
 
 function isBuilt(target: TargetSpec): target is BuiltTarget {
   return target.kind !== 'x509Svid';
 }
 
-function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
+function termsOf(spec: FederationMappingSpec, target: BuiltTarget, when: Condition | undefined): Terms {
   const { cloud } = TARGETS[target.kind];
   const limits = ttlLimitsOf(target);
   const maxSeconds = spec.ttl?.max === undefined ? limits.defaultMaxSeconds : durationSeconds(spec.ttl.max);
@@ -50,12 +59,18 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget): Terms {
       ...(spec.ttl?.outliveSubject !== undefined && { outliveSubject: spec.ttl.outliveSubject }),
       limits,
     },
+    ...(when !== undefined && { when }),
+    mode: modeOf(spec),
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),
     ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
     ...(list !== undefined && { intents: { list, compiled: compileIntents(target, spec.deliver, list) } }),
     accepts: { intents: accept.includes('intents'), ttl: accept.includes('ttl') },
   };
+}
+
+function modeOf({ mode, until }: FederationMappingSpec): Mode {
+  return mode === 'report' ? { kind: mode, until: Date.parse(until ?? '') } : { kind: mode };
 }
 
 function issuerPartOf({ issuer, issuerSelector }: SubjectSpec): IssuerPart | undefined {

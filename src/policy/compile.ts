@@ -1,6 +1,8 @@
 import type { IssuerContext } from '../resources/compile-issuers.ts';
 import type { Document, Fault, Kind, ValidDocument } from '../resources/document.ts';
 import { NearestNames } from '../resources/nearest-name.ts';
+import type { Conditions } from './conditions/condition.ts';
+import { NO_CONDITIONS } from './conditions/conditions-for.ts';
 import { warningAt } from './fault.ts';
 import { guardrailsInForce } from './guardrails-in-force.ts';
 import { type Chosen, choose } from './in-force.ts';
@@ -23,6 +25,8 @@ export interface CompileInput {
   /** Last good version of each kind, name and source, as earlier compilations accepted them. */
   readonly lastGood: readonly ValidDocument[];
   readonly context: CompileContext;
+  /** Compiles `when` and `deny`; without it a document that has one is faulty. */
+  readonly conditions?: Conditions;
 }
 
 export interface Compiled {
@@ -39,7 +43,13 @@ export interface Compiled {
 }
 
 /** All resources of one revision as one Snapshot. Pure; the order of documents does not matter. */
-export function compile({ documents, firstSeen, lastGood, context }: CompileInput): Compiled {
+export function compile({
+  documents,
+  firstSeen,
+  lastGood,
+  context,
+  conditions = NO_CONDITIONS,
+}: CompileInput): Compiled {
   const versions = Map.groupBy(versionsOf(documents, firstSeen), ({ document }) => document.kind);
   const of = (kind: Kind): readonly Version[] => versions.get(kind) ?? [];
   const good = new LastGood(lastGood);
@@ -47,9 +57,12 @@ export function compile({ documents, firstSeen, lastGood, context }: CompileInpu
   const issuerNames = namesIn(of('TrustedIssuer'));
   const mappingNames = namesIn(of('FederationMapping'));
   const guardrails = guardrailsInForce(of('Guardrail'), good, {
-    issuers: issuerNames,
-    issuerLabels: of('TrustedIssuer').map(({ document }) => document.labels),
-    mappings: mappingNames,
+    known: {
+      issuers: issuerNames,
+      issuerLabels: of('TrustedIssuer').map(({ document }) => document.labels),
+      mappings: mappingNames,
+    },
+    conditions,
   });
   const grants = withoutEffect(choose('FederationGrant', of('FederationGrant'), good));
   const requests = withoutEffect(choose('AccessRequest', of('AccessRequest'), good));
@@ -62,6 +75,7 @@ export function compile({ documents, firstSeen, lastGood, context }: CompileInpu
       ...documents,
       ...lastGood.filter(({ name }) => mappingNames.has(name)),
     ]),
+    conditions,
     requireGrants: context.requireGrants,
   });
   const parts = [issuers, guardrails, grants, requests, mappings];
@@ -70,6 +84,7 @@ export function compile({ documents, firstSeen, lastGood, context }: CompileInpu
       revision: revisionOf(documents, [...issuers.kept, ...guardrails.kept, ...mappings.kept]),
       issuers: issuers.issuers,
       mappings: new MappingIndex(mappings.mappings, issuers.issuers),
+      shadows: new MappingIndex(mappings.shadows, issuers.issuers),
       guardrails: guardrails.guardrails,
     },
     faults: parts.flatMap(({ faults }) => faults),

@@ -2,10 +2,14 @@ import type { TokenType } from '../core/token-types.ts';
 import type { Intent } from '../resources/intents.ts';
 import type { CompiledIntents } from '../resources/targets/compiled-intents.ts';
 import type { TargetSpec, TtlLimits } from '../resources/targets/target.ts';
+import type { Condition } from './conditions/condition.ts';
 import type { Subject } from './subject.ts';
 
 /** Targets that can be issued for. */
 export type BuiltTarget = Exclude<TargetSpec, { kind: 'x509Svid' }>;
+
+/** `until` in milliseconds: from then on it enforces. */
+export type Mode = { readonly kind: 'enforce' | 'shadow' } | { readonly kind: 'report'; readonly until: number };
 
 /** All that a mapping says beyond whom it is for. */
 export interface Terms {
@@ -24,6 +28,9 @@ export interface Terms {
     /** What the target can give. */
     readonly limits: TtlLimits;
   };
+  /** Without it nobody is given anything, unless the mapping only reports. */
+  readonly when?: Condition;
+  readonly mode: Mode;
   /** Milliseconds. */
   readonly expiresAt?: number;
   /** Present: a token is good for one credential of this mapping and of others that say so. */

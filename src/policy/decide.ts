@@ -1,12 +1,13 @@
-import type { Ask, Decision, Step } from '../core/decision.ts';
+import type { Ask, Beside, Decision, Step } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
-import type { Reason } from '../core/oauth-error.ts';
-import type { Terms } from './compiled-mapping.ts';
+import { attributesOnce } from './attributes.ts';
+import { type Case, denied, EARLY_GATES, tokenType, type Verdict } from './gates.ts';
 import { grantOf } from './grant.ts';
-import { type Ceiling, ceiling } from './guardrails.ts';
+import { ceiling } from './guardrails.ts';
 import { heldGrant } from './held.ts';
 import { heldToIntents } from './hold-to-intents.ts';
-import { isPodBound } from './pod-binding.ts';
+import type { MappingIndex } from './mapping-index.ts';
+import { modeAt } from './mode.ts';
 import { scopeOf } from './scope.ts';
 import { type Selection, selectMapping } from './select-mapping.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -14,39 +15,37 @@ import { issuedTokenType } from './token-type.ts';
 import { ttlOf } from './ttl.ts';
 
 /** Version of this code: with the snapshot's revision and the recorded attributes it makes a decision repeatable. */
-export const DECIDER = 'policy/2';
-
-/** What a gate says; a refusal names the one word that the caller may learn. */
-interface Verdict {
-  readonly step: Step['step'];
-  readonly detail: string;
-  readonly refusal?: Refusal;
-}
-interface Refusal {
-  readonly error: 'target_denied' | 'scope_refused';
-  readonly reason?: Reason;
-}
-
-/** Everything that the gates look at once a mapping has selected the caller. */
-interface Case {
-  readonly mapping: string;
-  readonly terms: Terms;
-  readonly identity: VerifiedIdentity;
-  readonly ask: Ask;
-  readonly now: number;
-  readonly ceiling: Ceiling;
-  readonly replay: 'once' | undefined;
-}
-
-/** Gates in the order of DESIGN section 6, up to the ttl. */
-const EARLY_GATES: readonly ((one: Case) => Verdict)[] = [tokenType, expiry, podBinding, guardrails];
+export const DECIDER = 'policy/3';
 
 /**
  * Policy's answer, a pure function of its arguments; `now` in milliseconds. The single most specific mapping decides and
  * its refusal is final: nothing falls through to a wider one.
  */
 export function decide(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask, now: number): Decision {
-  const selection = selectMapping(snapshot.mappings, identity, ask.address);
+  const decision = decideIn(snapshot.mappings, snapshot, { identity, ask, now });
+  const shadow = shadowOf(snapshot, { identity, ask, now });
+  return shadow === undefined ? decision : { ...decision, beside: [...(decision.beside ?? []), shadow] };
+}
+
+interface Question {
+  readonly identity: VerifiedIdentity;
+  readonly ask: Ask;
+  readonly now: number;
+}
+
+/** What the most specific shadow would have said. It never changes the answer. */
+function shadowOf(snapshot: Snapshot, question: Question): Beside | undefined {
+  if (snapshot.shadows.size === 0) return undefined;
+  const decision = decideIn(snapshot.shadows, snapshot, question);
+  if (decision.outcome === 'allowed') return { mode: 'shadow', outcome: 'allowed', mapping: decision.mapping };
+  const { error, mapping, reason, detail } = decision;
+  if (error === 'target_refused') return undefined;
+  const named = { ...(mapping !== undefined && { mapping }), ...(reason !== undefined && { reason }) };
+  return { mode: 'shadow', outcome: 'refused', ...named, detail };
+}
+
+function decideIn(index: MappingIndex, snapshot: Snapshot, { identity, ask, now }: Question): Decision {
+  const selection = selectMapping(index, identity, ask.address);
   if (selection.kind !== 'one') return unselected(selection);
   const { mapping } = selection;
   const steps: Step[] = [
@@ -59,16 +58,32 @@ export function decide(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask,
   steps.push(passed('active', 'uses only what is built'));
   const { terms } = mapping.state;
   const issuer = snapshot.issuers.byName.get(identity.issuer);
-  const subjected = { identity, issuer, mapping: mapping.name, terms };
-  const replay = terms.replay ?? issuer?.replay;
-  const limits = { ceiling: ceiling(snapshot.guardrails, subjected), replay };
-  const one = { mapping: mapping.name, terms, identity, ask, now, ...limits };
+  const attributes = attributesOnce({ identity, issuer, terms, ask, now });
+  const mode = modeAt(terms, now);
+  const subjected = { identity, issuer, mapping: mapping.name, terms, mode, attributes };
+  const limits = { ceiling: ceiling(snapshot.guardrails, subjected), replay: terms.replay ?? issuer?.replay };
+  const one = { mapping: mapping.name, terms, identity, ask, now, attributes, ...limits };
+  let reported: Verdict | undefined;
   for (const gate of EARLY_GATES) {
     const verdict = gate(one);
     if (verdict.refusal !== undefined) return refuse(mapping.name, steps, verdict);
     steps.push(passed(verdict.step, verdict.detail));
+    if (verdict.reported !== undefined) reported = verdict;
   }
-  return settle(one, steps);
+  const decision = settle(one, steps);
+  return mode === 'report' ? { ...decision, beside: [reportOf(mapping.name, decision, reported)] } : decision;
+}
+
+/** What enforcing would have come to. */
+function reportOf(mapping: string, decision: Decision, reported: Verdict | undefined): Beside {
+  const common = { mode: 'report' as const, mapping };
+  if (reported?.reported !== undefined) {
+    const { reason } = reported.reported;
+    return { ...common, outcome: 'refused', ...(reason !== undefined && { reason }), detail: reported.detail };
+  }
+  if (decision.outcome === 'allowed') return { ...common, outcome: 'allowed' };
+  const { reason, detail } = decision;
+  return { ...common, outcome: 'refused', ...(reason !== undefined && { reason }), detail };
 }
 
 /** The last gates, which find values: ttl, scope, identity, intents. */
@@ -107,31 +122,6 @@ function settle(one: Case, steps: Step[]): Decision {
   };
 }
 
-function tokenType({ terms, ask }: Case): Verdict {
-  const type = issuedTokenType(terms, ask.requestedTokenType);
-  if (type === undefined) return denied('token-type', 'token_type', `${ask.requestedTokenType} is not issued here`);
-  return { step: 'token-type', detail: type };
-}
-
-function expiry({ terms, now }: Case): Verdict {
-  if (terms.expiresAt === undefined) return { step: 'expiry', detail: 'never' };
-  const detail = new Date(terms.expiresAt).toISOString();
-  return now < terms.expiresAt ? { step: 'expiry', detail } : denied('expiry', 'mapping_expired', detail);
-}
-
-function podBinding({ terms, identity }: Case): Verdict {
-  if (identity.kind !== 'kubernetes') return { step: 'pod-binding', detail: 'not a Kubernetes identity' };
-  const detail = `asked ${terms.binding}, bound to ${identity.binding}`;
-  if (terms.binding === 'any' || isPodBound(identity)) return { step: 'pod-binding', detail };
-  return denied('pod-binding', 'not_bound_to_pod', detail);
-}
-
-function guardrails({ ceiling: { denials, matched, maxTtlSeconds } }: Case): Verdict {
-  if (denials.length > 0) return denied('guardrails', 'guardrail', denials.join('; '));
-  const cap = Number.isFinite(maxTtlSeconds) ? `, capped at ${maxTtlSeconds} s` : '';
-  return { step: 'guardrails', detail: matched.length === 0 ? 'none matches' : `${matched.join(', ')}${cap}` };
-}
-
 /** One and the same refusal whether the address exists or not; the truth is in `detail` and steps. */
 function unselected(selection: Exclude<Selection, { kind: 'one' }>): Decision {
   if (selection.kind === 'none') {
@@ -156,10 +146,6 @@ function refuse(mapping: string, steps: readonly Step[], { step, detail, refusal
     detail,
     steps: [...steps, failed(step, detail)],
   };
-}
-
-function denied(step: Step['step'], reason: Reason, detail: string): Verdict {
-  return { step, detail, refusal: { error: 'target_denied', reason } };
 }
 
 function passed(step: Step['step'], detail: string): Step {

@@ -1,7 +1,10 @@
 import type { DocumentOf, Fault } from '../resources/document.ts';
 import { NearestNames } from '../resources/nearest-name.ts';
+import { conditionFaults } from './condition-faults.ts';
+import type { Conditions } from './conditions/condition.ts';
+import { ALWAYS } from './conditions/conditions-for.ts';
 import { warningAt } from './fault.ts';
-import { type CompiledGuardrail, compileGuardrail, hasUnbuiltCondition } from './guardrails.ts';
+import { type CompiledGuardrail, compileGuardrail } from './guardrails.ts';
 import { type Chosen, choose } from './in-force.ts';
 import { carries } from './subject.ts';
 import { compareText, type LastGood, type Version } from './versions.ts';
@@ -22,15 +25,44 @@ export interface GuardrailsInForce extends Chosen<'Guardrail'> {
 export function guardrailsInForce(
   versions: readonly Version[],
   lastGood: LastGood,
-  known: KnownNames,
+  { known, conditions }: { readonly known: KnownNames; readonly conditions: Conditions },
 ): GuardrailsInForce {
-  const chosen = choose('Guardrail', versions, lastGood);
+  const judged = versions.map((version) => judge(version, conditions));
+  const chosen = choose(
+    'Guardrail',
+    judged.map(({ version }) => version),
+    lastGood,
+  );
   const names = { issuers: new Names(known.issuers), mappings: new Names(known.mappings) };
   return {
     ...chosen,
-    faults: [...chosen.faults, ...chosen.accepted.flatMap((document) => warnings(document, names, known.issuerLabels))],
-    guardrails: chosen.inForce.map(compileGuardrail).sort((a, b) => compareText(a.name, b.name)),
+    faults: [
+      ...judged.flatMap(({ faults }) => faults),
+      ...chosen.faults,
+      ...chosen.accepted.flatMap((document) => warnings(document, names, known.issuerLabels)),
+    ],
+    guardrails: chosen.inForce
+      .map((one) => compileGuardrail(one, conditions))
+      .sort((a, b) => compareText(a.name, b.name)),
   };
+}
+
+interface Judged {
+  readonly version: Version;
+  readonly faults: readonly Fault[];
+}
+
+/** A Guardrail whose condition is faulty is as faulty as one that its schema refuses. */
+function judge(version: Version, conditions: Conditions): Judged {
+  const { document } = version;
+  const whole = { version, faults: [] };
+  if (!document.valid || document.kind !== 'Guardrail') return whole;
+  const text = document.spec.deny;
+  if (text === undefined || text === ALWAYS) return whole;
+  const faults = conditionFaults(document, { path: ['spec', 'deny'], text }, conditions.compile(text));
+  if (faults.length === 0) return whole;
+  const { spec: raw, ...rest } = document;
+  return { version: { ...version, document: { ...rest, valid: false, raw } }, faults };
 }
 
 /** Names that there are, and which of them was meant. */
@@ -50,15 +82,7 @@ function warnings(
   issuerLabels: KnownNames['issuerLabels'],
 ): readonly Fault[] {
   const { match } = document.spec;
-  const unbuilt = hasUnbuiltCondition(document.spec)
-    ? [
-        warningAt(document, ['spec', 'deny'], {
-          message: 'conditions are not built yet: it denies all that it matches',
-        }),
-      ]
-    : [];
   return [
-    ...unbuilt,
     ...unknown(document, 'issuers', match?.issuers, names.issuers),
     ...unknown(document, 'mappings', match?.mappings, names.mappings),
     ...unknownLabels(document, issuerLabels),

@@ -3,7 +3,9 @@ import type { DocumentOf } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { GuardrailSpec } from '../resources/guardrail.ts';
 import type { TrustedIssuer } from '../resources/issuers.ts';
-import type { Terms } from './compiled-mapping.ts';
+import type { Mode, Terms } from './compiled-mapping.ts';
+import type { Attributes, Condition, Conditions } from './conditions/condition.ts';
+import { ALWAYS } from './conditions/conditions-for.ts';
 import { isPodBound } from './pod-binding.ts';
 import { ANY, carries } from './subject.ts';
 
@@ -11,13 +13,20 @@ import { ANY, carries } from './subject.ts';
 export interface CompiledGuardrail {
   readonly name: string;
   readonly match: NonNullable<GuardrailSpec['match']>;
-  /** Why it denies all that it matches; absent where it does not. */
-  readonly denial?: string;
+  /** Absent: it denies nobody by itself. */
+  readonly deny?: Deny;
   readonly maxTtlSeconds?: number;
   readonly requirePodBound: boolean;
   readonly requireIntents: boolean;
   /** Modes that a mapping may have. */
   readonly modes?: readonly string[];
+}
+
+/** Whom of those that it matches it denies, and what it says of that for audit and explain. */
+interface Deny {
+  /** Absent: everybody. */
+  readonly condition?: Condition;
+  readonly message: string;
 }
 
 /** Whom and what a guardrail is asked about. */
@@ -27,6 +36,8 @@ export interface Subjected {
   readonly issuer: TrustedIssuer | undefined;
   readonly mapping: string;
   readonly terms: Terms;
+  readonly mode: Mode['kind'];
+  readonly attributes: () => Attributes;
 }
 
 export interface Ceiling {
@@ -38,25 +49,16 @@ export interface Ceiling {
   readonly matched: readonly string[];
 }
 
-/** The unconditional denial; every other `deny` is a condition, which denies while conditions are not built. */
-const UNCONDITIONAL = 'true';
-
-export function compileGuardrail({ name, spec }: DocumentOf<'Guardrail'>): CompiledGuardrail {
-  const denial = denialOf(spec);
+export function compileGuardrail({ name, spec }: DocumentOf<'Guardrail'>, conditions: Conditions): CompiledGuardrail {
   return {
     name,
     match: spec.match ?? {},
-    ...(denial !== undefined && { denial }),
+    ...(spec.deny !== undefined && { deny: denyOf(spec.deny, spec.message, conditions) }),
     ...(spec.maxTtl !== undefined && { maxTtlSeconds: durationSeconds(spec.maxTtl) }),
     requirePodBound: spec.requirePodBound ?? false,
     requireIntents: spec.requireIntents ?? false,
     ...(spec.modes !== undefined && { modes: spec.modes }),
   };
-}
-
-/** True when the guardrail denies because it holds a condition that cannot be asked yet. */
-export function hasUnbuiltCondition(spec: GuardrailSpec): boolean {
-  return spec.deny !== undefined && spec.deny !== UNCONDITIONAL;
 }
 
 /** What all guardrails that match say together. */
@@ -91,15 +93,15 @@ function mayBe(wanted: string | undefined, actual: string | undefined): boolean 
   return wanted === undefined || wanted === ANY || actual === undefined || wanted === actual;
 }
 
-function denials(guardrail: CompiledGuardrail, { identity, terms }: Subjected): readonly string[] {
+function denials(guardrail: CompiledGuardrail, { identity, terms, mode, attributes }: Subjected): readonly string[] {
   const found: string[] = [];
-  if (guardrail.denial !== undefined) found.push(guardrail.denial);
+  const denial = guardrail.deny && denialBy(guardrail.deny, attributes);
+  if (denial !== undefined) found.push(denial);
   if (guardrail.requirePodBound && !isPodBound(identity))
     found.push('requirePodBound: the token is not bound to a pod');
   const loose = guardrail.requireIntents ? looseness(terms) : undefined;
   if (loose !== undefined) found.push(`requireIntents: ${loose}`);
-  if (guardrail.modes !== undefined && !guardrail.modes.includes('enforce'))
-    found.push('modes: enforce is not among them');
+  if (guardrail.modes !== undefined && !guardrail.modes.includes(mode)) found.push(`modes: ${mode} is not among them`);
   const cap = capDenial(guardrail.maxTtlSeconds, terms);
   if (cap !== undefined) found.push(cap);
   return found;
@@ -122,8 +124,18 @@ function capDenial(maxTtlSeconds: number | undefined, { target, deliver, ttl }: 
     : undefined;
 }
 
-function denialOf(spec: GuardrailSpec): string | undefined {
-  if (spec.deny === undefined) return undefined;
-  if (hasUnbuiltCondition(spec)) return 'deny: conditions are not built yet, so it denies all it matches';
-  return spec.message === undefined ? 'deny' : `deny: ${spec.message}`;
+/** A condition that does not compile denies everybody: it was good once, under other rules. */
+function denyOf(text: string, message: string | undefined, conditions: Conditions): Deny {
+  const shown = { message: message === undefined ? 'deny' : `deny: ${message}` };
+  if (text === ALWAYS) return shown;
+  const compiled = conditions.compile(text);
+  return compiled.ok ? { ...shown, condition: compiled.condition } : { message: 'deny: the condition is faulty' };
+}
+
+/** Why it denies; an error is a denial (DESIGN section 5). */
+function denialBy({ condition, message }: Deny, attributes: () => Attributes): string | undefined {
+  if (condition === undefined) return message;
+  const answer = condition.ask(attributes());
+  if (answer.kind === 'error') return `${message} (error: ${answer.error}; ${answer.values || 'reads nothing'})`;
+  return answer.kind === 'true' ? `${message} (${answer.values || 'reads nothing'})` : undefined;
 }

@@ -3,6 +3,8 @@ import { durationSeconds } from '../resources/duration.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import type { NearestNames } from '../resources/nearest-name.ts';
 import { TARGETS, type TargetSpec, ttlLimitsOf } from '../resources/targets/target.ts';
+import { conditionFaults } from './condition-faults.ts';
+import type { Conditions } from './conditions/condition.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { intentFaults, residueWarnings } from './intent-faults.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
@@ -20,6 +22,7 @@ export interface Surroundings {
   /** Names of all mappings, likewise. */
   readonly mappingNames: ReadonlySet<string>;
   readonly reserved: ReservedAudiences;
+  readonly conditions: Conditions;
 }
 
 interface Examined {
@@ -41,6 +44,7 @@ export function mappingFaults(examined: Examined): readonly Fault[] {
     ...subFaults(examined),
     ...ttlFaults(examined),
     ...intentFaults(examined),
+    ...whenFaults(examined),
   ];
 }
 
@@ -129,6 +133,12 @@ function ttlFaults({ document, target }: Examined): readonly Fault[] {
   if (maxSeconds >= minSeconds) return [];
   const message = `is below the ${minSeconds} s that ${target.kind} gives at least`;
   return [errorAt(document, ['spec', 'ttl', 'max'], { message })];
+}
+
+function whenFaults({ document, surroundings: { conditions } }: Examined): readonly Fault[] {
+  const { when: text } = document.spec;
+  if (text === undefined) return [];
+  return conditionFaults(document, { path: ['spec', 'when'], text }, conditions.compile(text));
 }
 
 /** True for the name of some other mapping: an alias must not stand in its way. */

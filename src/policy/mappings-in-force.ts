@@ -3,6 +3,7 @@ import { targetOf } from '../resources/targets/target.ts';
 import { crowdedMappings, MAX_CLAIM_SHAPES } from './claim-crowds.ts';
 import { compileMapping, subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
+import type { Condition } from './conditions/condition.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
 import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
@@ -18,6 +19,8 @@ interface Context extends Surroundings {
 export interface MappingsInForce {
   /** Those that take part in decisions, active and inactive. */
   readonly mappings: readonly CompiledMapping[];
+  /** Those of mode `shadow`, decided beside. */
+  readonly shadows: readonly CompiledMapping[];
   readonly accepted: readonly DocumentOf<'FederationMapping'>[];
   /** Last good versions that give faulty mappings their place. */
   readonly kept: readonly ValidDocument[];
@@ -29,6 +32,8 @@ interface Outcome {
   readonly version: Version;
   readonly mapping: CompiledMapping | undefined;
   readonly faults: readonly Fault[];
+  /** True for one of mode `shadow`: it takes no part, so it ties with nobody. */
+  readonly shadow?: true;
   /** Set when the document is without fault. */
   readonly good?: DocumentOf<'FederationMapping'>;
   /** Set when a last good version gives a faulty document its place. */
@@ -43,15 +48,15 @@ export function mappingsInForce(versions: readonly Version[], lastGood: LastGood
     const duplicate = duplicateFault(version.document, holders.get(version.document.name)?.document);
     return faulty(version, [duplicate], { lastGood: lastGood.ofThisSource(version.document), context });
   });
-  const aged = outcomes.flatMap(({ version, mapping }) =>
-    mapping === undefined ? [] : [{ mapping, firstSeen: version.firstSeen } satisfies Aged],
-  );
-  const crowded = crowdedMappings(aged);
+  const aged = agedOf(outcomes.filter(({ shadow }) => shadow === undefined));
+  const shadows = agedOf(outcomes.filter(({ shadow }) => shadow === true));
+  const crowded = new Map([...crowdedMappings(aged), ...crowdedMappings(shadows)]);
   const uncrowded = aged.filter(({ mapping }) => !crowded.has(mapping));
   const tied = new Map(tiedMappings(uncrowded, context.issuers).map(({ mapping, other }) => [mapping, other]));
   const inForce = outcomes.map((outcome) => withTie(withCrowd(outcome, crowded), tied));
   return {
-    mappings: inForce.flatMap(({ mapping }) => (mapping === undefined ? [] : [mapping])),
+    mappings: agedOf(inForce.filter(({ shadow }) => shadow === undefined)).map(({ mapping }) => mapping),
+    shadows: agedOf(inForce.filter(({ shadow }) => shadow === true)).map(({ mapping }) => mapping),
     accepted: inForce.flatMap(({ good }) => (good === undefined ? [] : [good])),
     kept: inForce.flatMap(({ kept }) => (kept === undefined ? [] : [kept])),
     faults: inForce.flatMap(({ faults }) => faults),
@@ -70,20 +75,28 @@ function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outc
   }
   const faults = mappingFaults({ document, subject, target, surroundings: context });
   if (faults.length > 0) return faulty(version, faults, keep);
-  if (document.spec.mode === 'shadow') {
-    const warning = warningAt(document, ['spec', 'mode'], { message: 'shadow is not built yet: it takes no part' });
-    return { version, mapping: undefined, faults: [warning], good: document };
-  }
   const unbuilt = unbuiltFeatures(document.spec, target, context);
   const inactive = unbuilt.map((feature) =>
     warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
   );
   return {
     version,
-    mapping: compileMapping(document, { subject, target, unbuilt }),
+    mapping: compileMapping(document, { subject, target, unbuilt, when: whenOf(document, context) }),
     faults: [...inactive, ...mappingWarnings({ document, subject, target, surroundings: context })],
     good: document,
+    ...(document.spec.mode === 'shadow' && { shadow: true }),
   };
+}
+
+function whenOf({ spec }: DocumentOf<'FederationMapping'>, { conditions }: Context): Condition | undefined {
+  const compiled = spec.when === undefined ? undefined : conditions.compile(spec.when);
+  return compiled?.ok ? compiled.condition : undefined;
+}
+
+function agedOf(outcomes: readonly Outcome[]): readonly Aged[] {
+  return outcomes.flatMap(({ version: { firstSeen }, mapping }) =>
+    mapping === undefined ? [] : [{ mapping, firstSeen }],
+  );
 }
 
 function faulty(

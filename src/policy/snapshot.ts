@@ -8,5 +8,7 @@ export interface Snapshot {
   readonly revision: string;
   readonly issuers: TrustedIssuers;
   readonly mappings: MappingIndex;
+  /** Those of mode `shadow`: they decide nothing. */
+  readonly shadows: MappingIndex;
   readonly guardrails: readonly CompiledGuardrail[];
 }

@@ -26,6 +26,11 @@ export type TtlAnswer =
 /** How long an assertion handed to a workload lives; what the cloud gives for it is not Carnet's to shorten. */
 const ASSERTION_SECONDS = 60;
 
+/** What is asked for, or the mapping's default. */
+export function wishedSeconds({ deliver, ttl }: Terms, askedSeconds: number | undefined): number {
+  return askedSeconds ?? (deliver === 'assertion' ? ASSERTION_SECONDS : ttl.defaultSeconds);
+}
+
 /** The least of all that limits the credential; below what the target can give it refuses and never rounds up (DESIGN section 6). */
 export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds, projected }: TtlQuestion): TtlAnswer {
   const { cloud } = TARGETS[terms.target.kind];
@@ -33,7 +38,7 @@ export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds,
   const assertion = terms.deliver === 'assertion';
   const outlive = terms.ttl.outliveSubject ?? (cloud && projected);
   const limits: Readonly<Record<string, number>> = {
-    asked: askedSeconds ?? (assertion ? ASSERTION_SECONDS : terms.ttl.defaultSeconds),
+    asked: wishedSeconds(terms, askedSeconds),
     mapping: assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds,
     guardrail: guardrailSeconds,
     subject: outlive ? Number.POSITIVE_INFINITY : remainingSeconds,

@@ -3,7 +3,7 @@ import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
 
 /**
  * Features that a mapping uses and that are not built: what it asks for cannot be kept, so it is inactive and refuses
- * whoever it selects. Mode `shadow` is not among them: it takes no part at all.
+ * whoever it selects.
  */
 export function unbuiltFeatures(
   spec: FederationMappingSpec,
@@ -12,8 +12,6 @@ export function unbuiltFeatures(
 ): readonly string[] {
   const used: readonly (readonly [string, boolean])[] = [
     [`target.${target.kind}`, !TARGETS[target.kind].built],
-    ['when', spec.when !== undefined],
-    ['mode: report', spec.mode === 'report'],
     ['access.justInTime', spec.access !== 'standing'],
     ['grants (requireGrants)', requireGrants],
   ];

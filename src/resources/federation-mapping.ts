@@ -56,7 +56,7 @@ const shape = z.strictObject({
     .meta({ description: 'Further names by which requests may ask for it; several mappings may share one.' })
     .optional(),
   subject,
-  when: z.string().min(1).max(4096).meta({ description: 'A CEL condition. Not built yet.' }).optional(),
+  when: z.string().min(1).max(4096).meta({ description: 'A CEL condition. What is not true is refused.' }).optional(),
   target,
   intents: intents.meta({ description: 'What the workload is for, or unrestricted.' }).optional(),
   residual: z

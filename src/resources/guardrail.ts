@@ -33,7 +33,7 @@ export const guardrailSpec = rule(
       .string()
       .min(1)
       .max(4096)
-      .meta({ description: 'A CEL condition; only "true" is built yet, every other denies all that it matches.' })
+      .meta({ description: 'A CEL condition, or "true" for all that it matches. An error denies.' })
       .optional(),
     message: z.string().max(1024).meta({ description: 'For the audit record and explain.' }).optional(),
     maxTtl: duration.optional(),

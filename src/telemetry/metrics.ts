@@ -26,6 +26,12 @@ export function createMetrics() {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
+    decisionsBeside: new Counter({
+      name: 'carnet_decisions_beside_total',
+      help: 'What mappings that do not enforce would have come to, by mode (report, shadow) and outcome (allowed, refused).',
+      labelNames: ['mode', 'outcome'],
+      registers,
+    }),
     signatureChecks: new Counter({
       name: 'carnet_signature_checks_total',
       help: 'Signatures of subject tokens by outcome (verified, failed, repeated: known not to verify, refused: too many fail).',

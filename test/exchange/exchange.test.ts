@@ -98,6 +98,7 @@ async function made(id: string): Promise<Credential> {
   return credential(id);
 }
 
+const metrics = createMetrics();
 const exchange = createExchange({
   catalog: { current: () => current },
   verify: async (token) => {
@@ -119,6 +120,7 @@ const exchange = createExchange({
     jwtSvid: { kind: 'jwtSvid', issue: (_grant, _identity, { id }) => made(id) },
   },
   clouds: { obtain: (wanted) => clouds.obtain(wanted) },
+  metrics,
   clock,
 });
 

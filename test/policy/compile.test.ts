@@ -338,8 +338,6 @@ describe('faulty issuers and guardrails keep their last good version', () => {
 
 describe('what is not built never weakens (DESIGN section 5)', () => {
   test.each<[string, object]>([
-    ['when', { when: 'identity.pod != ""' }],
-    ['mode: report', { mode: 'report', until: '2026-11-30T00:00:00Z' }],
     ['access.justInTime', { access: { justInTime: {} } }],
     ['target.x509Svid', { target: { x509Svid: {} }, intents: undefined }],
   ])('a mapping with %s is inactive, says so, and lets no wider one take over', (feature, changes) => {

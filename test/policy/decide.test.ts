@@ -370,12 +370,14 @@ describe('a decision', () => {
       'expiry true',
       'pod-binding true',
       'guardrails true',
+      'when true',
       'ttl true',
       'scope true',
       'identity true',
       'intents true',
     ]);
     expect(steps({}, unboundWorkload()).slice(-2)).toEqual(['expiry true', 'pod-binding false']);
-    expect(steps({ when: 'true' })).toEqual(['candidates true', 'mapping true', 'active false']);
+    expect(steps({ when: 'false' }).slice(-2)).toEqual(['guardrails true', 'when false']);
+    expect(steps({ access: { justInTime: {} } })).toEqual(['candidates true', 'mapping true', 'active false']);
   });
 });

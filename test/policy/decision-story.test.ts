@@ -49,7 +49,7 @@ const TTL = 'asked 3600 s, mapping 3600 s, guardrail none, subject none, target 
 
 describe('what a decision tells record and explanation (DESIGN section 6)', () => {
   test('is named after the code that took it, so that it can be repeated', () => {
-    expect(DECIDER).toBe('policy/2');
+    expect(DECIDER).toBe('policy/3');
   });
 
   test('names each gate with its facts when all pass', () => {
@@ -60,6 +60,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
         '+ expiry: never',
         POD,
         '+ guardrails: none matches',
+        '+ when: none',
         `+ ttl: 3600 s, the least of ${TTL}`,
         '+ scope: none asked',
         '+ identity: session payments.reporter',
@@ -88,9 +89,14 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
 
   test('ends at the gate that refuses, in that gate’s words', () => {
     const at = '2026-11-22T09:00:00.000Z';
-    expect(story([awsMapping('reports', { when: 'true' })])).toEqual({
-      outcome: denied('inactive', 'not built yet: when'),
-      steps: [...SELECTED, '- active: not built yet: when'],
+    expect(story([awsMapping('reports', { access: { justInTime: {} } })])).toEqual({
+      outcome: denied('inactive', 'not built yet: access.justInTime'),
+      steps: [...SELECTED, '- active: not built yet: access.justInTime'],
+    });
+    const when = 'identity.pod == "" is false: identity.pod = "reporter-0"';
+    expect(story([awsMapping('reports', { when: 'identity.pod == ""' })])).toEqual({
+      outcome: denied('condition_not_met', when),
+      steps: [...TYPED, '+ expiry: never', POD, '+ guardrails: none matches', `- when: ${when}`],
     });
     expect(story([awsMapping('reports', { expiresAt: at })])).toEqual({
       outcome: denied('mapping_expired', at),

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { NO_CONDITIONS } from '../../src/policy/conditions/conditions-for.ts';
 import { decide } from '../../src/policy/decide.ts';
 import { ceiling, compileGuardrail } from '../../src/policy/guardrails.ts';
 import type { Document } from '../../src/resources/document.ts';
+import { ATTRIBUTES } from '../support/attributes.ts';
 import {
   answer,
   ask,
@@ -108,19 +110,61 @@ describe('match of an issuer of which nothing is known', () => {
       if (mapping?.state.kind !== 'active') throw new Error('role is not active');
       const rail = valid(guardrail('rail', { match, deny: 'true' }));
       if (rail.kind !== 'Guardrail') throw new Error('not a guardrail');
-      const subjected = { identity: workload(), issuer: undefined, mapping: 'role', terms: mapping.state.terms };
-      expect(ceiling([compileGuardrail(rail)], subjected).matched).toEqual(['rail']);
+      const { terms } = mapping.state;
+      const subjected = { identity: workload(), issuer: undefined, mapping: 'role', terms, mode: 'enforce' as const };
+      const attributes = () => ATTRIBUTES;
+      expect(ceiling([compileGuardrail(rail, NO_CONDITIONS)], { ...subjected, attributes }).matched).toEqual(['rail']);
     },
   );
 });
 
 describe('deny', () => {
-  test.each(['true', 'false', ' true', 'TRUE', 'request.time.getHours("UTC") >= 22'])(
-    'of %j denies, for a condition that cannot be asked denies too',
-    (deny) => {
-      expect(answer(withRail({ deny }), workload(), ask('role'))).toBe(DENIED);
-    },
-  );
+  test.each([
+    ['true', DENIED],
+    [' true', DENIED],
+    ['false', 'allowed role'],
+    ['request.time.getHours("UTC") == 9', DENIED],
+    ['request.time.getHours("UTC") == 10', 'allowed role'],
+    ['target.kind == "aws" && target.id.endsWith("/reports")', DENIED],
+    ['target.kind == "gcp"', 'allowed role'],
+    ['request.ttl > duration("59m")', DENIED],
+    ['request.scope != ""', 'allowed role'],
+  ])('of %j: %s', (deny, expected) => {
+    expect(answer(withRail({ deny }), workload(), ask('role'))).toBe(expected);
+  });
+
+  test('denies where it is an error: an attribute that is missing never opens a ceiling', () => {
+    const decision = decide(withRail({ deny: 'issuer.labels.team == "a"' }), workload(), ask('role'), NOW);
+    expect(decision).toMatchObject({
+      reason: 'guardrail',
+      detail: 'rail: deny (error: field not found: team; issuer.labels.team is missing)',
+    });
+  });
+
+  test('denies all it matches where its last good version no longer compiles', () => {
+    const rail = guardrail('rail', { deny: 'request.time > 3' });
+    const { snapshot, faults } = compiled([...BASE, rail], { lastGood: [rail] });
+    expect(faults.map(({ name, field, message }) => `${name} ${field} ${message}`)).toEqual([
+      'rail spec.deny column 14: > cannot be used with timestamp and int',
+    ]);
+    expect(answer(snapshot, workload(), ask('role'))).toBe(DENIED);
+  });
+
+  test('that is faulty keeps the last good version, and is refused where there is none', () => {
+    const good = guardrail('rail', { deny: 'target.kind == "aws"' });
+    const bad = guardrail('rail', { deny: 'target.knd == "aws"' });
+    const { snapshot, refused } = compiled([...BASE, bad], { lastGood: [good] });
+    expect(refused).toEqual([]);
+    expect(answer(snapshot, workload(), ask('role'))).toBe(DENIED);
+    expect(answer(snapshot, workload(), ask('mesh'))).toBe('allowed mesh');
+    expect(compiled([...BASE, bad]).refused.map(({ name }) => name)).toEqual(['rail']);
+  });
+
+  test('is asked only of those that it matches', () => {
+    const rail = { match: { targets: ['jwtSvid'] }, deny: 'issuer.labels.nobody == ""' };
+    expect(answer(withRail(rail), workload(), ask('role'))).toBe('allowed role');
+    expect(answer(withRail(rail), workload(), ask('mesh'))).toBe(DENIED);
+  });
 
   test('tells its message to the record alone', () => {
     const decision = decide(withRail({ deny: 'true', message: 'INC-42' }), workload(), ask('role'), NOW);
@@ -188,5 +232,11 @@ describe('requireIntents and modes', () => {
   test('modes denies a mapping whose mode is not among them', () => {
     expect(answer(withRail({ modes: ['enforce'] }), workload(), ask('role'))).toBe('allowed role');
     expect(answer(withRail({ modes: ['report', 'shadow'] }), workload(), ask('role'))).toBe(DENIED);
+    const report = svidMapping('trial', { mode: 'report', until: '2026-11-22T09:00:01Z' });
+    const asking = (modes: readonly string[], now = NOW) =>
+      answer(snapshotOf(...BASE, report, guardrail('rail', { modes })), workload(), ask('trial'), now);
+    expect(asking(['enforce', 'report'])).toBe('allowed trial');
+    expect(asking(['enforce'])).toBe(DENIED);
+    expect(asking(['enforce'], NOW + 1000)).toBe('allowed trial');
   });
 });

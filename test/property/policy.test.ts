@@ -31,6 +31,16 @@ const MAPPING_NAMES = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5'];
 const ROLES = ['one', 'two'].map((name) => `arn:aws:iam::123456789012:role/${name}`);
 const ADDRESSES = [...MAPPING_NAMES, 'shared', 'ledger', 'vault', 'nowhere', ...ROLES];
 
+/** Of every outcome: true, false, an error, and a text that is no condition. */
+const CONDITIONS = [
+  'identity.pod != ""',
+  'issuer.labels.env == "prod"',
+  'request.ttl <= duration("20m")',
+  'has(identity.claims.ref) && identity.claims.ref == "1"',
+  'identity.claims.repo == "2"',
+  'false',
+  'identity.podd == ""',
+];
 const usually = <T>(value: T, ...others: T[]) => fc.constantFrom(...Array<T>(8).fill(value), ...others);
 const orStar = (...values: string[]) => fc.constantFrom('*', ...values);
 const selectors = fc.constantFrom({ env: 'prod' }, { region: 'eu' }, { env: 'prod', region: 'eu' });
@@ -81,7 +91,7 @@ const common = fc.record({
     { outliveSubject: false },
   ),
   mode: usually('enforce', 'shadow'),
-  when: usually<string | undefined>(undefined, 'true'),
+  when: usually<string | undefined>(undefined, 'true', ...CONDITIONS),
 });
 const aws = fc.record({ roleArn: fc.constantFrom(...ROLES), region: fc.constant('eu-west-1') });
 const intents = usually<unknown>(
@@ -123,7 +133,7 @@ const rail = fc.record(
       },
       { requiredKeys: [] },
     ),
-    deny: fc.constantFrom('true', 'request.time > 3'),
+    deny: fc.constantFrom('true', 'target.kind == "aws"', ...CONDITIONS),
     maxTtl: fc.constantFrom('1m', '20m', '2h'),
     requirePodBound: fc.boolean(),
     requireIntents: fc.boolean(),

@@ -2,6 +2,8 @@ import type { Ask } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { type Compiled, type CompileInput, compile } from '../../src/policy/compile.ts';
+import { CelConditions } from '../../src/policy/conditions/cel-conditions.ts';
+import { RememberedConditions } from '../../src/policy/conditions/remembered-conditions.ts';
 import { decide } from '../../src/policy/decide.ts';
 import type { Snapshot } from '../../src/policy/snapshot.ts';
 import { accessRequestSpec } from '../../src/resources/access-request.ts';
@@ -138,6 +140,9 @@ export function ask(address: string, changes: Partial<Ask> = {}): Ask {
   return { address, scopes: [], ...changes };
 }
 
+/** Each text is compiled once for a whole test file. */
+const CONDITIONS = new RememberedConditions(new CelConditions());
+
 const CONTEXT: CompileInput['context'] = {
   ownIssuers: ['https://carnet.example.org', 'https://carnet.example.org/svid'],
   trustDomain: 'example.org',
@@ -160,6 +165,7 @@ export function compiled(
     firstSeen: (_kind, name, source) => seen[`${source} ${name}`] ?? seen[name],
     lastGood: lastGood.map(valid),
     context: { ...CONTEXT, ...context },
+    conditions: CONDITIONS,
   });
 }
 

@@ -28,24 +28,16 @@ const LIST = listType(DYN);
 const MAP = mapType(DYN, DYN);
 const TIMESTAMP = objectType(TimestampSchema);
 const MAX_ERROR_LENGTH = 200;
+const MAX_SHOWN = 256;
 
-/** Conditions in CEL. What was compiled is kept, so that a text costs its compilation once. */
+/** Conditions in CEL. */
 export class CelConditions implements Conditions {
   readonly #patterns = new Patterns();
   readonly #env: CelEnv = environment(this.#patterns);
-  readonly #compiled = new Map<string, CompiledCondition>();
   /** All conditions of one decision are asked of the same attributes. */
   readonly #bound = new WeakMap<Attributes, Bindings>();
 
   compile(text: string): CompiledCondition {
-    const known = this.#compiled.get(text);
-    if (known !== undefined) return known;
-    const compiled = this.#compile(text);
-    this.#compiled.set(text, compiled);
-    return compiled;
-  }
-
-  #compile(text: string): CompiledCondition {
     const unreadable = textFault(text);
     if (unreadable !== undefined) return { ok: false, faults: [unreadable] };
     const parsed = parse(text);
@@ -63,10 +55,8 @@ export class CelConditions implements Conditions {
       return { ok: false, faults: [{ offset: 0, message, hint }] };
     }
     const run = plan(this.#env, parsed.parsed);
-    return {
-      ok: true,
-      condition: { ask: (attributes) => answer(run(this.#bind(attributes)), attributes, [...reads]) },
-    };
+    const ask = (attributes: Attributes) => answer(run(this.#bind(attributes)), attributes, [...reads]);
+    return { ok: true, condition: { text: shortened(text), ask } };
   }
 
   #bind(attributes: Attributes): Bindings {
@@ -74,6 +64,10 @@ export class CelConditions implements Conditions {
     this.#bound.set(attributes, bound);
     return bound;
   }
+}
+
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text;
 }
 
 function answer(result: CelResult, attributes: Attributes, reads: readonly string[]): Answer {

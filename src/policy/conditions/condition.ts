@@ -36,6 +36,8 @@ export type Answer =
 
 /** A condition that was checked and compiled. Asking it is pure, and bounded by its cost. */
 export interface Condition {
+  /** As it is written, cut to a length for audit and explain. */
+  readonly text: string;
   ask(attributes: Attributes): Answer;
 }
 

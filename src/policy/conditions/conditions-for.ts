@@ -1,5 +1,6 @@
 import type { Document } from '../../resources/document.ts';
 import type { Conditions } from './condition.ts';
+import { RememberedConditions } from './remembered-conditions.ts';
 
 /** The only `deny` that needs no language: the emergency stop. */
 export const ALWAYS = 'true';
@@ -9,11 +10,15 @@ export const NO_CONDITIONS: Conditions = {
   compile: () => ({ ok: false, faults: [{ offset: 0, message: 'conditions were not loaded' }] }),
 };
 
-/** What conditions of these documents are compiled with. Who has none does not wait for the language, or hold it. */
-export async function conditionsFor(documents: readonly Document[]): Promise<Conditions> {
+/**
+ * What conditions of these documents are compiled with; what `former` has compiled is not compiled again. Who has none
+ * does not wait for the language, or hold it.
+ */
+export async function conditionsFor(documents: readonly Document[], former?: Conditions): Promise<Conditions> {
   if (!documents.some(hasCondition)) return NO_CONDITIONS;
+  if (former instanceof RememberedConditions) return former.successor();
   const { CelConditions } = await import('./cel-conditions.ts');
-  return new CelConditions();
+  return new RememberedConditions(new CelConditions());
 }
 
 function hasCondition(document: Document): boolean {

@@ -4,6 +4,8 @@ import { patternSize } from './pattern-size.ts';
 
 const MAX_LENGTH = 256;
 const MAX_INSTRUCTIONS = 256;
+/** Compiled; patterns of former resources go first. */
+const MAX_KEPT = 10_000;
 
 /**
  * The patterns of `matches` (RE2: a match takes time in proportion to text and program, whatever they are), each compiled
@@ -19,7 +21,7 @@ export class Patterns {
     try {
       const compiled = RE2JS.compile(pattern);
       if (compiled.re2().prog.numInst() > MAX_INSTRUCTIONS) return 'the pattern repeats too much';
-      this.#compiled.set(pattern, compiled);
+      this.#keep(pattern, compiled);
       return undefined;
     } catch {
       return 'is not a pattern of RE2';
@@ -30,11 +32,18 @@ export class Patterns {
     return this.#compiled.get(pattern)?.re2().prog.numInst() ?? 0;
   }
 
-  /** Whether any part of the text matches. Throws for a text that is too long and for a pattern that was never checked. */
+  /** Whether any part of the text matches, of a pattern without fault. Throws for a text that is too long. */
   test(pattern: string, text: string): boolean {
     if (text.length > MAX_MATCHED) throw new Error(`matches(): the text is longer than ${MAX_MATCHED} characters`);
-    const compiled = this.#compiled.get(pattern);
-    if (compiled === undefined) throw new Error('matches(): the pattern was not checked');
+    const compiled = this.#compiled.get(pattern) ?? RE2JS.compile(pattern);
+    this.#keep(pattern, compiled);
     return compiled.test(text);
+  }
+
+  #keep(pattern: string, compiled: RE2JS): void {
+    this.#compiled.delete(pattern);
+    this.#compiled.set(pattern, compiled);
+    const [oldest] = this.#compiled.keys();
+    if (this.#compiled.size > MAX_KEPT && oldest !== undefined) this.#compiled.delete(oldest);
   }
 }

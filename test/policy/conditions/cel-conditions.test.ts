@@ -104,10 +104,4 @@ describe('a condition', () => {
       'request.time = 2026-11-22T09:00:00.000Z, request.ttl = 3600 s',
     );
   });
-
-  test('is compiled once for all that write the same text', () => {
-    const text = 'identity.pod == "a"';
-    expect(conditions.compile(text)).toBe(conditions.compile(text));
-    expect(conditions.compile(text)).not.toBe(conditions.compile(`${text} `));
-  });
 });
