@@ -219,6 +219,24 @@ describe('reloading', () => {
     expect([...before.issuers.byName.keys()]).toEqual(['prod']);
   });
 
+  test('loads the language with the first condition, and compiles what has not changed no second time', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'a.yaml': issuer('prod') });
+    const { catalog } = await started([folder]);
+    await fill(folder, { 'b.yaml': guardrail('one', { deny: 'target.kind == "aws"' }) });
+    expect(await catalog.reload()).toBe('changed');
+    expect(errors(catalog)).toEqual([]);
+    const condition = () => catalog.current().guardrails.find(({ name }) => name === 'one')?.deny?.condition;
+    const before = condition();
+    expect(before).toBeDefined();
+    await fill(folder, { 'c.yaml': guardrail('two', { deny: 'target.knd == "aws"' }) });
+    await catalog.reload();
+    expect(condition()).toBe(before);
+    expect(errors(catalog).map(({ name, field, message }) => `${name} ${field} ${message}`)).toContain(
+      'two spec.deny column 8: has no field knd',
+    );
+  });
+
   test('leaves the Snapshot as it was when compiling throws, and recovers', async () => {
     const folder = await temporaryFolder();
     await fill(folder, { 'a.yaml': issuer('prod') });

@@ -176,6 +176,36 @@ describe('an exchange is recorded (DESIGN section 4)', () => {
     expect([await outcome('ledger'), story]).toEqual(['target_denied guardrail', ['refused']]);
   });
 
+  test('with what a mapping that only reports, and a shadow, would have come to; and counts that', async () => {
+    const until = '2026-11-23T00:00:00Z';
+    const trial = svidMapping('trial', {
+      when: 'false',
+      mode: 'report',
+      until,
+      target: { jwtSvid: { audiences: ['a'] } },
+    });
+    const shadow = svidMapping('shadow', { mode: 'shadow' });
+    current = snapshotOf(PROD, SVID, trial, shadow);
+    metrics.decisionsBeside.reset();
+    expect([await outcome('a'), await outcome('ledger'), await outcome('shadow')]).toEqual([
+      'released',
+      'released',
+      'target_refused',
+    ]);
+    const beside = events.flatMap((event) => ('beside' in event && event.beside ? [[event.type, event.beside]] : []));
+    const refused = { mode: 'report', mapping: 'trial', outcome: 'refused', reason: 'condition_not_met' };
+    expect(beside).toMatchObject([
+      ['allowed', [refused]],
+      ['allowed', [{ mode: 'shadow', mapping: 'shadow', outcome: 'allowed' }]],
+      ['refused', [{ mode: 'shadow', mapping: 'shadow', outcome: 'allowed' }]],
+    ]);
+    const counted = (await metrics.decisionsBeside.get()).values.map(({ labels, value }) => [labels, value]);
+    expect(counted).toEqual([
+      [{ mode: 'report', outcome: 'refused' }, 1],
+      [{ mode: 'shadow', outcome: 'allowed' }, 2],
+    ]);
+  });
+
   test('as a count where the token proved nothing', async () => {
     expect([await outcome('ledger', 'forged'), await outcome('ledger', 'broken')]).toEqual([
       'token_signature',

@@ -232,7 +232,11 @@ describe('requireIntents and modes', () => {
   test('modes denies a mapping whose mode is not among them', () => {
     expect(answer(withRail({ modes: ['enforce'] }), workload(), ask('role'))).toBe('allowed role');
     expect(answer(withRail({ modes: ['report', 'shadow'] }), workload(), ask('role'))).toBe(DENIED);
-    const report = svidMapping('trial', { mode: 'report', until: '2026-11-22T09:00:01Z' });
+    const report = svidMapping('trial', {
+      target: { jwtSvid: { audiences: ['books'] } },
+      mode: 'report',
+      until: '2026-11-22T09:00:01Z',
+    });
     const asking = (modes: readonly string[], now = NOW) =>
       answer(snapshotOf(...BASE, report, guardrail('rail', { modes })), workload(), ask('trial'), now);
     expect(asking(['enforce', 'report'])).toBe('allowed trial');

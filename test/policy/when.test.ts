@@ -69,9 +69,9 @@ describe('when of a mapping (DESIGN section 6, step 5)', () => {
     expect(asking(ttl)).toBe(NOT_MET);
     expect(asking(ttl, workload(), ask('role', { ttlSeconds: 1800 }))).toBe('allowed role');
     expect(asking(ttl, workload(), ask('role', { ttlSeconds: 1801 }))).toBe(NOT_MET);
-    const intents = [{ allow: 'object.read', resource: { bucket: 'b' } }];
-    const scoped = role('request.scope == "object.read:b/x"', { intents });
-    expect(asking(scoped, workload(), ask('role', { scopes: ['object.read:b/x'] }))).toBe('allowed role');
+    const intents = [{ allow: 'object.read', resource: { bucket: 'reports' } }];
+    const scoped = role('request.scope == "object.read:reports/x"', { intents });
+    expect(asking(scoped, workload(), ask('role', { scopes: ['object.read:reports/x'] }))).toBe('allowed role');
     expect(asking(scoped)).toBe(NOT_MET);
     const svid = svidMapping('mesh', { when: 'target.kind == "jwtSvid" && target.id == "ledger"' });
     expect(asking(svid, workload(), ask('mesh'))).toBe('allowed mesh');
