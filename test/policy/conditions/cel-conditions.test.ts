@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/core/json.ts';
 import { CelConditions } from '../../../src/policy/conditions/cel-conditions.ts';
@@ -91,6 +94,21 @@ describe('a condition', () => {
     expect(say('request.time.getHours("-02:30") == 0', at('2026-03-29T02:30:00Z'))).toBe('true');
     expect(say('request.time.getDayOfWeek() == 0', at('2026-11-22T23:59:59Z'))).toBe('true');
     expect(say('request.time.getDayOfWeek("Europe/Zurich") == 1', at('2026-11-22T23:59:59Z'))).toBe('true');
+  });
+
+  test('reads the calendar right in a process whose own zone has no such hour', () => {
+    const [calendar, attributes] = ['src/policy/conditions/cel-conditions.ts', 'test/support/attributes.ts'].map(
+      (file) => pathToFileURL(join(import.meta.dirname, '../../..', file)).href,
+    );
+    const program = `
+      const { CelConditions } = await import('${calendar}');
+      const { ATTRIBUTES } = await import('${attributes}');
+      const time = Date.parse('2026-03-29T02:30:00Z');
+      const { condition } = new CelConditions().compile('request.time.getHours() == 2');
+      console.log(condition.ask({ ...ATTRIBUTES, request: { ...ATTRIBUTES.request, time } }).kind);`;
+    const env = { PATH: process.env['PATH'], TZ: 'Europe/Zurich' };
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], { env, encoding: 'utf8' });
+    expect(said.trim()).toBe('true');
   });
 
   test('names what it read, cut to a length, for audit and explain', () => {
