@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
+import { streamName } from './audit/stream-name.ts';
 import { PURPOSES, type Purpose } from './authority/authority.ts';
 import { authorizationServerMetadata, discoveryDocument, jwksDocument, spiffeBundle } from './authority/discovery.ts';
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
@@ -35,7 +36,7 @@ import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
 import { MemoryCache } from './store/memory-cache.ts';
-import { openSqliteStore } from './store/sqlite-document-store.ts';
+import { openStore } from './store/open-store.ts';
 import { LineBuffer } from './telemetry/line-buffer.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -44,9 +45,6 @@ import type { KeyOwnership } from './verifiers/key-ownership.ts';
 import { openKeyOwnership, type StoredKeyOwnership } from './verifiers/key-ownership-store.ts';
 import { createTokenReview } from './verifiers/token-review.ts';
 import { createVerifier } from './verifiers/verify.ts';
-
-/** One process is one replica, and SQLite has room for one. */
-const AUDIT_STREAM = 'carnet';
 
 /** Longer than any exchange takes; shorter than the 30 s after which Kubernetes kills. */
 const DRAIN_MS = 20_000;
@@ -121,7 +119,7 @@ async function open(
   const metrics = createMetrics();
   const { encryptionKeyFile } = config.signing;
   const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
-  const store = await openSqliteStore({ path: config.store.sqlite.path, clock });
+  const store = await openStore({ place: config.store, clock });
   opened.defer(() => store.close());
   const cache = await openCache(config, { clock, metrics, log });
   opened.defer(() => cache.close());
@@ -131,8 +129,8 @@ async function open(
   opened.defer(() => ownership.close());
   const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
   const audit = await openAuditLog({
-    ...config.audit,
-    stream: AUDIT_STREAM,
+    directory: config.audit.directory,
+    stream: streamName(config.audit, 'postgres' in config.store),
     store,
     clock,
     metrics,

@@ -136,7 +136,16 @@ class CommittingLog implements AuditLog {
     this.#parts.commit.wake();
     await this.#parts.commit.settled();
     await this.#saveHead();
+    await this.#refuseForeign();
     this.#stopSeconds = everySecond(() => this.#tick());
+  }
+
+  /** Two replicas that have started on one new stream at once: the store has the head of the other one. */
+  async #refuseForeign(): Promise<void> {
+    const { commit, writer } = this.#parts;
+    if (commit.failure?.final !== true) return;
+    await writer.close();
+    throw new StreamInUse(`${commit.failure.reason}; give each replica a name of its own in audit.stream`);
   }
 
   record(event: AuditEvent): Promise<void> {

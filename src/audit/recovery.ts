@@ -35,7 +35,10 @@ export async function recover(folder: string, stream: string, stored: Head | und
   const segments = await listSegments(folder);
   const newest = segments.at(-1);
   if (newest === undefined) {
-    if (stored !== undefined) throw new AuditLogCorrupt(folder, undefined, `records 1 to ${stored.seq} are missing`);
+    if (stored !== undefined) {
+      const other = `or another replica writes ${stream} and this one needs a name of its own in audit.stream`;
+      throw new AuditLogCorrupt(folder, undefined, `records 1 to ${stored.seq} are missing, ${other}`);
+    }
     return { head: GENESIS };
   }
   const ending = await endingOf(newest);

@@ -16,6 +16,11 @@ export interface VerifyOptions {
   readonly directory: string;
   /** The heads that the store knows, by stream, read before this is called. Without them no cut at the end is found. */
   readonly heads?: ReadonlyMap<string, Head>;
+  /**
+   * In a store that replicas share: the stream that must be in this directory. Others that the store knows may be in the
+   * directories of other replicas. Without it all must be here.
+   */
+  readonly own?: string;
   readonly onProgress?: (progress: VerifyProgress) => void;
 }
 
@@ -27,8 +32,11 @@ export interface VerifyOptions {
  * records up to that head, and a log that was rewritten with new hashes from a record up to it. Not found: a cut at a
  * line's end, or a rewriting, of records that came after the last stored head (at most the last second before a crash).
  */
-export async function verifyAuditLog({ directory, heads, onProgress }: VerifyOptions): Promise<VerifyReport> {
-  const names = new Set([...(await listStreams(directory)), ...(heads?.keys() ?? [])]);
+export async function verifyAuditLog({ directory, heads, own, onProgress }: VerifyOptions): Promise<VerifyReport> {
+  const here = new Set(await listStreams(directory));
+  const known = [...(heads?.keys() ?? [])];
+  const elsewhere = known.filter((stream) => own !== undefined && stream !== own && !here.has(stream));
+  const names = new Set([...here, ...known]).difference(new Set(elsewhere));
   const streams: StreamReport[] = [];
   for (const stream of [...names].sort()) {
     const check = new StreamCheck(stream, heads?.get(stream));
@@ -38,7 +46,7 @@ export async function verifyAuditLog({ directory, heads, onProgress }: VerifyOpt
     });
     streams.push(check.report(folder));
   }
-  return { ok: streams.every(({ faultCount }) => faultCount === 0), streams };
+  return { ok: streams.every(({ faultCount }) => faultCount === 0), streams, elsewhere };
 }
 
 async function checkFolder(check: StreamCheck, folder: string, onProgress: (file: string) => void): Promise<void> {

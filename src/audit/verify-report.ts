@@ -76,4 +76,6 @@ export interface VerifyReport {
   /** No fault in any stream. */
   readonly ok: boolean;
   readonly streams: readonly StreamReport[];
+  /** Streams of other replicas, of which the store knows a head and this directory has nothing: not checked. */
+  readonly elsewhere: readonly string[];
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readHeads } from '../audit/heads.ts';
+import { streamName } from '../audit/stream-name.ts';
 import { verifyAuditLog } from '../audit/verify-log.ts';
 import type { StreamReport, VerifyReport } from '../audit/verify-report.ts';
 import type { Config } from '../config/config.ts';
-import { openSqliteStore } from '../store/sqlite-document-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { loadConfiguration } from './configuration.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
@@ -29,15 +30,13 @@ export async function auditVerify(options: VerifyOptions, surroundings: Surround
 
 async function verify(config: Config, { clock, err }: Surroundings): Promise<VerifyReport> {
   const { directory } = config.audit;
-  const { path } = config.store.sqlite;
-  // Opening would make an empty store, and an empty store proves nothing.
-  if (!existsSync(path)) throw missing('store.sqlite.path', path);
-  if (!existsSync(directory)) throw missing('audit.directory', directory);
   try {
-    await using store = await openDisposable(path, clock);
-    const heads = await readHeads(store.documents);
+    const heads = await storedHeads(config, clock);
+    if (!existsSync(directory)) throw missing('audit.directory', directory);
+    const shared = 'postgres' in config.store;
+    const own = shared && { own: streamName(config.audit, shared) };
     const onProgress = err.isTTY === true ? progressOn(err) : undefined;
-    const report = await verifyAuditLog({ directory, heads, ...(onProgress && { onProgress }) });
+    const report = await verifyAuditLog({ directory, heads, ...own, ...(onProgress && { onProgress }) });
     if (onProgress) err.write(CLEAR_LINE);
     return report;
   } catch (error) {
@@ -46,9 +45,14 @@ async function verify(config: Config, { clock, err }: Surroundings): Promise<Ver
   }
 }
 
-async function openDisposable(path: string, clock: Surroundings['clock']) {
-  const documents = await openSqliteStore({ path, clock });
-  return { documents, [Symbol.asyncDispose]: () => documents.close() };
+async function storedHeads({ store: place }: Config, clock: Surroundings['clock']) {
+  // A store that is made now would be empty, and an empty store proves nothing.
+  const store = await openStore({ place, clock, existing: true });
+  try {
+    return await readHeads(store);
+  } finally {
+    await store.close();
+  }
 }
 
 function missing(field: string, path: string): CommandError {
@@ -66,7 +70,7 @@ function progressOn(err: Surroundings['err']) {
   };
 }
 
-function text({ ok, streams }: VerifyReport, style: Style): string {
+function text({ ok, streams, elsewhere }: VerifyReport, style: Style): string {
   const rows = streams.map((stream) => [
     stream.stream,
     String(stream.records),
@@ -78,7 +82,9 @@ function text({ ok, streams }: VerifyReport, style: Style): string {
   ]);
   const heading = ['stream', 'records', 'segments', 'proven to', 'chained to', 'last record', 'result'];
   const verdict = ok ? style('green', 'no fault found') : style('red', 'the log was changed, or is not whole');
-  return [table(heading, rows, style), ...streams.map((stream) => details(stream, style)), `${verdict}\n`].join('');
+  const others = elsewhere.map((stream) => `${style('dim', 'not in this directory')}  ${printable(stream)}\n`);
+  const parts = [table(heading, rows, style), ...streams.map((stream) => details(stream, style)), ...others];
+  return [...parts, `${verdict}\n`].join('');
 }
 
 function details(stream: StreamReport, style: Style): string {

@@ -6,7 +6,7 @@ import { KeyRefusal, KeyRotation } from '../authority/key-rotation.ts';
 import type { Keyring } from '../authority/keyring.ts';
 import type { Config } from '../config/config.ts';
 import { VersionConflict } from '../store/document-store.ts';
-import { openSqliteStore } from '../store/sqlite-document-store.ts';
+import { openStore } from '../store/open-store.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { loadConfiguration } from './configuration.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
@@ -33,14 +33,12 @@ export async function withKeys<T>(
   use: (access: KeyAccess) => Promise<T>,
 ): Promise<T> {
   const config = loadConfiguration(options.config, around);
-  const { path } = config.store.sqlite;
   const { encryptionKeyFile } = config.signing;
-  if (!existsSync(path)) throw missing('store.sqlite.path', path);
-  if (!existsSync(encryptionKeyFile)) throw missing('signing.encryptionKeyFile', encryptionKeyFile);
   try {
-    const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
-    const store = await openSqliteStore({ path, clock: around.clock });
+    const store = await openStore({ place: config.store, clock: around.clock, existing: true });
     try {
+      if (!existsSync(encryptionKeyFile)) throw missing('signing.encryptionKeyFile', encryptionKeyFile);
+      const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
       const rotateEveryMs = config.signing.rotateEverySeconds * 1000;
       const rotation = new KeyRotation({ store, encryptionKey, clock: around.clock, rotateEveryMs });
       return await use({

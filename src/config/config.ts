@@ -26,11 +26,14 @@ export interface Config {
   /** Files or folders of resource documents. */
   readonly resources: readonly string[];
   readonly outbound: { readonly allowOrigins: readonly string[] };
-  readonly store: { readonly sqlite: { readonly path: string } };
+  /** One file of one replica, or the PostgreSQL that replicas share, whose URL holds no password. */
+  readonly store:
+    | { readonly sqlite: { readonly path: string } }
+    | { readonly postgres: { readonly url: string; readonly passwordFile?: string } };
   /** In memory where absent. The URL holds no password. */
   readonly cache: { readonly redis?: { readonly url: string; readonly passwordFile?: string } };
   readonly signing: { readonly encryptionKeyFile: string; readonly rotateEverySeconds: number };
-  readonly audit: { readonly directory: string };
+  readonly audit: { readonly directory: string; readonly stream?: string };
   /** Other endpoints than the public ones; each is an allowed origin by being named here. */
   readonly clouds: {
     readonly aws: { readonly stsEndpoint?: string };

@@ -63,14 +63,19 @@ function listenersOf({ listen, listeners }: ConfigDocument): ListenerConfig[] {
   );
 }
 
-function redisOf({ cache }: ConfigDocument, absolute: (path: string) => string): Config['cache']['redis'] {
-  if (cache?.redis === undefined) return undefined;
-  const { url, passwordFile } = cache.redis;
+type Server = NonNullable<ConfigDocument['store']['postgres']>;
+
+function serverOf({ url, passwordFile }: Server, absolute: (path: string) => string) {
   return { url, ...(passwordFile === undefined ? {} : { passwordFile: absolute(passwordFile) }) };
 }
 
+function storeOf({ store }: ConfigDocument, absolute: (path: string) => string): Config['store'] {
+  if (store.postgres !== undefined) return { postgres: serverOf(store.postgres, absolute) };
+  return { sqlite: { path: absolute(store.sqlite?.path ?? '') } };
+}
+
 function build(document: ConfigDocument, absolute: (path: string) => string): Omit<Config, 'warnings'> {
-  const redis = redisOf(document, absolute);
+  const redis = document.cache?.redis;
   return {
     issuer: document.issuer,
     trustDomain: document.trustDomain,
@@ -83,13 +88,13 @@ function build(document: ConfigDocument, absolute: (path: string) => string): Om
     workloadUrl: document.listeners?.workload.url ?? document.issuer,
     resources: document.resources.map(absolute),
     outbound: document.outbound,
-    store: { sqlite: { path: absolute(document.store.sqlite?.path ?? '') } },
-    cache: redis === undefined ? {} : { redis },
+    store: storeOf(document, absolute),
+    cache: redis === undefined ? {} : { redis: serverOf(redis, absolute) },
     signing: {
       encryptionKeyFile: absolute(document.signing.encryptionKeyFile),
       rotateEverySeconds: durationSeconds(document.signing.rotateEvery),
     },
-    audit: { directory: absolute(document.audit.directory) },
+    audit: { ...named(document.audit), directory: absolute(document.audit.directory) },
     clouds: {
       aws: named(document.clouds?.aws),
       gcp: named(document.clouds?.gcp),

@@ -3,7 +3,14 @@ import { isJsonObject } from '../core/json.ts';
 import { duration, durationSeconds } from '../resources/duration.ts';
 import type { ConfigFault } from './config-faults.ts';
 import { ALTERNATIVES } from './schema.ts';
-import { baseUrlFault, isLoopback, isPlainBeyondLoopback, originFault, redisUrlFault } from './urls.ts';
+import {
+  baseUrlFault,
+  isLoopback,
+  isPlainBeyondLoopback,
+  originFault,
+  postgresUrlFault,
+  redisUrlFault,
+} from './urls.ts';
 
 /** A fault without its place, which only the loader knows. */
 export type RuleFault = Pick<ConfigFault, 'path' | 'message' | 'hint'>;
@@ -50,7 +57,7 @@ type Rule = (draft: Draft) => readonly RuleFault[];
 const DOORS = ['public', 'workload', 'admin'] as const;
 
 /** Fields that carnet.yaml knows and this version does not: naming one stops the start (DESIGN section 5). */
-const NOT_BUILT = ['store.postgres', 'admin.oidc', 'secrets'];
+const NOT_BUILT = ['admin.oidc', 'secrets'];
 
 const notBuilt: Rule = (draft) => [
   ...NOT_BUILT.filter((path) => draft.has(path)).map((path) => ({ path, message: 'is not built in this version' })),
@@ -146,6 +153,12 @@ const cache: Rule = (draft) => {
   return message === undefined ? [] : [{ path: 'cache.redis.url', message }];
 };
 
+const postgres: Rule = (draft) => {
+  const text = draft.text('store.postgres.url');
+  const message = text === undefined ? undefined : postgresUrlFault(text);
+  return message === undefined ? [] : [{ path: 'store.postgres.url', message }];
+};
+
 function isWithin(path: string, directory: string): boolean {
   const way = relative(directory, path);
   return way !== '..' && !way.startsWith(`..${sep}`);
@@ -186,6 +199,7 @@ const RULES: readonly Rule[] = [
   workloadUrl,
   origins,
   cache,
+  postgres,
   encryptionKeyPlace,
   rotation,
 ];
@@ -207,6 +221,9 @@ export function ruleWarnings(draft: Draft): RuleFault[] {
       : []),
     ...(isPlainBeyondLoopback(draft.text('cache.redis.url') ?? '')
       ? [{ path: 'cache.redis.url', message: 'sends the password in the clear over the network; rediss does not' }]
+      : []),
+    ...(isPlainBeyondLoopback(draft.text('store.postgres.url') ?? '')
+      ? [{ path: 'store.postgres.url', message: 'speaks in the clear over the network; sslmode=verify-full does not' }]
       : []),
   ];
 }

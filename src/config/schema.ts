@@ -31,7 +31,16 @@ export const configSchema = z.strictObject({
   store: z.strictObject({ sqlite: z.strictObject({ path: text }).optional(), postgres: server }),
   cache: z.strictObject({ memory: z.strictObject({}).optional(), redis: server }).optional(),
   signing: z.strictObject({ encryptionKeyFile: text, rotateEvery: duration.default('30d') }),
-  audit: z.strictObject({ directory: text }),
+  audit: z.strictObject({
+    directory: text,
+    stream: z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+        'must be at most 63 of a-z, 0-9, "." and "-", and begin and end with a letter or digit',
+      )
+      .optional(),
+  }),
   clouds: z
     .strictObject({
       aws: z.strictObject({ stsEndpoint: text.optional() }).optional(),

@@ -59,8 +59,29 @@ export function redisUrlFault(text: string): string | undefined {
   return /^(\/([0-9]|1[0-5])?)?$/.test(url.pathname) ? undefined : 'must name a database of 0 to 15, or none';
 }
 
-/** True for a Redis on another machine that is spoken to without TLS. */
+const USER_OR_DATABASE = /^([A-Za-z0-9._~-]|%[2-7][0-9A-Fa-f])+$/;
+
+/**
+ * What is wrong with the address of a PostgreSQL, or undefined: a user, a host and a database. Of all parameters only
+ * `sslmode` counts, `verify-full` or `disable`: every mode in between encrypts without knowing for whom.
+ */
+export function postgresUrlFault(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^postgres(ql)?:\/\/[^/]/.test(text)) return 'must be postgres://user@host:port/database';
+  if (url.password !== '' || /^[^/]*\/\/[^/@]*:[^/@]*@/.test(text))
+    return 'must have no password; set store.postgres.passwordFile';
+  if (!USER_OR_DATABASE.test(url.username)) return 'must name a user: postgres://user@host:port/database';
+  if (!HOST.test(url.hostname) && !/^\[[0-9a-f:.]+\]$/.test(url.hostname)) return 'must name one lower-case host';
+  if (!USER_OR_DATABASE.test(url.pathname.slice(1))) return 'must name a database: postgres://user@host:port/database';
+  const isPlain = url.hash === '' && /^(\?sslmode=(verify-full|disable))?$/.test(url.search);
+  return isPlain
+    ? undefined
+    : 'may have sslmode=verify-full, which is the default, or sslmode=disable, and nothing else';
+}
+
+/** True for a Redis or PostgreSQL on another machine that is spoken to without TLS. */
 export function isPlainBeyondLoopback(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url?.protocol === 'redis:' && !isLoopback(url.hostname);
+  const isPlain = url?.protocol === 'redis:' || url?.searchParams.get('sslmode') === 'disable';
+  return url !== undefined && isPlain && !isLoopback(url.hostname);
 }

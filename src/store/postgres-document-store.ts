@@ -10,6 +10,8 @@ import { StoreFault } from './store-fault.ts';
 
 export interface PostgresStoreOptions extends PostgresOptions {
   readonly clock: Clock;
+  /** Refuses a database in which no Carnet has been. Default false. */
+  readonly existing?: boolean;
   /** How often the writes of other processes are looked for, beside their notices. Default 1 s. */
   readonly watchIntervalMs?: number;
 }
@@ -23,6 +25,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const db = new Kysely<Tables>({ dialect: pooledDialect(postgresPool(options)) });
   try {
     await checkEncoding(db);
+    if (options.existing === true) await checkExisting(db);
     await migrate(db);
     let notices: PostgresNotices | undefined;
     const store = await SqlDocumentStore.open({
@@ -44,6 +47,12 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await db.destroy();
     throw cause;
   }
+}
+
+async function checkExisting(db: Kysely<Tables>): Promise<void> {
+  const { rows } = await sql<{ found: boolean }>`select to_regclass('documents') is not null as found`.execute(db);
+  if (rows[0]?.found === true) return;
+  throw new StoreFault('store.postgres.url: there is nothing in the database; has the service run with it?');
 }
 
 /** In another encoding two names could become one, or one could not be written. */

@@ -84,9 +84,7 @@ describe('contract/carnet.yaml', () => {
   });
 
   test('is frozen to its leaves', () => {
-    expect(Object.isFrozen(config) && Object.isFrozen(config.store.sqlite) && Object.isFrozen(config.listeners)).toBe(
-      true,
-    );
+    expect([config, ...Object.values(config.store), config.listeners].every(Object.isFrozen)).toBe(true);
   });
 });
 
@@ -153,10 +151,10 @@ describe('environment', () => {
     expect(config.listeners.map(({ name }) => name)).toEqual(['public', 'workload', 'admin']);
   });
 
-  test('takes sqlite off when it names postgres, which then is the only fault', () => {
-    expect(faults(development, { CARNET_STORE_POSTGRES_URL: 'postgres://db' })).toEqual([
-      { path: 'store.postgres', message: 'is not built in this version', variable: 'CARNET_STORE_POSTGRES_URL' },
-    ]);
+  test('takes sqlite off when it names postgres', () => {
+    const url = 'postgres://carnet@db/carnet';
+    const environment = { CARNET_STORE_POSTGRES_URL: url, CARNET_STORE_POSTGRES_PASSWORD_FILE: 'pw' };
+    expect(load(development, environment).store).toEqual({ postgres: { url, passwordFile: '/etc/carnet/pw' } });
   });
 
   test('refuses two alternatives when the environment sets both', () => {
@@ -486,5 +484,61 @@ describe('origins', () => {
       'outbound: { allowOrigins: ["http://127.0.0.1:9000"] }\nclouds: { aws: { stsEndpoint: "http://127.0.0.1:9001" } }\n';
     expect(load(development + line).clouds.aws.stsEndpoint).toBe('http://127.0.0.1:9001');
     expect(places(production + line)).toEqual(['outbound.allowOrigins.0', 'clouds.aws.stsEndpoint']);
+  });
+});
+
+describe('store.postgres', () => {
+  const set = (url: string) => ({ CARNET_STORE_POSTGRES_URL: url });
+
+  test.each([
+    'postgres://carnet@db/carnet',
+    'postgresql://carnet@db.example.org:6432/carnet?sslmode=verify-full',
+    'postgres://carnet%40tenant@[::1]:5432/carnet?sslmode=disable',
+  ])('takes %s', (url) => {
+    expect(load(development, set(url)).store).toEqual({ postgres: { url } });
+  });
+
+  test.each([
+    'postgres://:hunter2@db/carnet',
+    'postgres://carnet:hunter2@db/carnet',
+    'postgres://carnet:@db/carnet',
+    'postgres://carnet@db/carnet?password=hunter2',
+    'postgres://carnet@db/carnet?sslmode=require',
+    'postgres://carnet@db/carnet?sslmode=disable&host=elsewhere',
+    'postgres://carnet@db/carnet#x',
+    'postgres://db/carnet',
+    'postgres://carnet@db',
+    'postgres://carnet@db/',
+    'postgres://carnet@db/a/b',
+    'postgres://carnet@Db/carnet',
+    'postgres://carnet@one,two/carnet',
+    'postgres://carnet@%2Fvar%2Frun/carnet',
+    'postgres://carnet%zz@db/carnet',
+    'postgres:///carnet',
+    'mysql://carnet@db/carnet',
+    '/var/run/postgresql',
+  ])('refuses %s, and repeats nothing of it', (url) => {
+    const found = faults(development, set(url));
+    expect(found.map(({ path }) => path)).toEqual(['store.postgres.url']);
+    expect(JSON.stringify(found)).not.toContain('hunter2');
+  });
+
+  test('warns of one on another machine that is spoken to without TLS', () => {
+    const warned = (url: string) => load(development, set(url)).warnings.map(({ path }) => path);
+    expect(warned('postgres://carnet@db/carnet?sslmode=disable')).toEqual(['store.postgres.url']);
+    expect(warned('postgres://carnet@db/carnet')).toEqual([]);
+    expect(warned('postgres://carnet@127.0.0.1/carnet?sslmode=disable')).toEqual([]);
+  });
+});
+
+describe('audit.stream', () => {
+  test('is what it says, and absent where it says nothing', () => {
+    const audit = { directory: '/etc/carnet/var/audit' };
+    expect(load(development, { CARNET_AUDIT_STREAM: 'carnet-0' }).audit).toEqual({ ...audit, stream: 'carnet-0' });
+    expect(load(development).audit).toEqual(audit);
+  });
+
+  test.each(['Carnet', '-carnet', 'carnet/0', '..', 'a'.repeat(64)])('refuses %s, which names no folder', (stream) => {
+    expect(places(development, { CARNET_AUDIT_STREAM: stream })).toEqual(['audit.stream']);
   });
 });
