@@ -33,6 +33,8 @@ export class DeletedNames {
    */
   async follow(before: ReadonlySet<string>, now: ReadonlySet<string>): Promise<readonly string[]> {
     for (const name of before) if (!now.has(name)) await this.#write(name, true);
+    // Another replica may have seen the deletion of a name that is new here.
+    if (!now.isSubsetOf(before)) await this.load();
     const back: string[] = [];
     for (const [name, { deleted }] of [...this.#known]) {
       if (deleted && now.has(name) && (await this.#write(name, false))) back.push(name);

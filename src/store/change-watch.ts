@@ -47,6 +47,11 @@ export class ChangeWatch {
     return this.#next;
   }
 
+  /** Looks, if somebody listens to a collection whose name begins so: nobody does to what is written each second. */
+  notice(beginning: string): void {
+    if ([...this.#listeners].some(({ collection }) => collection.startsWith(beginning))) void this.look();
+  }
+
   stop(): void {
     this.#listeners.clear();
     this.#stopTimer();

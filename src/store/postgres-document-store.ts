@@ -40,7 +40,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     });
     notices = new PostgresNotices(
       (socket) => postgresClient(options, socket),
-      () => void store.look(),
+      (collection) => store.notice(collection),
     );
     return store;
   } catch (cause) {

@@ -30,7 +30,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
       await sql`create function count_change() returns trigger language plpgsql as $$ begin
           insert into changes as known (collection, counter) values (new.collection, 1)
           on conflict (collection) do update set counter = known.counter + 1;
-          notify ${sql.raw(CHANNEL)};
+          perform pg_notify(${sql.lit(CHANNEL)}, left(new.collection, 1000));
           return null;
         end $$`.execute(db);
       await sql`create trigger documents_change after insert or update on documents

@@ -1,23 +1,23 @@
 import { Socket } from 'node:net';
 import type { Client } from 'pg';
 
-/** Sent by a trigger with each write (postgres-migrations.ts). */
+/** A trigger sends the collection with each write, or the beginning of a long name (postgres-migrations.ts). */
 export const CHANNEL = 'carnet_changes';
 
 const RECONNECT_MS = 5000;
 
 /**
  * Hears at once of writes by other processes, on a connection of its own. It is made anew when it is lost, and each new one
- * is told of as a notice, for nobody knows what was missed. Only a short cut: whoever needs certainty looks by itself too.
+ * is told of as a notice of no name, for nobody knows what was missed. Only a short cut: whoever needs certainty looks by itself too.
  */
 export class PostgresNotices {
   readonly #client: (socket: Socket) => Client;
-  readonly #onNotice: () => void;
+  readonly #onNotice: (collection: string) => void;
   #socket: Socket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(client: (socket: Socket) => Client, onNotice: () => void) {
+  constructor(client: (socket: Socket) => Client, onNotice: (collection: string) => void) {
     this.#client = client;
     this.#onNotice = onNotice;
     void this.#listen();
@@ -35,11 +35,11 @@ export class PostgresNotices {
     this.#socket = socket;
     const client = this.#client(socket);
     client.once('end', () => this.#lost());
-    client.on('notification', this.#onNotice);
+    client.on('notification', ({ payload = '' }) => this.#onNotice(payload));
     try {
       await client.connect();
       await client.query(`listen ${CHANNEL}`);
-      this.#onNotice();
+      this.#onNotice('');
     } catch {
       socket.destroy();
       this.#lost();

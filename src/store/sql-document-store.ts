@@ -22,7 +22,7 @@ interface SqlStoreOptions {
   readonly release: () => Promise<void>;
 }
 
-/** The one code path over every SQL database. Read with `open`, which knows the changes until then. */
+/** The one code path over every SQL database. */
 export class SqlDocumentStore implements DocumentStore {
   readonly #options: SqlStoreOptions;
   readonly #db: Kysely<Tables>;
@@ -34,9 +34,10 @@ export class SqlDocumentStore implements DocumentStore {
     this.#watch = new ChangeWatch(() => this.#counters(), options.watchIntervalMs);
   }
 
+  /** Knows what had changed until now: no listener is told of that. */
   static async open(options: SqlStoreOptions): Promise<SqlDocumentStore> {
     const store = new SqlDocumentStore(options);
-    await store.look();
+    await store.#watch.look();
     return store;
   }
 
@@ -55,7 +56,7 @@ export class SqlDocumentStore implements DocumentStore {
     const key = { collection: text(collection), name: text(name) };
     const row = await this.#options.attempt(() => this.#write(key, written, ifVersion));
     if (row === undefined) throw new VersionConflict(`${collection}/${name} is not at version ${ifVersion}`);
-    await this.look();
+    await this.#watch.look();
     return Number(row.version);
   }
 
@@ -73,9 +74,9 @@ export class SqlDocumentStore implements DocumentStore {
     return this.#watch.add(text(collection), onChange);
   }
 
-  /** Tells listeners of what has changed by now. Never throws. */
-  look(): Promise<void> {
-    return this.#watch.look();
+  /** Another process has written to a collection whose name begins so. */
+  notice(beginning: string): void {
+    this.#watch.notice(beginning);
   }
 
   async close(): Promise<void> {

@@ -431,6 +431,25 @@ describe('one stream', () => {
     await expectSound(world);
   });
 
+  test('is refused to one of two replicas that start on it at once, each with a directory of its own', async () => {
+    const [world, other] = [await bench(), await bench()];
+    const started = await Promise.allSettled([world.open(), world.open({ directory: other.directory })]);
+    const [refused] = started.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    expect(refused).toBeInstanceOf(StreamInUse);
+    expect(String(refused)).toContain('audit.stream');
+    const [log] = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    await log?.record(event('allowed', 'a'));
+    await log?.close();
+  });
+
+  test('is refused to a replica that comes later, with a directory of its own', async () => {
+    const [world, other] = [await bench(), await bench()];
+    const log = await world.open();
+    await expect(world.open({ directory: other.directory })).rejects.toThrow(/audit\.stream/);
+    await log.close();
+    await expectSound(world);
+  });
+
   test('stops for good when another writer moves its head in the store', async () => {
     const world = await bench();
     const log = await world.open();

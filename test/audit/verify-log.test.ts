@@ -87,6 +87,19 @@ describe('verifyAuditLog', () => {
     expect(report).toMatchObject({ consistentTo: before.seq - 1, provenTo: 0 });
   });
 
+  test('leaves streams of other replicas to their directories, but misses its own', async () => {
+    const { directory, heads } = await written();
+    const head = heads.get(STREAM);
+    if (head === undefined) throw new Error('no head');
+    const both = new Map([...heads, ['elsewhere', head]]);
+    const report = await verifyAuditLog({ directory, heads: both, own: STREAM });
+    expect([report.ok, report.elsewhere]).toEqual([true, ['elsewhere']]);
+    const own = await verifyAuditLog({ directory, heads: both, own: 'elsewhere' });
+    expect([own.ok, own.elsewhere]).toEqual([false, []]);
+    const unshared = await verifyAuditLog({ directory, heads: both });
+    expect([unshared.ok, unshared.elsewhere]).toEqual([false, []]);
+  });
+
   const damages: readonly (readonly [string, readonly string[], (lines: string[]) => string[]])[] = [
     ['a record taken out', ['gap'], (lines) => lines.toSpliced(4, 1)],
     ['a record repeated', ['repeated'], (lines) => lines.toSpliced(4, 0, lines[4] ?? '')],
