@@ -47,7 +47,7 @@ export function documentStoreContract(name: string, subject: (context: TestConte
     beforeEach(async (context) => {
       under = await subject(context);
       store = await open();
-    });
+    }, 60_000);
     afterEach(async () => {
       for (const one of opened.splice(0)) await one.close();
       await under?.dispose();

@@ -1,12 +1,16 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import type { TestContext } from 'vitest';
 import { freePort } from './running-carnet.ts';
+
+/** initdb writes a thousand files, and as many go at the end. */
+const START_MS = 60_000;
 
 const PASSWORD = 'correct horse battery staple';
 
@@ -30,9 +34,9 @@ function missing(): string | undefined {
 }
 
 /** A server of its own for the tests of one file, started by the first that needs it; where there is none the test says so. */
-export function postgresForFile(afterAll: (end: () => Promise<void>) => void) {
+export function postgresForFile(afterAll: (end: () => Promise<void>, timeoutMs: number) => void) {
   let running: Promise<PostgresServer & { end(): Promise<void> }> | undefined;
-  afterAll(async () => await (await running)?.end());
+  afterAll(async () => await (await running)?.end(), START_MS);
   return async (context: Pick<TestContext, 'skip'>): Promise<PostgresServer> => {
     const reason = missing();
     if (reason !== undefined) return context.skip(reason);
@@ -79,7 +83,7 @@ async function launch(): Promise<PostgresServer & { end(): Promise<void> }> {
     await ready(child);
   };
   const kill = async () => {
-    const ended = child && child.exitCode === null && once(child, 'exit');
+    const ended = child?.exitCode === null && child.signalCode === null && once(child, 'exit');
     // Its immediate shutdown: all processes end at once, and the next start recovers.
     child?.kill('SIGQUIT');
     await ended;
@@ -118,7 +122,7 @@ async function launch(): Promise<PostgresServer & { end(): Promise<void> }> {
     start,
     async end() {
       await kill();
-      rmSync(folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }
