@@ -3,7 +3,14 @@ import type { DocumentOf } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
 import { compileIntents } from '../resources/targets/compile-intents.ts';
-import { addressesOf, TARGETS, type TargetSpec, tokenTypesOf, ttlLimitsOf } from '../resources/targets/target.ts';
+import {
+  addressesOf,
+  cloudAddressesOf,
+  TARGETS,
+  type TargetSpec,
+  tokenTypesOf,
+  ttlLimitsOf,
+} from '../resources/targets/target.ts';
 import type { BuiltTarget, CompiledMapping, Mode, Terms } from './compiled-mapping.ts';
 import type { Condition } from './conditions/condition.ts';
 import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
@@ -31,10 +38,11 @@ export function compileMapping(
   { subject, target, unbuilt, when }: Compilable,
 ): CompiledMapping {
   const addresses = addressesOf(name, spec.addresses ?? [], target);
+  const place = { name, subject, addresses, cloudAddresses: cloudAddressesOf(target) };
   if (unbuilt.length > 0 || !isBuilt(target)) {
-    return { name, subject, addresses, state: { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` } };
+    return { ...place, state: { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` } };
   }
-  return { name, subject, addresses, state: { kind: 'active', terms: termsOf(spec, target, when) } };
+  return { ...place, state: { kind: 'active', terms: termsOf(spec, target, when) } };
 }
 
 function isBuilt(target: TargetSpec): target is BuiltTarget {

@@ -47,6 +47,8 @@ export interface CompiledMapping {
   readonly name: string;
   readonly subject: Subject;
   readonly addresses: readonly string[];
+  /** Those of `addresses` that its cloud gives it: a tie there costs that address alone. */
+  readonly cloudAddresses: readonly string[];
   readonly state:
     | { readonly kind: 'active'; readonly terms: Terms }
     /** `why` is for audit and explain. */

@@ -8,7 +8,7 @@ import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
 import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
 import { quarantined } from './quarantine.ts';
-import { type Aged, tiedMappings } from './ties.ts';
+import { type Aged, type Tied, tiedMappings } from './ties.ts';
 import { unbuiltFeatures } from './unbuilt-features.ts';
 import type { LastGood, Version } from './versions.ts';
 
@@ -52,7 +52,7 @@ export function mappingsInForce(versions: readonly Version[], lastGood: LastGood
   const shadows = agedOf(outcomes.filter(({ shadow }) => shadow === true));
   const crowded = new Map([...crowdedMappings(aged), ...crowdedMappings(shadows)]);
   const uncrowded = aged.filter(({ mapping }) => !crowded.has(mapping));
-  const tied = new Map(tiedMappings(uncrowded, context.issuers).map(({ mapping, other }) => [mapping, other]));
+  const tied = Map.groupBy(tiedMappings(uncrowded, context.issuers), ({ mapping }) => mapping);
   const inForce = outcomes.map((outcome) => withTie(withCrowd(outcome, crowded), tied));
   return {
     mappings: agedOf(inForce.filter(({ shadow }) => shadow === undefined)).map(({ mapping }) => mapping),
@@ -118,15 +118,31 @@ function withCrowd(outcome: Outcome, crowded: ReadonlyMap<CompiledMapping, strin
   return left(outcome, fault);
 }
 
-function withTie(outcome: Outcome, tied: ReadonlyMap<CompiledMapping, string>): Outcome {
-  const { version, mapping } = outcome;
-  const other = mapping === undefined ? undefined : tied.get(mapping);
-  if (other === undefined) return outcome;
-  const fault = errorAt(version.document, ['spec', 'subject'], {
-    message: `ties with mapping ${other}: at an address of both, neither is more specific for the same identity`,
-    hint: 'make one subject more specific, or give them different addresses',
+function withTie(outcome: Outcome, tied: ReadonlyMap<CompiledMapping, readonly Tied[]>): Outcome {
+  const { mapping } = outcome;
+  const ties = mapping === undefined ? [] : (tied.get(mapping) ?? []);
+  return ties.reduce(tiedOnce, outcome);
+}
+
+function tiedOnce(outcome: Outcome, { other, consequence, addresses }: Tied): Outcome {
+  const { version, mapping, faults } = outcome;
+  if (mapping === undefined) return outcome;
+  if (consequence === 'leaves') {
+    const fault = errorAt(version.document, ['spec', 'subject'], {
+      message: `ties with mapping ${other}: at an address of both, neither is more specific for the same identity`,
+      hint: 'make one subject more specific, or give them different addresses',
+    });
+    return left(outcome, fault);
+  }
+  const [what, rest] =
+    consequence === 'yields'
+      ? [`leaves ${addresses[0]} to mapping ${other}`, mapping.addresses.filter((one) => !addresses.includes(one))]
+      : [`shares ${addresses[0]} with mapping ${other}, and requests there are ambiguous`, mapping.addresses];
+  const warning = warningAt(version.document, ['spec', 'target'], {
+    message: `${what}: neither is more specific for the same identity`,
+    hint: 'let requests name the mapping',
   });
-  return left(outcome, fault);
+  return { ...outcome, mapping: { ...mapping, addresses: rest }, faults: [...faults, warning] };
 }
 
 /** A mapping that leaves the index for a fault which only its neighbours make one. */

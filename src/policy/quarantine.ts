@@ -2,7 +2,7 @@ import { isJsonObject } from '../core/json.ts';
 import type { Document, ValidDocument } from '../resources/document.ts';
 import { subject as subjectSchema } from '../resources/mapping-subject.ts';
 import { readableAddresses, texts } from '../resources/targets/readable-addresses.ts';
-import { addressesOf, targetOf } from '../resources/targets/target.ts';
+import { addressesOf, cloudAddressesOf, targetOf } from '../resources/targets/target.ts';
 import { subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { isNameOfAnother } from './mapping-faults.ts';
@@ -12,6 +12,7 @@ import type { Subject } from './subject.ts';
 interface Place {
   readonly subject: Subject;
   readonly addresses: readonly string[];
+  readonly cloudAddresses: readonly string[];
 }
 
 /** What belongs to others and is left to them. */
@@ -36,7 +37,7 @@ export function quarantined(
   const { name } = document;
   return {
     name,
-    subject: place.subject,
+    ...place,
     addresses: place.addresses.filter((address) => !isNameOfAnother(address, name, foreign.mappingNames)),
     state: { kind: 'inactive', why: 'the mapping is faulty' },
   };
@@ -51,7 +52,11 @@ function placeOf(document: Document, reserved: ReservedAudiences): Place | undef
   if (subject === undefined || target === undefined) return undefined;
   const addresses = addressesOf(document.name, spec.addresses ?? [], target);
   const audiences = target.kind === 'jwtSvid' ? target.spec.audiences : [];
-  return { subject, addresses: addresses.filter((one) => !(audiences.includes(one) && reserved.has(one))) };
+  return {
+    subject,
+    addresses: addresses.filter((one) => !(audiences.includes(one) && reserved.has(one))),
+    cloudAddresses: cloudAddressesOf(target),
+  };
 }
 
 function readablePlace(name: string, raw: unknown, reserved: ReservedAudiences): Place | undefined {
@@ -61,5 +66,6 @@ function readablePlace(name: string, raw: unknown, reserved: ReservedAudiences):
   if (subject === undefined) return undefined;
   const { native, audiences, byName } = readableAddresses(raw['target']);
   const names = byName ? [name, ...texts(raw['addresses'])] : [];
-  return { subject, addresses: [...new Set([...names, ...native, ...audiences.filter((one) => !reserved.has(one))])] };
+  const unreserved = audiences.filter((one) => !reserved.has(one));
+  return { subject, addresses: [...new Set([...names, ...native, ...unreserved])], cloudAddresses: native };
 }

@@ -13,32 +13,68 @@ export interface Tied {
   readonly mapping: CompiledMapping;
   /** Name of one that it ties with. */
   readonly other: string;
+  /**
+   * `leaves`: it has no place in the index. `yields`: these addresses are the other's alone. `shares`: at these addresses
+   * neither decides, and whoever asks there is refused as ambiguous.
+   */
+  readonly consequence: 'leaves' | 'yields' | 'shares';
+  /** The addresses at which it ties. */
+  readonly addresses: readonly [string, ...string[]];
 }
 
 /**
- * Which mappings leave the index because they tie: of two that are equal in rank at a shared address and can match the
- * same identity, the one first seen later; of two first seen in one revision, both (DESIGN section 5).
+ * What becomes of mappings that are equal in rank at a shared address and can match the same identity: at an address that
+ * somebody chose, the one first seen later leaves the index, and of two first seen in one revision both do (DESIGN section
+ * 5); at one that a cloud gave, only that address is at stake (adr/0018).
  */
 export function tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): readonly Tied[] {
   const reach = new IssuerReach(issuers);
   const kept = new TieTable(reach);
   const tied: Tied[] = [];
   for (const generation of generations(aged)) {
-    const fresh: CompiledMapping[] = [];
+    const fresh: Entry[] = [];
     for (const mapping of generation) {
-      const other = kept.conflict(mapping);
-      if (other === undefined) fresh.push(mapping);
-      else tied.push({ mapping, other: other.name });
+      const tie = tieOf(mapping, mapping.addresses, kept, 'yields');
+      if (tie !== undefined) tied.push(tie);
+      if (tie?.consequence !== 'leaves') fresh.push({ mapping, addresses: without(mapping.addresses, tie?.addresses) });
     }
     const peers = new TieTable(reach);
-    for (const mapping of fresh) peers.add(mapping);
-    for (const mapping of fresh) {
-      const other = peers.conflict(mapping);
-      if (other === undefined) kept.add(mapping);
-      else tied.push({ mapping, other: other.name });
+    for (const entry of fresh) peers.add(entry);
+    for (const entry of fresh) {
+      const tie = tieOf(entry.mapping, entry.addresses, peers, 'shares');
+      if (tie !== undefined) tied.push(tie);
+      if (tie?.consequence !== 'leaves') kept.add(entry);
     }
   }
   return tied;
+}
+
+/** A mapping with the addresses that are left to it. */
+interface Entry {
+  readonly mapping: CompiledMapping;
+  readonly addresses: readonly string[];
+}
+
+function tieOf(
+  mapping: CompiledMapping,
+  addresses: readonly string[],
+  table: TieTable,
+  atCloudAddress: 'yields' | 'shares',
+): Tied | undefined {
+  const ties = addresses.flatMap((address) => {
+    const other = table.conflict(mapping, address);
+    return other === undefined ? [] : [{ address, other: other.name }];
+  });
+  const chosen = ties.find(({ address }) => !mapping.cloudAddresses.includes(address));
+  if (chosen !== undefined) return { mapping, other: chosen.other, consequence: 'leaves', addresses: [chosen.address] };
+  const [first, ...others] = ties;
+  if (first === undefined) return undefined;
+  const at = [first.address, ...others.map(({ address }) => address)] as const;
+  return { mapping, other: first.other, consequence: atCloudAddress, addresses: at };
+}
+
+function without(addresses: readonly string[], lost: readonly string[] = []): readonly string[] {
+  return addresses.filter((address) => !lost.includes(address));
 }
 
 /** Mappings by the revision in which they were first seen, the earliest first. */
@@ -87,9 +123,9 @@ class TieTable {
     this.#reach = reach;
   }
 
-  add(mapping: CompiledMapping): void {
+  add({ mapping, addresses }: Entry): void {
     const { who } = mapping.subject;
-    for (const address of mapping.addresses) {
+    for (const address of addresses) {
       const place = placeOf(mapping, address);
       if (who.kind !== 'claims') {
         append(this.#exact, JSON.stringify([place, who]), mapping);
@@ -101,13 +137,9 @@ class TieTable {
     }
   }
 
-  /** A mapping in the table, other than itself, that ties with this one. */
-  conflict(mapping: CompiledMapping): CompiledMapping | undefined {
-    for (const address of mapping.addresses) {
-      const found = this.#peers(mapping, placeOf(mapping, address)).find((peer) => this.#ties(peer, mapping));
-      if (found !== undefined) return found;
-    }
-    return undefined;
+  /** A mapping in the table, other than itself, that ties with this one at the address. */
+  conflict(mapping: CompiledMapping, address: string): CompiledMapping | undefined {
+    return this.#peers(mapping, placeOf(mapping, address)).find((peer) => this.#ties(peer, mapping));
   }
 
   #peers(mapping: CompiledMapping, place: string): IteratorObject<CompiledMapping> {

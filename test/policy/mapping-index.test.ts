@@ -18,7 +18,7 @@ function selector(labels: Readonly<Record<string, string>>): IssuerPart {
 }
 
 function mapping(name: string, subject: Subject, addresses: readonly string[] = ['shared']): CompiledMapping {
-  return { name, subject, addresses, state: { kind: 'inactive', why: 'for the index alone' } };
+  return { name, subject, addresses, cloudAddresses: [], state: { kind: 'inactive', why: 'for the index alone' } };
 }
 
 function pair(namespace: string, serviceAccount: string): Who {

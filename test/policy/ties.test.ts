@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Compiled } from '../../src/policy/compile.ts';
 import type { Document } from '../../src/resources/document.ts';
 import {
   answer,
@@ -82,10 +83,57 @@ describe('two mappings tie when neither is more specific for an identity that bo
     expect(tied([claims('one', { a: '1' }, { issuerSelector: { env: 'ci' } }), selected])).toEqual(['one', 'two']);
   });
 
-  test('they tie at a shared role as at a shared alias, and not without an address in common', () => {
-    expect(tied([awsMapping('one'), awsMapping('two')])).toEqual(['one', 'two']);
+  test('they tie at a shared alias, whatever their roles, and not without an address in common', () => {
     const other = { aws: { roleArn: 'arn:aws:iam::123456789012:role/other', region: 'eu-west-1' } };
-    expect(tied([awsMapping('one'), awsMapping('two', { target: other })])).toEqual([]);
+    const both = (addresses: object) => [
+      awsMapping('one', addresses),
+      awsMapping('two', { ...addresses, target: other }),
+    ];
+    expect(tied(both({ addresses: ['shared'] }))).toEqual(['one', 'two']);
+    expect(tied(both({}))).toEqual([]);
+  });
+});
+
+describe('at an address that a cloud gave, a tie costs that address alone (adr/0018)', () => {
+  const ROLE = 'arn:aws:iam::123456789012:role/reports';
+  const target = { aws: { roleArn: ROLE, region: 'eu-west-1' } };
+  const two = [awsMapping('one', { target }), awsMapping('two', { target })];
+  const wide = awsMapping('wide', { target, subject: { issuer: 'prod-eu', namespace: '*', serviceAccount: '*' } });
+  const warnings = (faults: Compiled['faults']) =>
+    faults.filter(({ severity }) => severity === 'warning').map(({ name, message }) => `${name} ${message}`);
+
+  test('the mapping that was first seen later leaves it to the other and answers to its own name', () => {
+    const { snapshot, faults } = compiled([...ISSUERS, ...two], { seen: { one: 9, two: 3 } });
+    const asked = (address: string) => answer(snapshot, workload(), ask(address));
+    expect([asked('one'), asked('two'), asked(ROLE)]).toEqual(['allowed one', 'allowed two', 'allowed two']);
+    expect(warnings(faults)).toEqual([
+      `one leaves ${ROLE} to mapping two: neither is more specific for the same identity`,
+    ]);
+  });
+
+  test('of two first seen in one revision neither has it, nor has a wider one, and both answer to their names', () => {
+    const { snapshot, faults } = compiled([...ISSUERS, ...two, wide], { seen: { wide: 1, one: 4, two: 4 } });
+    const asked = (address: string) => answer(snapshot, workload(), ask(address));
+    expect([asked('one'), asked('two')]).toEqual(['allowed one', 'allowed two']);
+    expect(asked(ROLE)).toBe('target_denied ambiguous_mapping');
+    expect(warnings(faults).map((warning) => warning.split(',')[0])).toEqual([
+      `one shares ${ROLE} with mapping two`,
+      `two shares ${ROLE} with mapping one`,
+    ]);
+  });
+
+  test('a chosen address that both have as well still costs the later one its place', () => {
+    const aliased = two.map((_, at) => awsMapping(at === 0 ? 'one' : 'two', { target, addresses: ['shared'] }));
+    const { snapshot } = compiled([...ISSUERS, ...aliased], { seen: { one: 1, two: 2 } });
+    expect(answer(snapshot, workload(), ask('two'))).toBe('target_refused');
+    expect(answer(snapshot, workload(), ask(ROLE))).toBe('allowed one');
+  });
+
+  test('a faulty mapping keeps to its name what it had left to another', () => {
+    const typo = awsMapping('two', { target, twl: {} });
+    const { snapshot } = compiled([...ISSUERS, awsMapping('one', { target }), typo], { seen: { one: 1, two: 2 } });
+    expect(answer(snapshot, workload(), ask(ROLE))).toBe('allowed one');
+    expect(answer(snapshot, workload(), ask('two'))).toBe('target_denied inactive');
   });
 });
 

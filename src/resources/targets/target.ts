@@ -143,6 +143,11 @@ export function addressesOf(name: string, aliases: readonly string[], target: Ta
   return [...new Set([...(byName ? [name, ...aliases] : []), ...native])];
 }
 
+/** What a cloud or a server calls a mapping: strings that nobody chose, and that several mappings of one workload may share. */
+export function cloudAddressesOf(target: TargetSpec): readonly string[] {
+  return TARGETS[target.kind].cloud ? described(target).native : [];
+}
+
 /** Audiences that belong to a mapping's target. */
 export function reservedAudiencesOf(target: TargetSpec): readonly string[] {
   return described(target).reserved;
