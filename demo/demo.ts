@@ -133,8 +133,9 @@ async function showAudit({ folder, configFile, server }: Stage): Promise<void> {
       .join('  ');
     screen.fact(`${String(record.seq).padStart(3)} ${record.type}`, what || record.outcome);
   }
-  assert.equal(types.filter((type) => type === 'issued').length, 3);
-  assert.equal(types.filter((type) => type === 'refused').length, 1);
+  const counted = (type: string) => types.filter((one) => one === type).length;
+  // The command line got the session that the SDK had caused: one call of AWS, a record each.
+  assert.deepEqual([counted('issued'), counted('reused'), counted('refused')], [2, 1, 1]);
   const { code, out, err } = await run(CARNET, ['audit', 'verify', '--config', configFile]);
   assert.equal(code, 0, `carnet audit verify failed: ${out}${err}`);
   screen.good('carnet audit verify finds every record in its place:');

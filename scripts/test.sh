@@ -39,6 +39,7 @@ gate 'dead code' knip --no-progress
 gate 'openapi.yaml' redocly lint openapi.yaml
 gate 'Dockerfile' silent dockerfile-utils lint Dockerfile
 gate 'docker-compose.yml' dclint --max-warnings 0 docker-compose.yml
+gate 'demo' node demo/demo.ts
 
 CLOSING_LINE_FILE="$work/closing" vitest run "$@"
 status=$?
