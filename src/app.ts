@@ -11,6 +11,7 @@ import { createAuthority, type LocalAuthority } from './authority/local-authorit
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { DeletedNames } from './catalog/deleted-names.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
+import { StoredResources } from './catalog/stored-resources.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import { CloudCredentials } from './exchange/cloud-credentials.ts';
@@ -168,6 +169,7 @@ async function open(
   const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...shared });
   const catalog = createCatalog({
     sources: config.resources,
+    stored: new StoredResources(store),
     memory: new ResourceMemory(store),
     deletedNames: new DeletedNames(store),
     onNameReused: (name) => audit.note({ type: 'changed', outcome: 'mapping-name-reused', detail: name }),

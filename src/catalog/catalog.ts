@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts';
-import type { Conditions } from '../policy/conditions/condition.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import { type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
@@ -9,9 +8,11 @@ import { errorCode } from './file-fault.ts';
 import { signatureOf } from './file-source.ts';
 import { FileWatch } from './file-watch.ts';
 import { type Compile, type Loaded, type LoadInput, loadResources } from './load-resources.ts';
+import { type Preview, preview, type StoredChange } from './preview.ts';
 import { type KnownReadings, readResources } from './read-resources.ts';
 import type { ResourceMemory } from './resource-memory.ts';
 import { StartRefused } from './start-refused.ts';
+import type { StoredResources } from './stored-resources.ts';
 
 const DEBOUNCE_MS = 100;
 const POLL_MS = 10_000;
@@ -20,6 +21,8 @@ const MAX_LOGGED_FAULTS = 100;
 export interface CatalogDeps {
   /** Resource files and folders, as configured. */
   readonly sources: readonly string[];
+  /** The documents beside them. */
+  readonly stored: StoredResources;
   readonly memory: ResourceMemory;
   readonly deletedNames: DeletedNames;
   /** Told of each mapping that is back under the name of a deleted one, once that is durable. Must not throw. */
@@ -45,6 +48,10 @@ export interface Catalog {
   current(): Snapshot;
   /** Faults of the last reading that came to an end. */
   faults(): readonly Fault[];
+  /** That reading with all its documents. Throws before `start` has resolved. */
+  loaded(): Loaded;
+  /** What another document in the store would bring, or none. Changes nothing. */
+  preview(change: StoredChange): Promise<Preview>;
   /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
   reload(): Promise<ReloadOutcome>;
   /** Calls back after each reload, with its outcome; listeners must not throw. Returns the way to stop. */
@@ -60,9 +67,7 @@ class FileCatalog implements Catalog {
   readonly #deps: CatalogDeps;
   readonly #watch: FileWatch;
   readonly #listeners = new Set<(outcome: ReloadOutcome) => void>();
-  #snapshot: Snapshot | undefined;
-  #faults: readonly Fault[] = [];
-  #conditions: Conditions | undefined;
+  #loaded: Loaded | undefined;
   #known: KnownReadings = new Map();
   /** Signature of the last reading; undefined when it has to be done again. */
   #signature: string | undefined;
@@ -70,6 +75,7 @@ class FileCatalog implements Catalog {
   #waiting: Promise<ReloadOutcome> | undefined;
   #soon: NodeJS.Timeout | undefined;
   #poll: NodeJS.Timeout | undefined;
+  #unwatch: (() => void) | undefined;
   #started = false;
   #closed = false;
 
@@ -83,10 +89,11 @@ class FileCatalog implements Catalog {
     await this.#deps.deletedNames.load();
     // Watching begins before reading, so that no change falls between the two.
     this.#watch.add(this.#deps.sources);
+    this.#unwatch = this.#deps.stored.watch(() => this.#reloadSoon());
     try {
       await this.#load();
     } catch (error) {
-      this.#watch.close();
+      this.#stopWatching();
       throw error;
     }
     this.#started = true;
@@ -95,12 +102,21 @@ class FileCatalog implements Catalog {
   }
 
   current(): Snapshot {
-    if (this.#snapshot === undefined) throw new Error('the catalog has not started');
-    return this.#snapshot;
+    return this.loaded().snapshot;
   }
 
   faults(): readonly Fault[] {
-    return this.#faults;
+    return this.#loaded?.faults ?? [];
+  }
+
+  loaded(): Loaded {
+    if (this.#loaded === undefined) throw new Error('the catalog has not started');
+    return this.#loaded;
+  }
+
+  preview(change: StoredChange): Promise<Preview> {
+    const { memory, compile, context, clock } = this.#deps;
+    return preview(change, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -122,9 +138,14 @@ class FileCatalog implements Catalog {
     this.#closed = true;
     clearTimeout(this.#soon);
     clearTimeout(this.#poll);
-    this.#watch.close();
+    this.#stopWatching();
     await this.#waiting;
     await this.#running;
+  }
+
+  #stopWatching(): void {
+    this.#watch.close();
+    this.#unwatch?.();
   }
 
   #run(): Promise<ReloadOutcome> {
@@ -138,7 +159,7 @@ class FileCatalog implements Catalog {
   async #attempt(): Promise<ReloadOutcome> {
     let outcome: ReloadOutcome = 'failed';
     try {
-      const before = this.#snapshot?.revision;
+      const before = this.#loaded?.snapshot.revision;
       outcome = (await this.#load()).revision === before ? 'unchanged' : 'changed';
     } catch (error) {
       this.#signature = undefined;
@@ -153,22 +174,33 @@ class FileCatalog implements Catalog {
   async #load(): Promise<Snapshot> {
     const { sources, memory, compile, context, clock } = this.#deps;
     const readContext = { development: context.development, now: clock.now() };
-    const reading = await readResources(sources, readContext, this.#known);
-    const loaded = await loadResources({ reading, memory, compile, context, conditions: this.#conditions });
-    if (this.#snapshot === undefined && loaded.stopping.length > 0) {
+    const { changes, texts, stale } = await this.#readStore();
+    const reading = await readResources(sources, readContext, { known: this.#known, stored: texts });
+    const conditions = this.#loaded?.conditions;
+    const loaded = await loadResources({ reading, memory, compile, context, conditions });
+    if (this.#loaded === undefined && loaded.stopping.length > 0) {
       throw new StartRefused(withStopping(loaded));
     }
     this.#known = reading.known;
-    this.#signature = reading.unread.length > 0 ? undefined : reading.signature;
+    this.#signature = stale || reading.unread.length > 0 ? undefined : `${changes} ${reading.signature}`;
     this.#deps.beforeSwap?.(loaded.snapshot);
-    this.#snapshot = loaded.snapshot;
-    this.#conditions = loaded.conditions;
-    this.#tell(loaded);
+    const told = this.faults();
+    this.#loaded = loaded;
+    this.#tell(loaded, told);
     await this.#remember(loaded);
     return loaded.snapshot;
   }
 
-  async #remember({ documents, accepted }: Loaded): Promise<void> {
+  async #readStore() {
+    const { stored, log } = this.#deps;
+    // Taken before reading: what is written meanwhile is read once more.
+    const { changes } = stored;
+    const { texts, stale } = await stored.read();
+    if (stale) log.warn('the resources in the store cannot be read; those that were read last stay in force');
+    return { changes, texts, stale };
+  }
+
+  async #remember({ documents, compiled: { accepted } }: Loaded): Promise<void> {
     const { memory, deletedNames, onNameReused, log } = this.#deps;
     const isMapping = ({ kind }: { kind: Kind }) => kind === 'FederationMapping';
     try {
@@ -189,14 +221,13 @@ class FileCatalog implements Catalog {
     }
   }
 
-  #tell({ snapshot, faults, documents, accepted }: Loaded): void {
+  #tell({ snapshot, faults, documents, compiled: { accepted } }: Loaded, former: readonly Fault[]): void {
     const { log, metrics } = this.#deps;
-    const told = new Set(this.#faults.map(faultLine));
+    const told = new Set(former.map(faultLine));
     for (const fault of faults.filter((one) => !told.has(faultLine(one))).slice(0, MAX_LOGGED_FAULTS)) {
       const { message, severity, source, ...where } = fault;
       log.warn(severity === 'error' ? 'faulty resource' : 'doubtful resource', { ...where, source, detail: message });
     }
-    this.#faults = faults;
     metrics.resourceFaults.set(faults.filter(({ severity }) => severity === 'error').length);
     for (const kind of KINDS) {
       const active = accepted.filter((document) => document.kind === kind).length;
@@ -234,7 +265,7 @@ class FileCatalog implements Catalog {
 
   async #look(): Promise<string | undefined> {
     try {
-      return await signatureOf(this.#deps.sources);
+      return `${this.#deps.stored.changes} ${await signatureOf(this.#deps.sources)}`;
     } catch (error) {
       this.#deps.log.warn('resources could not be looked at', { cause: errorCode(error) });
       return undefined;

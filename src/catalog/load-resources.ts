@@ -16,7 +16,7 @@ export interface Loaded {
   /** Faults with which a service that has not run yet must not start. */
   readonly stopping: readonly Fault[];
   readonly documents: readonly Document[];
-  readonly accepted: Compiled['accepted'];
+  readonly compiled: Compiled;
   readonly conditions: Conditions;
 }
 
@@ -52,7 +52,7 @@ export async function loadResources({ reading, memory, compile, context, ...form
     faults,
     stopping: [...compiled.refused, ...unknownCeilings(reading, missing)],
     documents,
-    accepted: compiled.accepted,
+    compiled,
     conditions,
   };
 }

@@ -6,6 +6,7 @@ import type { Document, Fault } from '../resources/document.ts';
 import { type Reading, readDocuments } from '../resources/read-documents.ts';
 import { fileFieldFaults } from './file-checks.ts';
 import { readFiles } from './file-source.ts';
+import type { ResourceText } from './stored-resources.ts';
 
 export interface ResourceReading {
   readonly documents: readonly Document[];
@@ -23,24 +24,34 @@ export interface ResourceReading {
   readonly known: KnownReadings;
 }
 
-/** Readings without faults by path, each with the hash of its text: what has not changed is not parsed again. */
+/** Readings without faults by source, each with the hash of its text: what has not changed is not parsed again. */
 export type KnownReadings = ReadonlyMap<string, { readonly hash: string; readonly reading: Reading }>;
+
+interface Beside {
+  readonly known?: KnownReadings;
+  /** Documents that are not from files. */
+  readonly stored?: readonly ResourceText[];
+}
 
 /** Reads resource files and folders: the same for `carnet check` and for the service. Throws only UnsteadyFiles. */
 export async function readResources(
   paths: readonly string[],
   context: ReadContext,
-  known: KnownReadings = new Map(),
+  { known = new Map(), stored = [] }: Beside = {},
 ): Promise<ResourceReading> {
   const { files, faults, unread, signature } = await readFiles(paths);
+  const texts = [
+    ...files.map(({ path, text }) => ({ origin: { id: path, baseDirectory: dirname(path) }, text })),
+    ...stored.map(({ source, text }) => ({ origin: { id: source }, text })),
+  ];
   const readings = new Map<string, { hash: string; reading: Reading }>();
-  for (const { path, text } of files) {
+  for (const { origin, text } of texts) {
     const hash = createHash('sha256').update(text).digest('hex');
-    const before = known.get(path);
-    if (before?.hash === hash) readings.set(path, before);
+    const before = known.get(origin.id);
+    if (before?.hash === hash) readings.set(origin.id, before);
     else {
-      readings.set(path, { hash, reading: readDocuments(text, { id: path, baseDirectory: dirname(path) }, context) });
-      // Requests are served between two files.
+      readings.set(origin.id, { hash, reading: readDocuments(text, origin, context) });
+      // Requests are served between two texts.
       await nextTurn();
     }
   }
@@ -50,7 +61,9 @@ export async function readResources(
     documents,
     faults: [...faults, ...read.flatMap(([, { reading }]) => reading.faults), ...(await fileFieldFaults(documents))],
     unread,
-    damaged: files.flatMap(({ path, text }) => (text !== '' && readings.get(path)?.reading.complete ? [] : [path])),
+    damaged: texts.flatMap(({ origin: { id }, text }) =>
+      text !== '' && readings.get(id)?.reading.complete ? [] : [id],
+    ),
     signature,
     known: new Map(read.filter(([, { reading }]) => reading.faults.length === 0)),
   };

@@ -6,6 +6,7 @@ import { DeletedNames } from '../../src/catalog/deleted-names.ts';
 import type { Compile } from '../../src/catalog/load-resources.ts';
 import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
 import { StartRefused } from '../../src/catalog/start-refused.ts';
+import { StoredResources } from '../../src/catalog/stored-resources.ts';
 import { compile } from '../../src/policy/compile.ts';
 import type { Log, LogFields } from '../../src/telemetry/logger.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -32,6 +33,7 @@ function catalogOf(sources: readonly string[], setting: Setting = {}) {
   const reused: string[] = [];
   const catalog = createCatalog({
     sources,
+    stored: new StoredResources(store),
     memory: new ResourceMemory(store),
     deletedNames: new DeletedNames(store),
     onNameReused: (name) => reused.push(name),

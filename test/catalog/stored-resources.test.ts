@@ -1,0 +1,167 @@
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Catalog, createCatalog } from '../../src/catalog/catalog.ts';
+import { DeletedNames } from '../../src/catalog/deleted-names.ts';
+import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
+import { StoredResources } from '../../src/catalog/stored-resources.ts';
+import type { JsonObject } from '../../src/core/json.ts';
+import { compile } from '../../src/policy/compile.ts';
+import type { Kind } from '../../src/resources/document.ts';
+import type { StoredDocument } from '../../src/store/document-store.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { MemoryDocumentStore, memoryDocuments } from '../support/memory-document-store.ts';
+import { fill, guardrail, issuer, mapping, temporaryFolder } from './folder.ts';
+
+/** So rare that only events and calls bring a reading about. */
+const NEVER = 3_600_000;
+
+/** A store whose lists fail while it is told to. */
+class FailingStore extends MemoryDocumentStore {
+  down = false;
+
+  override async list(collection: string): Promise<readonly StoredDocument[]> {
+    if (this.down && collection === 'resources') throw new Error('the store is down');
+    return super.list(collection);
+  }
+}
+
+interface Running {
+  readonly catalog: Catalog;
+  readonly stored: StoredResources;
+  readonly warnings: readonly string[];
+}
+
+async function started(folder: string, store = new MemoryDocumentStore()): Promise<Running> {
+  const warnings: string[] = [];
+  const quiet = () => undefined;
+  const log = { debug: quiet, info: quiet, warn: (message: string) => void warnings.push(message), error: quiet };
+  const stored = new StoredResources(store);
+  const catalog = createCatalog({
+    sources: [folder],
+    stored,
+    memory: new ResourceMemory(store),
+    deletedNames: new DeletedNames(store),
+    compile,
+    context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
+    clock: new FakeClock(),
+    log,
+    metrics: createMetrics(),
+    watching: { debounceMs: 5, pollMs: NEVER },
+  });
+  onTestFinished(() => catalog.close());
+  await catalog.start();
+  return { catalog, stored, warnings };
+}
+
+/** The text of a document that `folder.ts` writes, as the store keeps it. */
+function parsed(text: string): JsonObject {
+  return JSON.parse(text.replace(/^---\n/, ''));
+}
+
+function put({ stored }: Running, kind: Kind, name: string, text: string | undefined, ifVersion = 0) {
+  return stored.put(kind, name, text === undefined ? undefined : parsed(text), ifVersion);
+}
+
+function guardrails({ catalog }: Running): readonly string[] {
+  return catalog.current().guardrails.map(({ name }) => name);
+}
+
+function errors({ catalog }: Running): readonly string[] {
+  return catalog.faults().flatMap(({ severity, source, message }) => (severity === 'error' ? [source, message] : []));
+}
+
+describe('documents in the store, a second source beside the files (DESIGN section 5)', () => {
+  test('are in force from the start on', async () => {
+    const store = new MemoryDocumentStore();
+    await new StoredResources(store).put('Guardrail', 'cap', parsed(guardrail('cap')), 0);
+    expect(guardrails(await started(await temporaryFolder(), store))).toEqual(['cap']);
+  });
+
+  test('count when another replica writes them, and no longer when it deletes them', async () => {
+    const shared = memoryDocuments();
+    const here = await started(await temporaryFolder(), new MemoryDocumentStore(shared));
+    const elsewhere = new StoredResources(new MemoryDocumentStore(shared));
+    const version = await elsewhere.put('Guardrail', 'cap', parsed(guardrail('cap')), 0);
+    await expect.poll(() => guardrails(here)).toEqual(['cap']);
+    await elsewhere.put('Guardrail', 'cap', undefined, version);
+    await expect.poll(() => guardrails(here)).toEqual([]);
+  });
+
+  test('keep counting their versions over a deletion, so that no version means two documents', async () => {
+    const running = await started(await temporaryFolder());
+    const first = await put(running, 'Guardrail', 'cap', guardrail('cap'));
+    const deleted = await put(running, 'Guardrail', 'cap', undefined, first);
+    expect(await running.stored.get('Guardrail', 'cap')).toEqual({ version: deleted });
+    const again = await put(running, 'Guardrail', 'cap', guardrail('cap', { maxTtl: '2h' }), deleted);
+    expect([first, deleted, again]).toEqual([1, 2, 3]);
+  });
+
+  test('are the fault where a file had their kind and name first', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'cap.yaml': guardrail('cap', { maxTtl: '1h' }) });
+    const running = await started(folder);
+    await put(running, 'Guardrail', 'cap', guardrail('cap', { maxTtl: '9h' }));
+    await expect.poll(() => errors(running)).toContain('store:/Guardrail/cap');
+    expect(running.catalog.current().guardrails).toMatchObject([{ name: 'cap', maxTtlSeconds: 3600 }]);
+  });
+
+  test('stay in force where a file takes their kind and name later: the file is the fault', async () => {
+    const folder = await temporaryFolder();
+    const running = await started(folder);
+    await put(running, 'Guardrail', 'cap', guardrail('cap', { maxTtl: '9h' }));
+    await expect.poll(() => guardrails(running)).toEqual(['cap']);
+    await fill(folder, { 'cap.yaml': guardrail('cap', { maxTtl: '1h' }) });
+    await running.catalog.reload();
+    expect(errors(running)).toContain(join(folder, 'cap.yaml'));
+    expect(running.catalog.current().guardrails).toMatchObject([{ name: 'cap', maxTtlSeconds: 9 * 3600 }]);
+  });
+
+  test('may not name files: that is for documents from files', async () => {
+    const running = await started(await temporaryFolder());
+    const document = issuer('prod', { keys: { static: { jwksFile: './keys.json' } } });
+    await put(running, 'TrustedIssuer', 'prod', document);
+    await expect.poll(() => errors(running)).toContain('is only for documents from files');
+    expect(running.catalog.current().issuers.byName.has('prod')).toBe(false);
+  });
+
+  test('stay in force while the store cannot be read, and a file that changes meanwhile counts', async () => {
+    const folder = await temporaryFolder();
+    const store = new FailingStore();
+    const running = await started(folder, store);
+    await put(running, 'Guardrail', 'cap', guardrail('cap'));
+    await expect.poll(() => guardrails(running)).toEqual(['cap']);
+    store.down = true;
+    await fill(folder, { 'stop.yaml': guardrail('stop', { deny: 'true', message: 'stopped' }) });
+    expect(await running.catalog.reload()).toBe('changed');
+    expect(guardrails(running).toSorted()).toEqual(['cap', 'stop']);
+    expect(running.warnings).toContain(
+      'the resources in the store cannot be read; those that were read last stay in force',
+    );
+  });
+});
+
+describe('a preview of a change', () => {
+  test('shows what would be in force and what would be wrong, and changes nothing', async () => {
+    const running = await started(await temporaryFolder());
+    const { revision } = running.catalog.current();
+    const change = { kind: 'FederationMapping', name: 'pay', document: parsed(mapping('pay')) } as const;
+    const { document, ownFaults, compiled } = await running.catalog.preview(change);
+    expect([document?.valid, ownFaults, compiled.snapshot.mappings.size]).toEqual([true, [], 1]);
+    // Its TrustedIssuer is nowhere.
+    expect(compiled.faults).toMatchObject([{ name: 'pay', field: 'spec.subject.issuer' }]);
+    expect([
+      running.catalog.current().revision,
+      (await running.stored.get('FederationMapping', 'pay')).version,
+    ]).toEqual([revision, 0]);
+  });
+
+  test('of a deletion shows what would be without the document', async () => {
+    const running = await started(await temporaryFolder());
+    await put(running, 'Guardrail', 'cap', guardrail('cap'));
+    await expect.poll(() => guardrails(running)).toEqual(['cap']);
+    const { compiled } = await running.catalog.preview({ kind: 'Guardrail', name: 'cap', document: undefined });
+    expect(compiled.snapshot.guardrails).toEqual([]);
+    expect(guardrails(running)).toEqual(['cap']);
+  });
+});
