@@ -2,7 +2,7 @@ import type { Beside, Grant } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import type { ErrorKey, Reason } from '../core/oauth-error.ts';
 import { identityAttributes } from './identity-attributes.ts';
-import type { RecordBody, RecordedGrant, RecordedRequest } from './record.ts';
+import type { RecordBody, RecordedAdminAct, RecordedGrant, RecordedRequest } from './record.ts';
 
 /** Something that happened to one request of a verified identity. */
 export interface ExchangeEvent {
@@ -36,6 +36,8 @@ export interface ChangedEvent {
   readonly revision?: string | undefined;
   readonly traceId?: string | undefined;
   readonly detail?: string | undefined;
+  /** Who did it through the admin API. */
+  readonly admin?: RecordedAdminAct | undefined;
 }
 
 export type AuditEvent = ExchangeEvent | ChangedEvent;
@@ -43,8 +45,8 @@ export type AuditEvent = ExchangeEvent | ChangedEvent;
 /** The record of an event, in the frozen order of members (DESIGN section 11). */
 export function toBody(event: AuditEvent): RecordBody {
   if (event.type === 'changed') {
-    const { type, traceId, revision, outcome, detail } = event;
-    return { type, traceId, revision, outcome, detail };
+    const { type, traceId, revision, outcome, detail, admin } = event;
+    return { type, traceId, revision, outcome, detail, admin };
   }
   const { type, traceId, revision, decider, identity, request, mapping, reason, grant, credential, error } = event;
   return {

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../core/json.ts';
 import type { ErrorKey, Reason } from '../core/oauth-error.ts';
 import type { IdentityAttributes } from './identity-attributes.ts';
 
@@ -55,6 +56,26 @@ export interface RecordedBeside {
   readonly detail?: string | undefined;
 }
 
+/** One version of a document. `document` is there where the change was made and it is small enough for a record. */
+export interface RecordedDocument {
+  readonly version: number;
+  /** Of the JSON that the store holds. */
+  readonly sha256: string;
+  readonly document?: JsonObject | undefined;
+}
+
+/** What somebody did through the admin API, or was refused. */
+export interface RecordedAdminAct {
+  readonly by: { readonly issuer: string; readonly subject: string };
+  readonly action: 'put' | 'delete' | 'name-owner';
+  readonly kind?: string | undefined;
+  readonly name?: string | undefined;
+  /** Absent: there was none. */
+  readonly before?: RecordedDocument | undefined;
+  /** Absent: there is none any more. */
+  readonly after?: RecordedDocument | undefined;
+}
+
 /** All that a record says, without its place in the chain. Absent members do not apply to its type; undefined is absent. */
 export interface RecordBody {
   readonly type: RecordType;
@@ -86,6 +107,7 @@ export interface RecordBody {
   readonly beside?: readonly RecordedBeside[] | undefined;
   readonly summary?: RecordedSummary | undefined;
   readonly recovery?: RecordedRecovery | undefined;
+  readonly admin?: RecordedAdminAct | undefined;
   /** Present when the line had to be cut to its limit, with what was cut. */
   readonly truncated?: readonly string[] | undefined;
 }

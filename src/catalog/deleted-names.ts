@@ -27,6 +27,11 @@ export class DeletedNames {
     }
   }
 
+  /** Whether the name is that of a mapping that was deleted and is not back, as far as this replica has read. */
+  isDeleted(name: string): boolean {
+    return this.#known.get(name)?.deleted === true;
+  }
+
   /**
    * Makes durable which of the names before are not there now. Resolves to those that had been deleted and are back;
    * each return is told once, by whichever replica writes it.

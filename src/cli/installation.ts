@@ -13,20 +13,30 @@ export interface Installation {
   readonly resources: readonly string[];
   readonly allowOrigins: readonly string[];
   readonly ownCluster: { readonly server: string };
+  /** Absent where there is no admin API. */
+  readonly adminAudience?: string;
 }
 
 /** Resources for a Carnet in a cluster are read anywhere: there, this name is the API server's. */
 export const ANY_CLUSTER = { server: 'https://kubernetes.default.svc' };
 
 export function installationOf(configuration: Config): Installation {
-  const { issuer, trustDomain, development, resources, outbound, ownCluster = ANY_CLUSTER } = configuration;
+  const { issuer, trustDomain, development, resources, outbound, admin, ownCluster = ANY_CLUSTER } = configuration;
   const { allowOrigins } = outbound;
-  return { trustDomain, ownIssuers: [issuer, `${issuer}/svid`], development, resources, allowOrigins, ownCluster };
+  return {
+    trustDomain,
+    ownIssuers: [issuer, `${issuer}/svid`],
+    development,
+    resources,
+    allowOrigins,
+    ownCluster,
+    ...(admin.oidc !== undefined && { adminAudience: admin.oidc.audience }),
+  };
 }
 
 /** All resources as a fresh installation would take them. Throws CommandError `unavailable` while their files change. */
 export async function readInstallation(
-  { trustDomain, ownIssuers, ownCluster, development, resources }: Installation,
+  { development, resources, ...installation }: Installation,
   now: number,
 ): Promise<{ reading: ResourceReading; compiled: Compiled }> {
   const reading = await readResources(resources, { development, now }).catch((error: unknown) => {
@@ -38,7 +48,7 @@ export async function readInstallation(
     firstSeen: () => undefined,
     lastGood: [],
     conditions: await conditionsFor(reading.documents),
-    context: { trustDomain, ownIssuers, ownCluster, requireGrants: false },
+    context: { ...installation, requireGrants: false },
   });
   return { reading, compiled };
 }

@@ -1,3 +1,4 @@
+import type { AdminRole } from '../core/admin-role.ts';
 import type { ConfigFault } from './config-faults.ts';
 
 /** Files of a listener's certificate chain and key, absolute paths. */
@@ -44,6 +45,15 @@ export interface Config {
     };
     /** Without a path: tenants follow. */
     readonly azure: { readonly authorityHost?: string };
+  };
+  /** The admin API is there where `oidc` is. */
+  readonly admin: {
+    readonly bootstrapTokenFile?: string;
+    readonly oidc?: {
+      readonly issuer: string;
+      readonly audience: string;
+      readonly roles: readonly { readonly role: AdminRole; readonly claim: string; readonly value: string }[];
+    };
   };
   readonly log: { readonly level: LogLevel };
   /** The API server of the cluster that Carnet runs in; absent elsewhere. */

@@ -74,6 +74,14 @@ function storeOf({ store }: ConfigDocument, absolute: (path: string) => string):
   return { sqlite: { path: absolute(store.sqlite?.path ?? '') } };
 }
 
+function adminOf({ admin }: ConfigDocument, absolute: (path: string) => string): Config['admin'] {
+  const { bootstrapTokenFile: file, oidc } = admin ?? {};
+  return {
+    ...(file !== undefined && { bootstrapTokenFile: absolute(file) }),
+    ...(oidc !== undefined && { oidc }),
+  };
+}
+
 function build(document: ConfigDocument, absolute: (path: string) => string): Omit<Config, 'warnings'> {
   const redis = document.cache?.redis;
   return {
@@ -100,6 +108,7 @@ function build(document: ConfigDocument, absolute: (path: string) => string): Om
       gcp: named(document.clouds?.gcp),
       azure: named(document.clouds?.azure),
     },
+    admin: adminOf(document, absolute),
     log: document.log,
   };
 }

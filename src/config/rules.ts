@@ -1,6 +1,7 @@
 import { dirname, relative, sep } from 'node:path';
 import { isJsonObject } from '../core/json.ts';
 import { duration, durationSeconds } from '../resources/duration.ts';
+import { isPermittedScheme, isWebAddress } from '../resources/web-address.ts';
 import type { ConfigFault } from './config-faults.ts';
 import { ALTERNATIVES } from './schema.ts';
 import {
@@ -57,7 +58,7 @@ type Rule = (draft: Draft) => readonly RuleFault[];
 const DOORS = ['public', 'workload', 'admin'] as const;
 
 /** Fields that carnet.yaml knows and this version does not: naming one stops the start (DESIGN section 5). */
-const NOT_BUILT = ['admin.oidc', 'secrets'];
+const NOT_BUILT = ['secrets'];
 
 const notBuilt: Rule = (draft) => [
   ...NOT_BUILT.filter((path) => draft.has(path)).map((path) => ({ path, message: 'is not built in this version' })),
@@ -176,6 +177,18 @@ const encryptionKeyPlace: Rule = (draft) => {
     : [];
 };
 
+/** Who signs people in is somebody else, whom nobody on the way can play. */
+const adminIssuer: Rule = (draft) => {
+  const path = 'admin.oidc.issuer';
+  const text = draft.text(path);
+  if (text === undefined || !isWebAddress(text)) return [];
+  const own = draft.text('issuer');
+  if (text === own || text === `${own}/svid`) return [{ path, message: 'is an issuer of Carnet itself' }];
+  return isPermittedScheme(text, draft.development)
+    ? []
+    : [{ path, message: 'must be https; http is for loopback under development: true' }];
+};
+
 const SHORTEST_ROTATION = '2d';
 const LONGEST_ROTATION = '365d';
 
@@ -201,6 +214,7 @@ const RULES: readonly Rule[] = [
   cache,
   postgres,
   encryptionKeyPlace,
+  adminIssuer,
   rotation,
 ];
 
@@ -211,11 +225,13 @@ export function ruleFaults(draft: Draft): RuleFault[] {
 
 /** What loads and has no effect yet, or opens more than it may seem. */
 export function ruleWarnings(draft: Draft): RuleFault[] {
-  const idle = ['admin.bootstrapTokenFile'].filter((path) => draft.has(path));
+  const idle = draft.has('admin.bootstrapTokenFile') && !draft.has('admin.oidc');
   const host = draft.text('listen.host');
   const open = host !== undefined && !isLoopback(host);
   return [
-    ...idle.map((path) => ({ path, message: 'is accepted but has no effect in this version' })),
+    ...(idle
+      ? [{ path: 'admin.bootstrapTokenFile', message: 'has no effect until admin.oidc says who signs people in' }]
+      : []),
     ...(open
       ? [{ path: 'listen.host', message: 'opens every door, also the operators\u2019, beyond this machine' }]
       : []),

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { ADMIN_ROLES } from '../core/admin-role.ts';
 import { isTrustDomain } from '../core/spiffe-id.ts';
 import { duration } from '../resources/duration.ts';
+import { issuerAddress } from '../resources/web-address.ts';
 import { LOG_LEVELS } from './config.ts';
 
 const text = z.string().min(1).max(2048);
@@ -59,9 +61,9 @@ export const configSchema = z.strictObject({
       bootstrapTokenFile: text.optional(),
       oidc: z
         .strictObject({
-          issuer: text,
+          issuer: issuerAddress,
           audience: text,
-          roles: z.array(z.strictObject({ role: text, claim: text, value: text })),
+          roles: z.array(z.strictObject({ role: z.enum(ADMIN_ROLES), claim: text, value: text })).max(100),
         })
         .optional(),
     })

@@ -17,6 +17,8 @@ import { type FirstSeen, LastGood, type Version, versionsOf } from './versions.t
 export interface CompileContext extends IssuerContext {
   /** Whether mappings need a FederationGrant even when they come from the owner's files. */
   readonly requireGrants: boolean;
+  /** Audience of the admin API, which no SVID may carry; absent where there is none. */
+  readonly adminAudience?: string;
 }
 
 export interface CompileInput {
@@ -71,7 +73,7 @@ export function compile({
     issuerNames,
     nearestIssuers: new NearestNames(issuerNames),
     mappingNames,
-    reserved: reservedBy(context.ownIssuers, issuers, [
+    reserved: reservedBy([...context.ownIssuers, context.adminAudience ?? []].flat(), issuers, [
       ...documents,
       ...lastGood.filter(({ name }) => mappingNames.has(name)),
     ]),

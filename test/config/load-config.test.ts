@@ -77,7 +77,7 @@ describe('contract/carnet.yaml', () => {
     });
   });
 
-  test('warns of the field that has no effect yet, with its line', () => {
+  test('warns of the bootstrap token, which nobody can use before admin.oidc is there, with its line', () => {
     expect(config.warnings.map(({ path, line }) => [path, typeof line])).toEqual([
       ['admin.bootstrapTokenFile', 'number'],
     ]);
@@ -283,9 +283,39 @@ describe('cache.redis', () => {
   });
 });
 
+describe('admin', () => {
+  const oidc = (more: string, issuer = 'https://idp.example.org') =>
+    `${development}admin: { bootstrapTokenFile: ./t, oidc: { issuer: '${issuer}', audience: admin, ${more} } }\n`;
+  const ROLES = 'roles: [{ role: owner, claim: groups, value: platform }]';
+
+  test('is whoever signs people in, and which claim gives which role', () => {
+    const { admin, warnings } = load(oidc(ROLES));
+    expect(admin.oidc).toEqual({
+      issuer: 'https://idp.example.org',
+      audience: 'admin',
+      roles: [{ role: 'owner', claim: 'groups', value: 'platform' }],
+    });
+    expect(warnings).toEqual([]);
+  });
+
+  test('is absent where the file has none of it', () => {
+    expect(load(development).admin).toEqual({});
+  });
+
+  test.each([
+    ['a role that is none', ROLES.replace('owner', 'root'), undefined, 'admin.oidc.roles.0.role'],
+    ['no roles', '', undefined, 'admin.oidc.roles'],
+    ['an issuer by http beyond loopback', ROLES, 'http://idp.example.org', 'admin.oidc.issuer'],
+    ['Carnet itself as the issuer', ROLES, 'http://127.0.0.1:8080', 'admin.oidc.issuer'],
+    ['the SVID issuer of Carnet', ROLES, 'http://127.0.0.1:8080/svid', 'admin.oidc.issuer'],
+    ['an issuer that is no address', ROLES, 'idp', 'admin.oidc.issuer'],
+  ])('refuses %s', (_, more, issuer, path) => {
+    expect(places(oidc(more, issuer))).toEqual([path]);
+  });
+});
+
 describe('what is not built', () => {
   const cases: [string, string][] = [
-    ['admin.oidc', 'admin: { oidc: { issuer: "https://idp.example.org" } }'],
     ['requireGrants', 'requireGrants: true'],
     ['secrets', 'secrets: { one: { file: x } }'],
   ];
