@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { AdminJournal } from './admin/admin-journal.ts';
+import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token.ts';
+import { FirstOwner } from './admin/first-owner.ts';
+import { createNameOwner } from './admin/name-owner.ts';
+import { ResourceAdmin } from './admin/resource-admin.ts';
+import { adminIssuers, createSignIn } from './admin/sign-in.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
 import { streamName } from './audit/stream-name.ts';
 import { PURPOSES, type Purpose } from './authority/authority.ts';
@@ -29,7 +35,7 @@ import { createOutbound } from './outbound/guarded-outbound.ts';
 import type { Outbound } from './outbound/outbound.ts';
 import { compile } from './policy/compile.ts';
 import type { Fault } from './resources/document.ts';
-import type { DoorDeps, PublishedDocuments } from './routes/door-deps.ts';
+import type { AdminDeps, DoorDeps, PublishedDocuments } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
 import { readiness } from './routes/readiness.ts';
 import { readTlsFiles } from './routes/tls-files.ts';
@@ -42,7 +48,7 @@ import { LineBuffer } from './telemetry/line-buffer.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createIssuerKeys, type IssuerKeys } from './verifiers/issuer-keys.ts';
-import type { KeyOwnership } from './verifiers/key-ownership.ts';
+import { type KeyOwnership, memoryKeyOwnership } from './verifiers/key-ownership.ts';
 import { openKeyOwnership, type StoredKeyOwnership } from './verifiers/key-ownership-store.ts';
 import { createTokenReview } from './verifiers/token-review.ts';
 import { createVerifier } from './verifiers/verify.ts';
@@ -89,6 +95,8 @@ interface Parts {
   readonly audit: AuditLog;
   readonly outbound: Outbound;
   readonly keys: IssuerKeys;
+  readonly stored: StoredResources;
+  readonly deletedNames: DeletedNames;
   readonly catalog: Catalog;
   readonly clouds: CloudCredentials;
 }
@@ -167,11 +175,13 @@ async function open(
   const outbound = wayOut?.(guarded) ?? guarded;
   const shared = config.cache.redis === undefined ? {} : { shared: { cache, seal: createCacheSeal(encryptionKey) } };
   const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...shared });
+  const stored = new StoredResources(store);
+  const deletedNames = new DeletedNames(store);
   const catalog = createCatalog({
     sources: config.resources,
-    stored: new StoredResources(store),
+    stored,
     memory: new ResourceMemory(store),
-    deletedNames: new DeletedNames(store),
+    deletedNames,
     onNameReused: (name) => audit.note({ type: 'changed', outcome: 'mapping-name-reused', detail: name }),
     compile,
     context: {
@@ -179,6 +189,7 @@ async function open(
       development: config.development,
       ownIssuers: PURPOSES.map((purpose) => authority.issuer(purpose)),
       requireGrants: false,
+      ...(config.admin.oidc !== undefined && { adminAudience: config.admin.oidc.audience }),
       ...(config.ownCluster !== undefined && { ownCluster: config.ownCluster }),
     },
     beforeSwap: ({ issuers }) => {
@@ -206,6 +217,8 @@ async function open(
     audit,
     outbound,
     keys,
+    stored,
+    deletedNames,
     catalog,
     clouds,
   };
@@ -216,7 +229,8 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   await catalog.start();
   opened.defer(() => catalog.close());
   recordChanges(catalog, audit);
-  const deps = doorDeps(parts);
+  const admin = await adminDeps(parts);
+  const deps = { ...doorDeps(parts), ...(admin !== undefined && { admin }) };
   const doors: Door[] = [];
   for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
   opened.defer(async () => {
@@ -288,6 +302,47 @@ function doorDeps(parts: Parts): DoorDeps {
     log,
     metrics,
   };
+}
+
+/** The admin API, where somebody signs people in. Its keys are nobody else's: no TrustedIssuer can take one for its own. */
+async function adminDeps(parts: Parts): Promise<AdminDeps | undefined> {
+  const { config, clock, metrics, store, audit, stored, deletedNames, catalog } = parts;
+  const { oidc } = config.admin;
+  if (oidc === undefined) return undefined;
+  const issuers = adminIssuers(oidc, config.trustDomain);
+  const keys = issuerKeys({ ...parts, ownership: memoryKeyOwnership(() => undefined) });
+  keys.follow(issuers);
+  void keys.warm();
+  const owner = new FirstOwner(store);
+  const journal = new AdminJournal(audit, clock);
+  const bootstrap = await bootstrapToken(parts, owner);
+  return {
+    signIn: createSignIn({
+      oidc,
+      issuers,
+      verify: createVerifier({ keys, clock, bound: new ForgeryBound({ clock, metrics }).check }),
+      owner,
+      onRefused: (reason) => journal.notSignedIn(reason),
+      ...(bootstrap !== undefined && { bootstrap }),
+    }),
+    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal }),
+    nameOwner: createNameOwner({ oidc, owner, journal }),
+  };
+}
+
+/** A token file that cannot be had stops nothing: owners by claim need none. */
+async function bootstrapToken(
+  { config, store, clock, log }: Parts,
+  owner: FirstOwner,
+): Promise<BootstrapToken | undefined> {
+  const { bootstrapTokenFile: path } = config.admin;
+  if (path === undefined) return undefined;
+  try {
+    return await openBootstrapToken({ path, store, owner, clock });
+  } catch (cause) {
+    log.error('the bootstrap token cannot be had', { field: 'admin.bootstrapTokenFile', cause });
+    return undefined;
+  }
 }
 
 function published(authority: LocalAuthority, workloadUrl: string): PublishedDocuments {

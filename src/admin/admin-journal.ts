@@ -1,0 +1,59 @@
+import { hash } from 'node:crypto';
+import type { AuditLog } from '../audit/audit-log.ts';
+import type { RecordedAdminAct, RecordedDocument } from '../audit/record.ts';
+import type { Clock } from '../core/clock.ts';
+import type { JsonObject } from '../core/json.ts';
+import { type Rate, TokenBucket } from '../core/token-bucket.ts';
+import type { Actor } from './actor.ts';
+import type { ProblemKey } from './admin-error.ts';
+
+/** Two of them and all else fit into one record. */
+const MAX_RECORDED_BYTES = 8 * 1024;
+/** Refusals that get a record of their own: whoever may only read must not fill the disk. */
+const REFUSALS: Rate = { perSecond: 5, burst: 100 };
+
+export interface Act extends Omit<RecordedAdminAct, 'by'> {
+  readonly actor: Actor;
+  readonly traceId: string;
+}
+
+/** A document as a record holds it: the text too where the change was made, a refused one only by its hash. */
+export function recorded(document: JsonObject, version: number, { whole }: { whole: boolean }): RecordedDocument {
+  const text = JSON.stringify(document);
+  const fits = whole && Buffer.byteLength(text) <= MAX_RECORDED_BYTES;
+  return { version, sha256: hash('sha256', text, 'hex'), ...(fits && { document }) };
+}
+
+/** What the admin API leaves behind in the audit log. */
+export class AdminJournal {
+  readonly #audit: AuditLog;
+  readonly #clock: Clock;
+  readonly #refusals: TokenBucket;
+
+  constructor(audit: AuditLog, clock: Clock) {
+    this.#audit = audit;
+    this.#clock = clock;
+    this.#refusals = new TokenBucket(REFUSALS, clock.now());
+  }
+
+  /** Resolves once the record is durable, before anything changes. Throws OAuthError `audit_unavailable`. */
+  changing(act: Act): Promise<void> {
+    return this.#audit.record({ type: 'changed', outcome: 'admin', ...parts(act) });
+  }
+
+  /** Records without waiting that an attempt, or a change that was recorded already, came to nothing. */
+  refused(act: Act, detail: ProblemKey): void {
+    if (this.#refusals.take(this.#clock.now())) {
+      this.#audit.note({ type: 'changed', outcome: 'admin-refused', detail, ...parts(act) });
+    } else this.#audit.countRefused(undefined, 'admin_refused', true);
+  }
+
+  /** Counts a token that is not accepted: whoever proved nothing gets no record. */
+  notSignedIn(reason: string): void {
+    this.#audit.countRefused(undefined, `admin_${reason}`);
+  }
+}
+
+function parts({ actor: { issuer, subject }, traceId, ...act }: Act) {
+  return { traceId, admin: { by: { issuer, subject }, ...act } };
+}
