@@ -1,3 +1,6 @@
+import type { NameOwner } from '../admin/name-owner.ts';
+import type { ResourceAdmin } from '../admin/resource-admin.ts';
+import type { SignIn } from '../admin/sign-in.ts';
 import type { Purpose } from '../authority/authority.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -22,10 +25,19 @@ export interface Part {
   readonly detail?: string;
 }
 
+/** What the routes of the admin API live on. */
+export interface AdminDeps {
+  readonly signIn: SignIn;
+  readonly resources: Pick<ResourceAdmin, 'list' | 'get' | 'put' | 'delete'>;
+  readonly nameOwner: NameOwner;
+}
+
 /** Everything that routes live on. */
 export interface DoorDeps {
   readonly exchange: Exchange;
   readonly documents: PublishedDocuments;
+  /** Absent: there is no admin API. */
+  readonly admin?: AdminDeps;
   /** Every part, in a stable order. Must not wait for anything. */
   readonly parts: () => readonly Part[];
   /** The `iss` of a purpose: where its documents are served follows from its path, never from a Host header (M1). */

@@ -1,6 +1,9 @@
 import { type FastifyInstance, fastify } from 'fastify';
+import { AdminError } from '../admin/admin-error.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { TurnQueue } from '../core/turn-queue.ts';
+import { ADMIN_PATH, adminRoutes } from './admin/admin-routes.ts';
+import { problem } from './admin/problem.ts';
 import { admitted, MAX_EXCHANGES_AT_ONCE, refuseWhileBusy } from './admission.ts';
 import { awsError, stsError } from './aws-error.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
@@ -45,7 +48,10 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
       route(server, bounded, base);
     }
   }
-  if (serves('admin')) metricsRoute(server, deps);
+  if (serves('admin')) {
+    metricsRoute(server, deps);
+    if (deps.admin !== undefined) adminRoutes(server, deps.admin, deps.log);
+  }
 }
 
 /** Reading bodies is the routes' own business: everything comes as bytes, nothing is parsed by content type. */
@@ -59,10 +65,12 @@ function takeBodiesAsBytes(server: FastifyInstance): void {
 
 /** What has no route speaks the protocol of the paths that it stands among. */
 function errorBodies(name: DoorName, { workloadUrl }: DoorDeps): ErrorBody {
-  if (name !== 'workload' && name !== 'all') return oauthError;
+  const serves = (door: DoorName) => name === door || name === 'all';
   const aws = `${pathOf(workloadUrl)}/sdk/aws`;
   return (error, traceId, url) => {
     const [path = ''] = url.split('?', 1);
+    if (serves('admin') && path.startsWith(ADMIN_PATH)) return problem(AdminError.from(error), traceId);
+    if (!serves('workload')) return oauthError(error, traceId);
     if (path === aws || path === `${aws}/`) return stsError(error, traceId);
     return path.startsWith(`${aws}/`) ? awsError(error, traceId) : oauthError(error, traceId);
   };

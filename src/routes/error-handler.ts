@@ -12,7 +12,7 @@ const FRAMEWORK: Readonly<Record<string, ErrorKey>> = {
 };
 
 /** Anything thrown, as the one error of a request: the framework's 4xx stay the caller's, all else is Carnet's own (E12). */
-function asOAuthError(thrown: unknown): OAuthError {
+export function asOAuthError(thrown: unknown): OAuthError {
   if (thrown instanceof OAuthError || !(thrown instanceof Error)) return OAuthError.from(thrown);
   const key = 'code' in thrown && typeof thrown.code === 'string' ? FRAMEWORK[thrown.code] : undefined;
   if (key !== undefined) return new OAuthError(key, { cause: thrown });
@@ -56,7 +56,7 @@ export type ErrorBody = (
   error: OAuthError,
   traceId: string,
   url: string,
-) => { readonly status: number; readonly body: object | string };
+) => { readonly status: number; readonly body: object | string; readonly contentType?: string };
 
 interface Refusal {
   readonly log: Log;
@@ -75,8 +75,12 @@ export function errorHandler({ log, body = oauthError, onRefused }: Refusal) {
     const error = asOAuthError(thrown);
     logRefusal(log, error, request.id);
     onRefused?.(error, reply);
-    const rendered = body(error, request.id, request.raw.url ?? '');
+    const { contentType, ...rendered } = body(error, request.id, request.raw.url ?? '');
     const { authorization } = request.headers;
-    return send(reply, { ...rendered, headers: errorHeaders(error, { status: rendered.status, authorization }) });
+    const headers = errorHeaders(error, { status: rendered.status, authorization });
+    return send(reply, {
+      ...rendered,
+      headers: contentType === undefined ? headers : { ...headers, 'content-type': contentType },
+    });
   };
 }

@@ -32,6 +32,11 @@ const DOCUMENT = {
         scheme: 'bearer',
         description: 'The projected token of the workload; the word Bearer may be left out.',
       },
+      adminToken: {
+        type: 'http' as const,
+        scheme: 'bearer',
+        description: 'A JWT of the issuer and for the audience of `admin.oidc`, or the bootstrap token.',
+      },
     },
   },
 };
@@ -46,6 +51,11 @@ function undisturbed(): DoorDeps {
   return {
     exchange: unused,
     documents,
+    admin: {
+      signIn: unused,
+      nameOwner: unused,
+      resources: { list: unused, get: unused, put: unused, delete: unused },
+    },
     parts: unused,
     issuer: (purpose) => (purpose === 'cloud' ? 'https://issuer.example.org' : 'https://issuer.example.org/svid'),
     workloadUrl: 'https://sts.internal.example.org',

@@ -10,11 +10,11 @@ interface Rendered {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** JSON goes as `application/json`, without the charset parameter that RFC 8259 does not define. */
+/** JSON goes as `application/json` unless told, without the charset parameter that RFC 8259 does not define. */
 export function send(reply: FastifyReply, { status, body, headers = {} }: Rendered): FastifyReply {
   const isXml = typeof body === 'string';
   return reply
     .code(status)
-    .headers({ ...headers, 'content-type': isXml ? 'text/xml' : 'application/json' })
+    .headers({ 'content-type': isXml ? 'text/xml' : 'application/json', ...headers })
     .send(Buffer.from(isXml ? body : JSON.stringify(body)));
 }

@@ -1,0 +1,75 @@
+import type { FastifyRequest } from 'fastify';
+import { AdminError } from '../../admin/admin-error.ts';
+import type { ListQuery, Wish } from '../../admin/resource-admin.ts';
+import { name as nameSchema } from '../../resources/names.ts';
+import { headerValues } from '../form.ts';
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 500;
+const MEDIA_TYPE = /^application\/(json|yaml)[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
+
+/** Parameters of the query by name, each once and none but these. Throws AdminError `malformed` naming the parameter. */
+export function queryOf(request: FastifyRequest, known: readonly string[]): ReadonlyMap<string, string> {
+  const [, text = ''] = /\?(.*)$/s.exec(request.raw.url ?? '') ?? [];
+  const found = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (!known.includes(name)) {
+      throw new AdminError('malformed', { field: 'query', detail: `the parameters here are: ${known.join(', ')}` });
+    }
+    if (found.has(name)) throw new AdminError('malformed', { field: name, detail: 'is there twice' });
+    found.set(name, value);
+  }
+  return found;
+}
+
+/** The query of a list. Throws AdminError `malformed`. */
+export function listQuery(request: FastifyRequest): ListQuery {
+  const query = queryOf(request, ['limit', 'after', 'label', 'source']);
+  const limit = query.get('limit') ?? String(DEFAULT_LIMIT);
+  if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > MAX_LIMIT) throw refused('limit', `1 to ${MAX_LIMIT}`);
+  const after = query.get('after');
+  if (after !== undefined && !nameSchema.safeParse(after).success) throw refused('after', 'a name');
+  const label = query.get('label');
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(label ?? '') ?? [];
+  if (label !== undefined && key === undefined) throw refused('label', 'KEY=VALUE');
+  const source = query.get('source');
+  if (source !== undefined && source !== 'file' && source !== 'store') throw refused('source', 'file or store');
+  return {
+    limit: Number(limit),
+    after,
+    source,
+    ...(key !== undefined && value !== undefined && { label: [key, value] as const }),
+  };
+}
+
+/** How a change is wished. Throws AdminError `malformed`. */
+export function wishOf(request: FastifyRequest): Wish {
+  const dryRun = queryOf(request, ['dryRun']).get('dryRun') ?? 'false';
+  if (dryRun !== 'true' && dryRun !== 'false') throw refused('dryRun', 'true or false');
+  const header = (name: string) => {
+    const [value, second] = headerValues(request.raw.rawHeaders, name.toLowerCase());
+    if (second !== undefined) throw new AdminError('malformed', { field: name, detail: 'is there twice' });
+    return value?.trim();
+  };
+  const ifMatch = header('If-Match');
+  return { traceId: request.id, dryRun: dryRun === 'true', ifMatch, ifNoneMatch: header('If-None-Match') };
+}
+
+/** The body as text: JSON or YAML, UTF-8. Throws AdminError `media_type` or `malformed`. */
+export function bodyText(request: FastifyRequest): string {
+  const types = headerValues(request.raw.rawHeaders, 'content-type');
+  const encoded = headerValues(request.raw.rawHeaders, 'content-encoding').length > 0;
+  if (types.length !== 1 || encoded || !MEDIA_TYPE.test(types[0] ?? '')) {
+    throw new AdminError('media_type', { field: 'Content-Type' });
+  }
+  try {
+    const body: unknown = request.body;
+    return new TextDecoder('utf-8', { fatal: true }).decode(body instanceof Uint8Array ? body : new Uint8Array());
+  } catch (cause) {
+    throw new AdminError('malformed', { detail: 'the body is not UTF-8', cause });
+  }
+}
+
+function refused(field: string, legal: string): AdminError {
+  return new AdminError('malformed', { field, detail: `must be ${legal}` });
+}

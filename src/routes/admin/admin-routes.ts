@@ -1,0 +1,48 @@
+import type { FastifyInstance } from 'fastify';
+import type { Log } from '../../telemetry/logger.ts';
+import type { AdminDeps } from '../door-deps.ts';
+import { refuseOtherMethods } from '../methods.ts';
+import { NOT_STORED, send } from '../reply.ts';
+import { accountSchemas } from '../schemas/admin.ts';
+import { MAX_BODY_BYTES } from '../form-route.ts';
+import { bodyText, queryOf } from './admin-request.ts';
+import { problemHandler } from './problem.ts';
+import { resourceRoutes } from './resource-routes.ts';
+import { signedIn } from './signed-in.ts';
+
+/** What every path of the admin API begins with. */
+export const ADMIN_PATH = '/admin/v1/';
+
+const COLLECTIONS = [
+  { kind: 'TrustedIssuer', path: `${ADMIN_PATH}issuers` },
+  { kind: 'FederationMapping', path: `${ADMIN_PATH}mappings` },
+  { kind: 'Guardrail', path: `${ADMIN_PATH}guardrails` },
+] as const;
+
+/** The admin API (DESIGN section 9). Who asks is known before anything else of a request is looked at. */
+export function adminRoutes(server: FastifyInstance, { signIn, resources, nameOwner }: AdminDeps, log: Log): void {
+  const access = signedIn(signIn);
+  const { actorOf, onRequest } = access;
+  for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, access, log });
+  const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
+  server.get(`${ADMIN_PATH}whoami`, {
+    ...common,
+    schema: accountSchemas.whoami,
+    handler: async (request, reply) => {
+      queryOf(request, []);
+      const { issuer, subject, roles } = actorOf(request);
+      return send(reply, { status: 200, body: { issuer, subject, roles }, headers: NOT_STORED });
+    },
+  });
+  server.put(`${ADMIN_PATH}owner`, {
+    ...common,
+    schema: accountSchemas.owner,
+    handler: async (request, reply) => {
+      queryOf(request, []);
+      const owner = await nameOwner(actorOf(request), bodyText(request), request.id);
+      return send(reply, { status: 201, body: owner, headers: NOT_STORED });
+    },
+  });
+  refuseOtherMethods(server, `${ADMIN_PATH}whoami`, ['GET']);
+  refuseOtherMethods(server, `${ADMIN_PATH}owner`, ['PUT']);
+}

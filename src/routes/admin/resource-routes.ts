@@ -1,0 +1,93 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AdminError } from '../../admin/admin-error.ts';
+import type { Changes } from '../../admin/changes.ts';
+import type { AdminKind, Outcome, Target } from '../../admin/resource-admin.ts';
+import type { ResourceView } from '../../admin/resource-view.ts';
+import { name as nameSchema } from '../../resources/names.ts';
+import type { Log } from '../../telemetry/logger.ts';
+import type { AdminDeps } from '../door-deps.ts';
+import { refuseOtherMethods } from '../methods.ts';
+import { NOT_STORED, send } from '../reply.ts';
+import { resourceSchemas } from '../schemas/admin.ts';
+import { MAX_BODY_BYTES } from '../form-route.ts';
+import { bodyText, listQuery, queryOf, wishOf } from './admin-request.ts';
+import { problemHandler, shownFault } from './problem.ts';
+import type { SignedIn } from './signed-in.ts';
+
+function shown({ document, source, state, faults }: ResourceView) {
+  return { document, source, state, faults: faults.map(shownFault) };
+}
+
+function shownChanges({ newFaults, goneFaults, ...changes }: Changes) {
+  return { ...changes, newFaults: newFaults.map(shownFault), goneFaults: goneFaults.map(shownFault) };
+}
+
+function targetOf(request: FastifyRequest, kind: AdminKind): Target {
+  const { name } = request.params as { name: string };
+  if (!nameSchema.safeParse(name).success) throw new AdminError('not_found');
+  return { kind, name };
+}
+
+function answer(reply: FastifyReply, body: object, { status = 200, etag }: { status?: number; etag?: string } = {}) {
+  return send(reply, { status, body, headers: { ...NOT_STORED, ...(etag !== undefined && { etag }) } });
+}
+
+function answerChange(reply: FastifyReply, { etag, created, inForce, changes }: Outcome, dryRun: boolean) {
+  const body = { dryRun, inForce, changes: shownChanges(changes) };
+  return answer(reply, body, { status: created && !dryRun ? 201 : 200, ...(etag !== undefined && { etag }) });
+}
+
+interface Kind {
+  readonly kind: AdminKind;
+  /** The whole path of the collection. */
+  readonly path: string;
+}
+
+/** List, get, put and delete of one kind of resource. */
+export function resourceRoutes(
+  server: FastifyInstance,
+  { kind, path }: Kind,
+  { resources, access, log }: Pick<AdminDeps, 'resources'> & { readonly access: SignedIn; readonly log: Log },
+): void {
+  const { actorOf, onRequest } = access;
+  const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
+  const schemas = resourceSchemas(kind);
+  server.get(path, {
+    ...common,
+    schema: schemas.list,
+    handler: async (request, reply) => {
+      const { items, next } = resources.list(actorOf(request), kind, listQuery(request));
+      return answer(reply, { items: items.map(shown), next });
+    },
+  });
+  const one = `${path}/:name`;
+  server.get(one, {
+    ...common,
+    schema: schemas.get,
+    handler: async (request, reply) => {
+      queryOf(request, []);
+      const { etag, ...view } = await resources.get(actorOf(request), targetOf(request, kind));
+      return answer(reply, shown(view), etag === undefined ? {} : { etag });
+    },
+  });
+  server.put(one, {
+    ...common,
+    schema: schemas.put,
+    handler: async (request, reply) => {
+      const wish = wishOf(request);
+      const outcome = await resources.put(actorOf(request), targetOf(request, kind), bodyText(request), wish);
+      return answerChange(reply, outcome, wish.dryRun);
+    },
+  });
+  server.delete(one, {
+    ...common,
+    schema: schemas.delete,
+    handler: async (request, reply) => {
+      const wish = wishOf(request);
+      const outcome = await resources.delete(actorOf(request), targetOf(request, kind), wish);
+      return answerChange(reply, outcome, wish.dryRun);
+    },
+  });
+  refuseOtherMethods(server, path, ['GET']);
+  refuseOtherMethods(server, one, ['GET', 'PUT', 'DELETE']);
+}

@@ -1,0 +1,241 @@
+import { STATUS_CODES } from 'node:http';
+import { z } from 'zod';
+import { AdminError, PROBLEMS, type ProblemKey } from '../../admin/admin-error.ts';
+import type { AdminKind } from '../../admin/resource-admin.ts';
+import { ADMIN_ROLES } from '../../core/admin-role.ts';
+import { KINDS } from '../../resources/document.ts';
+import { name } from '../../resources/names.ts';
+import { PROBLEM_TYPE, problem } from '../admin/problem.ts';
+import { answer, jsonSchema } from './json-schema.ts';
+
+const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
+const text = z.string();
+
+const fault = z
+  .strictObject({
+    severity: z.enum(['error', 'warning']),
+    kind: z.enum(KINDS).optional(),
+    name: text.optional(),
+    field: text.meta({ description: 'Empty where the whole document is meant.' }),
+    message: text,
+    mend: text.optional(),
+    source: text,
+    line: z.number().int().optional(),
+  })
+  .meta({ id: 'Fault' });
+
+const problemBody = z
+  .strictObject({
+    type: text,
+    title: text,
+    status: z.number().int().min(400).max(599),
+    detail: text.optional(),
+    field: text.optional().meta({ description: 'The header, parameter or field that is meant.' }),
+    mend: text.optional().meta({ description: 'How to mend it.' }),
+    faults: z.array(fault).optional(),
+    trace_id: text,
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457.' });
+
+const resource = z
+  .strictObject({
+    document: z.looseObject({}).meta({ description: 'The document; what `*File` fields name is left out.' }),
+    source: z.union([
+      z.strictObject({ type: z.literal('store') }),
+      z.strictObject({ type: z.literal('file'), path: text, line: z.number().int() }),
+    ]),
+    state: z
+      .enum(['in-force', 'faulty'])
+      .meta({ description: 'A faulty one refuses, or its last good version stands in its place.' }),
+    faults: z.array(fault),
+  })
+  .meta({ id: 'Resource' });
+
+const named = z.strictObject({ kind: z.enum(KINDS), name: text });
+const change = z
+  .strictObject({
+    dryRun: z.boolean(),
+    inForce: z
+      .boolean()
+      .meta({ description: 'False after a dry run, and while this replica could not load the change.' }),
+    changes: z.strictObject({
+      added: z.array(named),
+      removed: z.array(named),
+      changed: z.array(named),
+      newFaults: z.array(fault),
+      goneFaults: z.array(fault),
+    }),
+  })
+  .meta({ id: 'Change', description: 'What the change changes among all resources that are in force.' });
+
+const ALWAYS: readonly ProblemKey[] = [
+  'malformed',
+  'unauthenticated',
+  'forbidden',
+  'too_many',
+  'internal',
+  'unavailable',
+];
+
+function problems(...more: readonly ProblemKey[]): Record<string, unknown> {
+  const keys = (Object.keys(PROBLEMS) as ProblemKey[]).filter((key) => ALWAYS.includes(key) || more.includes(key));
+  const responses: Record<string, unknown> = {};
+  for (const status of new Set(keys.map((key) => PROBLEMS[key].status))) {
+    const examples = Object.fromEntries(
+      keys
+        .filter((key) => PROBLEMS[key].status === status)
+        .map((key) => [key, { summary: PROBLEMS[key].title, value: problem(new AdminError(key), TRACE_ID).body }]),
+    );
+    const description = STATUS_CODES[status] ?? 'Refused';
+    responses[status] = answer({ description, schema: problemBody, examples, contentType: PROBLEM_TYPE });
+  }
+  return responses;
+}
+
+const COMMON = { tags: ['admin'], security: [{ adminToken: [] }] };
+const params = jsonSchema(z.object({ name }));
+const headers = (fields: readonly string[]) =>
+  jsonSchema(z.object(Object.fromEntries(fields.map((field) => [field, text.optional()]))), 'input');
+const dryRun = z.object({
+  dryRun: z.enum(['true', 'false']).optional().meta({ description: 'Tells what would change, and changes nothing.' }),
+});
+
+const EXAMPLES: Readonly<Record<AdminKind, { readonly id: string; readonly plural: string; readonly spec: object }>> = {
+  TrustedIssuer: {
+    id: 'Issuer',
+    plural: 'Issuers',
+    spec: {
+      issuer: 'https://oidc.example.org',
+      audiences: ['https://sts.example.org'],
+      keys: { discovery: {} },
+      oidc: {},
+    },
+  },
+  FederationMapping: {
+    id: 'Mapping',
+    plural: 'Mappings',
+    spec: {
+      owner: 'platform@example.org',
+      subject: { issuer: 'prod-eu', namespace: 'payments', serviceAccount: 'reporter' },
+      target: { jwtSvid: { audiences: ['ledger'] } },
+    },
+  },
+  Guardrail: { id: 'Guardrail', plural: 'Guardrails', spec: { match: { namespace: 'payments' }, maxTtl: '1h' } },
+};
+
+/** How the routes of one kind are described. */
+export function resourceSchemas(kind: AdminKind) {
+  const { id, plural, spec } = EXAMPLES[kind];
+  const document = { apiVersion: 'carnet.dev/v1alpha1', kind, metadata: { name: 'example' }, spec };
+  const view = { document, source: { type: 'store' }, state: 'in-force', faults: [] };
+  const changes = { added: [{ kind, name: 'example' }], removed: [], changed: [], newFaults: [], goneFaults: [] };
+  const made = { example: { value: { dryRun: false, inForce: true, changes } } };
+  const changed = (description: string) => answer({ description, schema: change, examples: made });
+  const body = { schema: { ...jsonSchema(z.looseObject({}), 'input'), examples: [document] } };
+  return {
+    list: {
+      ...COMMON,
+      operationId: `list${plural}`,
+      summary: `List ${kind}s, by name`,
+      querystring: jsonSchema(
+        z.object({
+          limit: text.optional().meta({ description: '1 to 500; 100 where it is absent.' }),
+          after: text.optional().meta({ description: 'A name after which to go on: `next` of the page before.' }),
+          label: text.optional().meta({ description: 'KEY=VALUE: only those with this label.' }),
+          source: z.enum(['file', 'store']).optional(),
+        }),
+        'input',
+      ),
+      response: {
+        200: answer({
+          description: 'A page; `next` is there where more follow.',
+          schema: z.strictObject({ items: z.array(resource), next: text.optional() }),
+          examples: { page: { value: { items: [view] } } },
+        }),
+        ...problems(),
+      },
+    },
+    get: {
+      ...COMMON,
+      operationId: `get${id}`,
+      summary: `One ${kind}; an ETag where the API may change it`,
+      params,
+      response: {
+        200: answer({ description: 'It.', schema: resource, examples: { store: { value: view } } }),
+        ...problems('not_found'),
+      },
+    },
+    put: {
+      ...COMMON,
+      operationId: `put${id}`,
+      summary: `Create a ${kind}, or change the one that If-Match names`,
+      params,
+      querystring: jsonSchema(dryRun, 'input'),
+      headers: headers(['if-match', 'if-none-match']),
+      consumes: ['application/json', 'application/yaml'],
+      body: { content: { 'application/json': body, 'application/yaml': body } },
+      response: {
+        200: changed('Changed, or a dry run.'),
+        201: changed('Created.'),
+        ...problems(
+          'not_found',
+          'from_file',
+          'precondition_failed',
+          'too_large',
+          'media_type',
+          'invalid',
+          'precondition_required',
+        ),
+      },
+    },
+    delete: {
+      ...COMMON,
+      operationId: `delete${id}`,
+      summary: `Delete the ${kind} that If-Match names`,
+      params,
+      querystring: jsonSchema(dryRun, 'input'),
+      headers: headers(['if-match']),
+      response: {
+        200: changed('Deleted, or a dry run.'),
+        ...problems('not_found', 'from_file', 'precondition_failed', 'precondition_required'),
+      },
+    },
+  };
+}
+
+const owner = z
+  .strictObject({
+    issuer: text.meta({ description: 'That of admin.oidc, byte for byte.' }),
+    subject: text.meta({ description: '`sub` of the tokens of the owner.' }),
+  })
+  .meta({ id: 'Owner' });
+const OWNER = { issuer: 'https://idp.example.org', subject: '248289761001' };
+
+export const accountSchemas = {
+  whoami: {
+    ...COMMON,
+    operationId: 'getWhoami',
+    summary: 'Who the bearer of the token is, and which roles that gives',
+    response: {
+      200: answer({
+        description: 'It.',
+        schema: z.strictObject({ issuer: text, subject: text, roles: z.array(z.enum(ADMIN_ROLES)) }),
+        examples: { owner: { value: { ...OWNER, roles: ['owner'] } } },
+      }),
+      ...problems('method'),
+    },
+  },
+  owner: {
+    ...COMMON,
+    operationId: 'nameFirstOwner',
+    summary: 'Name the first owner, with the bootstrap token and once',
+    consumes: ['application/json'],
+    body: {
+      content: { 'application/json': { schema: { ...jsonSchema(owner, 'input'), examples: [OWNER] } } },
+    },
+    response: {
+      201: answer({ description: 'Named.', schema: owner, examples: { owner: { value: OWNER } } }),
+      ...problems('owner_named', 'too_large', 'media_type', 'invalid'),
+    },
+  },
+};
