@@ -3,6 +3,7 @@ import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { AdminJournal } from './admin/admin-journal.ts';
 import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token.ts';
+import { createExplain } from './admin/explain.ts';
 import { FirstOwner } from './admin/first-owner.ts';
 import { createNameOwner } from './admin/name-owner.ts';
 import { ResourceAdmin } from './admin/resource-admin.ts';
@@ -51,7 +52,7 @@ import { createIssuerKeys, type IssuerKeys } from './verifiers/issuer-keys.ts';
 import { type KeyOwnership, memoryKeyOwnership } from './verifiers/key-ownership.ts';
 import { openKeyOwnership, type StoredKeyOwnership } from './verifiers/key-ownership-store.ts';
 import { createTokenReview } from './verifiers/token-review.ts';
-import { createVerifier } from './verifiers/verify.ts';
+import { createVerifier, type Verify } from './verifiers/verify.ts';
 
 /** Longer than any exchange takes; shorter than the 30 s after which Kubernetes kills. */
 const DRAIN_MS = 20_000;
@@ -229,8 +230,9 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   await catalog.start();
   opened.defer(() => catalog.close());
   recordChanges(catalog, audit);
-  const admin = await adminDeps(parts);
-  const deps = { ...doorDeps(parts), ...(admin !== undefined && { admin }) };
+  const verify = workloadVerifier(parts);
+  const admin = await adminDeps(parts, verify);
+  const deps = { ...doorDeps(parts, verify), ...(admin !== undefined && { admin }) };
   const doors: Door[] = [];
   for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
   opened.defer(async () => {
@@ -266,18 +268,22 @@ async function listen({ listener, server }: Door): Promise<{ door: string; url: 
   return { door: listener.name, url: listener.tls === undefined ? url : url.replace(/^http:/, 'https:') };
 }
 
-function doorDeps(parts: Parts): DoorDeps {
-  const { config, clock, log, metrics, cache, rate, authority, audit, outbound, catalog, keys, clouds } = parts;
+function workloadVerifier({ keys, clock, metrics, outbound }: Parts): Verify {
+  return createVerifier({
+    keys,
+    clock,
+    review: createTokenReview({ outbound, clock, metrics }),
+    bound: new ForgeryBound({ clock, metrics }).check,
+  });
+}
+
+function doorDeps(parts: Parts, verify: Verify): DoorDeps {
+  const { config, clock, log, metrics, cache, rate, authority, audit, outbound, catalog, clouds } = parts;
   const federation = { authority, outbound, clock };
   return {
     exchange: createExchange({
       catalog,
-      verify: createVerifier({
-        keys,
-        clock,
-        review: createTokenReview({ outbound, clock, metrics }),
-        bound: new ForgeryBound({ clock, metrics }).check,
-      }),
+      verify,
       rate,
       metrics,
       singleUse: new SingleUse({ cache, clock }),
@@ -305,7 +311,7 @@ function doorDeps(parts: Parts): DoorDeps {
 }
 
 /** The admin API, where somebody signs people in. Its keys are nobody else's: no TrustedIssuer can take one for its own. */
-async function adminDeps(parts: Parts): Promise<AdminDeps | undefined> {
+async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | undefined> {
   const { config, clock, metrics, store, audit, stored, deletedNames, catalog } = parts;
   const { oidc } = config.admin;
   if (oidc === undefined) return undefined;
@@ -327,6 +333,7 @@ async function adminDeps(parts: Parts): Promise<AdminDeps | undefined> {
     }),
     resources: new ResourceAdmin({ catalog, stored, deletedNames, journal }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
+    explain: createExplain({ catalog, verify, clock }),
   };
 }
 

@@ -1,10 +1,9 @@
-import { isJsonObject } from '../core/json.ts';
-import { yamlDocuments } from '../resources/yaml-documents.ts';
 import type { Actor } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import type { AdminJournal } from './admin-journal.ts';
 import type { FirstOwner, Owner } from './first-owner.ts';
 import type { AdminOidc } from './sign-in.ts';
+import { submittedValue } from './submitted-document.ts';
 
 /** Names the first owner, as a body of JSON says. Throws AdminError, or OAuthError `audit_unavailable`. */
 export type NameOwner = (actor: Actor, text: string, traceId: string) => Promise<Owner>;
@@ -36,11 +35,7 @@ export function createNameOwner({ oidc, owner, journal }: NameOwnerDeps): NameOw
 
 /** The owner that a body names. Throws AdminError `invalid`. */
 function ownerOf(text: string, issuer: string): Owner {
-  const { documents, faults } = yamlDocuments(text);
-  const [document, second] = documents;
-  const value = document?.value;
-  const whole = faults.length === 0 && document?.faults.length === 0 && second === undefined && isJsonObject(value);
-  const { issuer: named, subject, ...others } = whole ? value : {};
+  const { issuer: named, subject, ...others } = submittedValue(text);
   for (const [field, member] of Object.entries({ issuer: named, subject })) {
     const legal = typeof member === 'string' && member !== '' && member.length <= 2048;
     if (!legal) throw new AdminError('invalid', { field, detail: 'must be a text that is not empty' });

@@ -1,3 +1,4 @@
+import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
 import type { ResourceAdmin } from '../admin/resource-admin.ts';
 import type { SignIn } from '../admin/sign-in.ts';
@@ -30,6 +31,7 @@ export interface AdminDeps {
   readonly signIn: SignIn;
   readonly resources: Pick<ResourceAdmin, 'list' | 'get' | 'put' | 'delete'>;
   readonly nameOwner: NameOwner;
+  readonly explain: Explain;
 }
 
 /** Everything that routes live on. */

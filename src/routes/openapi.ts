@@ -54,6 +54,7 @@ function undisturbed(): DoorDeps {
     admin: {
       signIn: unused,
       nameOwner: unused,
+      explain: unused,
       resources: { list: unused, get: unused, put: unused, delete: unused },
     },
     parts: unused,

@@ -12,6 +12,7 @@ function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
   return {
     signIn: async () => OWNER,
     nameOwner: unused,
+    explain: unused,
     resources: { list: unused, get: unused, put: unused, delete: unused },
     ...overrides,
   };

@@ -77,7 +77,8 @@ const ALWAYS: readonly ProblemKey[] = [
   'unavailable',
 ];
 
-function problems(...more: readonly ProblemKey[]): Record<string, unknown> {
+/** The problems that each route may answer with, and those of this one. */
+export function problems(...more: readonly ProblemKey[]): Record<string, unknown> {
   const keys = (Object.keys(PROBLEMS) as ProblemKey[]).filter((key) => ALWAYS.includes(key) || more.includes(key));
   const responses: Record<string, unknown> = {};
   for (const status of new Set(keys.map((key) => PROBLEMS[key].status))) {
@@ -92,7 +93,8 @@ function problems(...more: readonly ProblemKey[]): Record<string, unknown> {
   return responses;
 }
 
-const COMMON = { tags: ['admin'], security: [{ adminToken: [] }] };
+/** What the descriptions of all routes of the admin API share. */
+export const ADMIN_ROUTE = { tags: ['admin'], security: [{ adminToken: [] }] };
 const params = jsonSchema(z.object({ name }));
 const headers = (fields: readonly string[]) =>
   jsonSchema(z.object(Object.fromEntries(fields.map((field) => [field, text.optional()]))), 'input');
@@ -134,7 +136,7 @@ export function resourceSchemas(kind: AdminKind) {
   const body = { schema: { ...jsonSchema(z.looseObject({}), 'input'), examples: [document] } };
   return {
     list: {
-      ...COMMON,
+      ...ADMIN_ROUTE,
       operationId: `list${plural}`,
       summary: `List ${kind}s, by name`,
       querystring: jsonSchema(
@@ -156,7 +158,7 @@ export function resourceSchemas(kind: AdminKind) {
       },
     },
     get: {
-      ...COMMON,
+      ...ADMIN_ROUTE,
       operationId: `get${id}`,
       summary: `One ${kind}; an ETag where the API may change it`,
       params,
@@ -166,7 +168,7 @@ export function resourceSchemas(kind: AdminKind) {
       },
     },
     put: {
-      ...COMMON,
+      ...ADMIN_ROUTE,
       operationId: `put${id}`,
       summary: `Create a ${kind}, or change the one that If-Match names`,
       params,
@@ -189,7 +191,7 @@ export function resourceSchemas(kind: AdminKind) {
       },
     },
     delete: {
-      ...COMMON,
+      ...ADMIN_ROUTE,
       operationId: `delete${id}`,
       summary: `Delete the ${kind} that If-Match names`,
       params,
@@ -213,7 +215,7 @@ const OWNER = { issuer: 'https://idp.example.org', subject: '248289761001' };
 
 export const accountSchemas = {
   whoami: {
-    ...COMMON,
+    ...ADMIN_ROUTE,
     operationId: 'getWhoami',
     summary: 'Who the bearer of the token is, and which roles that gives',
     response: {
@@ -226,7 +228,7 @@ export const accountSchemas = {
     },
   },
   owner: {
-    ...COMMON,
+    ...ADMIN_ROUTE,
     operationId: 'nameFirstOwner',
     summary: 'Name the first owner, with the bootstrap token and once',
     consumes: ['application/json'],

@@ -1,0 +1,85 @@
+import type { FastifyInstance } from 'fastify';
+import { AdminError } from '../../admin/admin-error.ts';
+import type { Explanation, Subject } from '../../admin/explain.ts';
+import { submittedValue } from '../../admin/submitted-document.ts';
+import type { Ask, Grant } from '../../core/decision.ts';
+import { Secret } from '../../core/secret.ts';
+import { fieldName } from '../../resources/field-name.ts';
+import { schemaFaults } from '../../resources/schema-faults.ts';
+import type { Log } from '../../telemetry/logger.ts';
+import type { AdminDeps } from '../door-deps.ts';
+import { NOT_STORED, sendJson } from '../json-reply.ts';
+import { refuseOtherMethods } from '../methods.ts';
+import { explainBody, explainSchema } from '../schemas/explain.ts';
+import { MAX_BODY_BYTES } from '../token.ts';
+import { mappingAddress } from '../token-request.ts';
+import { bodyText, queryOf } from './admin-request.ts';
+import { problemHandler } from './problem.ts';
+import type { SignedIn } from './signed-in.ts';
+
+/** Whom and what a body asks about. Throws AdminError `invalid`, which repeats no value. */
+function question(text: string): { subject: Subject; ask: Ask } {
+  const value = submittedValue(text);
+  const parsed = explainBody.safeParse(value);
+  if (!parsed.success) {
+    const faults = schemaFaults(explainBody, value, parsed.error.issues).map(({ path, ...fault }) => ({
+      ...fault,
+      field: fieldName(path),
+      source: 'request body',
+      severity: 'error' as const,
+    }));
+    throw new AdminError('invalid', { faults });
+  }
+  const { token, identity, address, scope, ttlSeconds, requestedTokenType } = parsed.data;
+  if ((token === undefined) === (identity === undefined)) {
+    throw new AdminError('invalid', { field: 'token', detail: 'exactly one of token and identity is wanted' });
+  }
+  return {
+    subject: token === undefined ? { identity: identity ?? { issuer: '' } } : { token: new Secret(token) },
+    ask: {
+      address: mappingAddress(address),
+      scopes: scope === undefined || scope === '' ? [] : scope.split(' '),
+      ...(ttlSeconds !== undefined && { ttlSeconds }),
+      ...(requestedTokenType !== undefined && { requestedTokenType }),
+    },
+  };
+}
+
+/** The credential that would come out. */
+function credentialOf({ kind, targetId, ttlSeconds, enforcedBy, deliver, issuedTokenType }: Grant) {
+  return { kind, target: targetId, ttlSeconds, enforcedBy, deliver, issuedTokenType };
+}
+
+function shown({ decision, ...explanation }: Explanation) {
+  const grant = 'grant' in decision ? { credential: credentialOf(decision.grant) } : {};
+  const { outcome, mapping, error, reason, detail, steps } = {
+    mapping: undefined,
+    error: undefined,
+    reason: undefined,
+    detail: undefined,
+    steps: [],
+    ...decision,
+  };
+  return { ...explanation, decision: { outcome, mapping, error, reason, detail, steps }, ...grant };
+}
+
+/** `POST /admin/v1/explain`: what would become of a request, and why. */
+export function explainRoute(
+  server: FastifyInstance,
+  path: string,
+  { explain, access, log }: Pick<AdminDeps, 'explain'> & { readonly access: SignedIn; readonly log: Log },
+): void {
+  server.post(path, {
+    schema: explainSchema,
+    onRequest: access.onRequest,
+    errorHandler: problemHandler(log),
+    bodyLimit: MAX_BODY_BYTES,
+    handler: async (request, reply) => {
+      queryOf(request, []);
+      const { subject, ask } = question(bodyText(request));
+      const explanation = await explain(access.actorOf(request), subject, ask);
+      return sendJson(reply, { status: 200, body: shown(explanation), headers: NOT_STORED });
+    },
+  });
+  refuseOtherMethods(server, path, ['POST']);
+}
