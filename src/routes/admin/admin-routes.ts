@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
+import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { accountSchemas } from '../schemas/admin.ts';
-import { MAX_BODY_BYTES } from '../form-route.ts';
 import { bodyText, queryOf } from './admin-request.ts';
 import { explainRoute } from './explain-route.ts';
 import { problemHandler } from './problem.ts';

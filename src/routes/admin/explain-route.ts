@@ -8,10 +8,10 @@ import { fieldName } from '../../resources/field-name.ts';
 import { schemaFaults } from '../../resources/schema-faults.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
-import { NOT_STORED, sendJson } from '../json-reply.ts';
+import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
+import { NOT_STORED, send } from '../reply.ts';
 import { explainBody, explainSchema } from '../schemas/explain.ts';
-import { MAX_BODY_BYTES } from '../token.ts';
 import { mappingAddress } from '../token-request.ts';
 import { bodyText, queryOf } from './admin-request.ts';
 import { problemHandler } from './problem.ts';
@@ -78,7 +78,7 @@ export function explainRoute(
       queryOf(request, []);
       const { subject, ask } = question(bodyText(request));
       const explanation = await explain(access.actorOf(request), subject, ask);
-      return sendJson(reply, { status: 200, body: shown(explanation), headers: NOT_STORED });
+      return send(reply, { status: 200, body: shown(explanation), headers: NOT_STORED });
     },
   });
   refuseOtherMethods(server, path, ['POST']);
