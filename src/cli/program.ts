@@ -5,6 +5,7 @@ import { CommandError, ExitCode } from './exit-code.ts';
 import type { IssuerImportOptions } from './issuer-import.ts';
 import { addKeysCommands } from './keys-command.ts';
 import { addSizeCommand } from './size-command.ts';
+import { addStopCommand } from './stop-command.ts';
 import { printable, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import { addTrustCommands } from './trust-command.ts';
@@ -108,6 +109,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       finish(await issuerImport(options, surroundings));
     });
   addTrustCommands(program, surroundings, finish);
+  addStopCommand(program, surroundings, finish);
   addWorkloadCommands(program, surroundings, finish);
   return program;
 }

@@ -90,7 +90,7 @@ function unavailable(url: URL, what: string, cause?: unknown): CommandError {
 }
 
 /** A code such as ECONNREFUSED: the texts of network errors may quote what was sent. */
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'cannot be reached';
   if (error.name === 'TimeoutError') return 'did not answer in time';
   return 'code' in error ? `cannot be reached (${String(error.code)})` : 'cannot be reached';

@@ -32,6 +32,11 @@ export function directPost(url: URL, post: DirectPost): Promise<DirectAnswer> {
   return direct(url, 'POST', post);
 }
 
+/** The same for a PUT. */
+export function directPut(url: URL, put: DirectPost): Promise<DirectAnswer> {
+  return direct(url, 'PUT', put);
+}
+
 /** The same for a GET. */
 export function directGet(url: URL, get: DirectRequest): Promise<DirectAnswer> {
   return direct(url, 'GET', { ...get, body: '' });
@@ -53,7 +58,7 @@ function sent(
   url: URL,
   { method, request, signal }: { method: string; request: DirectPost; signal: AbortSignal },
 ): ClientRequest {
-  const length = method === 'POST' ? { 'content-length': Buffer.byteLength(request.body) } : {};
+  const length = method !== 'GET' ? { 'content-length': Buffer.byteLength(request.body) } : {};
   const options = { method, headers: { ...request.headers, ...length }, signal };
   if (url.protocol === 'https:') return httpsRequest(url, { ...options, agent: new TlsAgent() });
   return http.request(url, { ...options, agent: new http.Agent() });

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import type { ExitCode } from './exit-code.ts';
+import type { StopOptions } from './stop.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Adds `carnet stop`. */
+export function addStopCommand(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
+  program
+    .command('stop')
+    .description('stop issuing for whom it names, on every replica: writes a Guardrail that denies, as an owner')
+    .option('--all', 'everybody')
+    .option('--issuer <name>', 'a TrustedIssuer')
+    .option('--mapping <name>', 'a FederationMapping')
+    .option('--subject <namespace/serviceaccount>', 'a ServiceAccount; with --issuer that of one cluster')
+    .option('--message <text>', 'why, for the audit log', 'stopped')
+    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
+    .option('--token-file <file>', 'file with the token of an owner (default: CARNET_TOKEN_FILE)')
+    .action(async (options: StopOptions) => {
+      const { stop } = await import('./stop.ts');
+      finish(await stop(options, around));
+    });
+}

@@ -1,0 +1,106 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { FakeCluster } from '../fakes/cluster.ts';
+import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
+import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
+import {
+  AUDIENCE,
+  clusterIssuer,
+  exchangeForm,
+  freePort,
+  install,
+  type RunningCarnet,
+  start,
+} from '../support/running-carnet.ts';
+import { FakeSurroundings } from './fake-surroundings.ts';
+
+const MAPPING = `apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: mesh }
+spec:
+  owner: platform@example.org
+  subject: { issuer: prod-eu, namespace: payments, serviceAccount: '*' }
+  target: { jwtSvid: { audiences: [ledger] } }
+`;
+
+let cluster: FakeCluster;
+let idp: FakeOidcIssuer;
+let carnet: RunningCarnet;
+
+beforeAll(async () => {
+  cluster = await FakeCluster.start();
+  idp = await FakeOidcIssuer.start();
+  const options = { resources: clusterIssuer(cluster) + MAPPING, allowOrigins: [idp.issuer], more: adminConfig(idp) };
+  carnet = await start(await install({ cluster, ...options }));
+});
+
+afterAll(async () => {
+  await carnet.stop();
+  await cluster.close();
+  await idp.close();
+  await carnet.remove();
+});
+
+async function stop(args: readonly string[], { role = 'owner', endpoint = carnet.url } = {}) {
+  const around = new FakeSurroundings({ workingDirectory: carnet.folder });
+  await writeFile(join(carnet.folder, 'token'), adminToken(idp, [`${role}s`]));
+  const code = await run(['stop', ...args, '--endpoint', endpoint, '--token-file', 'token'], around);
+  return { code, name: around.stdout.trim(), err: around.stderr };
+}
+
+async function outcome(serviceAccount: string): Promise<string> {
+  const pod = { kind: 'pod', name: 'reporter-7d9f' } as const;
+  const token = cluster.token({ audiences: [AUDIENCE], boundTo: pod, namespace: 'payments', serviceAccount });
+  const { status, body } = await carnet.exchange(exchangeForm(token, 'ledger'));
+  return status === 200 ? 'issued' : String(body['reason'] ?? body['error']);
+}
+
+async function end(name: string): Promise<void> {
+  const token = adminToken(idp, ['owners']);
+  const { etag } = await askAdmin(carnet.url, `guardrails/${name}`, { token });
+  const headers = { 'if-match': String(etag) };
+  const { status } = await askAdmin(carnet.url, `guardrails/${name}`, { token, method: 'DELETE', headers });
+  expect(status).toBe(200);
+}
+
+describe('carnet stop', () => {
+  test.each([
+    ['everybody', ['--all'], 'guardrail'],
+    ['an issuer', ['--issuer', 'prod-eu'], 'guardrail'],
+    ['a mapping', ['--mapping', 'mesh'], 'guardrail'],
+    ['a ServiceAccount and nobody else', ['--subject', 'payments/reporter'], 'issued'],
+    ['a ServiceAccount of one cluster', ['--subject', 'payments/reporter', '--issuer', 'prod-eu'], 'issued'],
+  ])('stops %s until its Guardrail is deleted', async (_, args, other) => {
+    expect([await outcome('reporter'), await outcome('clerk')]).toEqual(['issued', 'issued']);
+    const { code, name, err } = await stop([...args, '--message', 'INC-42']);
+    expect([code, err]).toEqual([0, `stopped by Guardrail ${name}; deleting it ends the stop\n`]);
+    expect([await outcome('reporter'), await outcome('clerk')]).toEqual(['guardrail', other]);
+    await end(name);
+    expect(await outcome('reporter')).toBe('issued');
+  });
+
+  test('is for an owner: an editor is refused, and nothing is stopped', async () => {
+    const { code, err } = await stop(['--all'], { role: 'editor' });
+    expect(code).toBe(1);
+    expect(err).toContain('nothing is stopped');
+    expect(await outcome('reporter')).toBe('issued');
+  });
+
+  test.each([
+    ['nobody', []],
+    ['two', ['--all', '--mapping', 'mesh']],
+    ['an issuer beside a mapping', ['--issuer', 'prod-eu', '--mapping', 'mesh']],
+    ['a subject that is none', ['--subject', 'payments']],
+  ])('that names %s is a fault of its arguments', async (_, args) => {
+    expect((await stop(args)).code).toBe(2);
+    expect(await outcome('reporter')).toBe('issued');
+  });
+
+  test('says so when the service cannot be reached', async () => {
+    const { code, err } = await stop(['--all'], { endpoint: `http://127.0.0.1:${await freePort()}` });
+    expect(code).toBe(69);
+    expect(err).toContain('ECONNREFUSED');
+  });
+});
