@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { FairLine } from '../core/fair-line.ts';
+import { lazily } from '../core/lazily.ts';
 import { TargetFailure } from '../core/target-failure.ts';
 
 /** Calls of one account that are under way, and those that wait for their turn: a rollout asks for many at once. */
@@ -13,14 +14,14 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** Keeps what one target does from being felt by others: calls are bounded by account, waiting callers by account and kind. */
 export class Bulkhead {
-  readonly #lines = new LRUCache<string, FairLine>({ max: MAX_ACCOUNTS });
+  readonly #lines = lazily(() => new LRUCache<string, FairLine>({ max: MAX_ACCOUNTS }));
   /** By account and by kind, which an account begins with and never is. */
   readonly #callers = new Map<string, number>();
 
   /** Makes the call when it is its turn in the account's line, in which names take turns. Throws TargetFailure `transient`. */
   async call<T extends object>(account: string, name: string, make: () => Promise<T>): Promise<T> {
-    const line = this.#lines.get(account) ?? new FairLine(LINE);
-    this.#lines.set(account, line);
+    const line = this.#lines().get(account) ?? new FairLine(LINE);
+    this.#lines().set(account, line);
     const made = await line.run(name, make);
     if (made === 'refused') throw TargetFailure.transient('too many calls wait for this account', RETRY_AFTER_SECONDS);
     return made;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import { FairLine } from '../core/fair-line.ts';
+import { lazily } from '../core/lazily.ts';
 import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
@@ -41,13 +42,13 @@ interface IssuerState {
 export class ForgeryBound {
   readonly #clock: Clock;
   readonly #metrics: Pick<Metrics, 'signatureChecks'>;
-  readonly #issuers = new LRUCache<string, IssuerState>({ max: MAX_ISSUERS });
+  readonly #issuers = lazily(() => new LRUCache<string, IssuerState>({ max: MAX_ISSUERS }));
   /** Tokens that were good, by hash: nobody without the token can look like it. */
-  readonly #goodTokens = new LRUCache<string, true>({ max: MAX_TOKENS });
+  readonly #goodTokens = lazily(() => new LRUCache<string, true>({ max: MAX_TOKENS }));
   /** Identities of which a token was good; a forger who knows a name spends the allowance of that name alone. */
-  readonly #goodIdentities = new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES });
+  readonly #goodIdentities = lazily(() => new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES }));
   /** Tokens that were not signed by these keys. That is a fact for ever: repeating one costs and counts nothing. */
-  readonly #notSigned = new LRUCache<string, string>({ max: MAX_TOKENS });
+  readonly #notSigned = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
 
   constructor({ clock, metrics }: ForgeryBoundDeps) {
     this.#clock = clock;
@@ -57,7 +58,7 @@ export class ForgeryBound {
   /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
   readonly check: BoundCheck = async (presented, run) => {
     const token = lengthPrefixedHash(presented.iss, presented.token.reveal());
-    const failed = this.#notSigned.get(token);
+    const failed = this.#notSigned().get(token);
     if (failed !== undefined && failed === namesOf(presented.keys)) {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
@@ -68,11 +69,11 @@ export class ForgeryBound {
     this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
       state.forgeries.spend(1, this.#clock.now());
-      this.#notSigned.set(token, namesOf(presented.keys));
+      this.#notSigned().set(token, namesOf(presented.keys));
     } else {
-      this.#goodTokens.set(token, true);
-      if (this.#goodIdentities.get(identity) === undefined) {
-        this.#goodIdentities.set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
+      this.#goodTokens().set(token, true);
+      if (this.#goodIdentities().get(identity) === undefined) {
+        this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
       }
     }
     return signer;
@@ -80,9 +81,9 @@ export class ForgeryBound {
 
   async #admitted<T>(one: Attempt, run: () => Promise<T | undefined>): Promise<T | undefined> {
     const now = this.#clock.now();
-    if (this.#goodTokens.get(one.token) === true) return run();
+    if (this.#goodTokens().get(one.token) === true) return run();
     if (one.state.forgeries.left(now) - one.state.unproven >= 1) return unproven(one.state, run);
-    const allowance = this.#goodIdentities.get(one.identity);
+    const allowance = this.#goodIdentities().get(one.identity);
     if (allowance?.take(now) === true) {
       const signer = await run();
       if (signer !== undefined) allowance.giveBack(1);
@@ -99,11 +100,11 @@ export class ForgeryBound {
   }
 
   #stateOf(iss: string): IssuerState {
-    const known = this.#issuers.get(iss);
+    const known = this.#issuers().get(iss);
     if (known !== undefined) return known;
     const forgeries = new TokenBucket(FORGERIES, this.#clock.now());
     const state: IssuerState = { forgeries, unproven: 0, line: new FairLine(LINE) };
-    this.#issuers.set(iss, state);
+    this.#issuers().set(iss, state);
     return state;
   }
 }

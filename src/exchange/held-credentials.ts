@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Credential } from '../core/credential.ts';
+import { lazily } from '../core/lazily.ts';
 
 const MAX_CREDENTIALS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -23,12 +24,15 @@ interface Held {
 
 /** Credentials of clouds, in memory only and bounded in number and bytes; those that were not asked for longest go first. */
 export class HeldCredentials {
-  readonly #held = new LRUCache<string, Held>({
-    max: MAX_CREDENTIALS,
-    maxSize: MAX_BYTES,
-    maxEntrySize: MAX_BYTES_OF_ONE,
-    sizeCalculation: ({ credential }) => Buffer.byteLength(credential.accessToken.reveal()) + OVERHEAD_BYTES,
-  });
+  readonly #held = lazily(
+    () =>
+      new LRUCache<string, Held>({
+        max: MAX_CREDENTIALS,
+        maxSize: MAX_BYTES,
+        maxEntrySize: MAX_BYTES_OF_ONE,
+        sizeCalculation: ({ credential }) => Buffer.byteLength(credential.accessToken.reveal()) + OVERHEAD_BYTES,
+      }),
+  );
   /** A number of [0, 1). */
   readonly #random: () => number;
 
@@ -41,7 +45,7 @@ export class HeldCredentials {
    * `renew` is true for one caller when it is time for the next: that one should see to it.
    */
   find(key: string, latestEnd: number, now: number): { credential: Credential; renew: boolean } | undefined {
-    const held = this.#held.get(key);
+    const held = this.#held().get(key);
     // A clock that was set back makes what is held look younger than it is.
     if (held === undefined || now < held.obtainedAt || now >= held.servedUntil) return undefined;
     if (held.credential.expiresAt > latestEnd) return undefined;
@@ -55,7 +59,7 @@ export class HeldCredentials {
     const life = endsAt - now;
     if (life <= 0) return;
     this.#dropEnded(now);
-    this.#held.set(key, {
+    this.#held().set(key, {
       credential,
       obtainedAt: now,
       servedUntil: endsAt - life * LEAST_LIFE,
@@ -66,10 +70,10 @@ export class HeldCredentials {
   /** What has ended is asked for by nobody, so it is at the end. */
   #dropEnded(now: number): void {
     for (;;) {
-      const [key] = this.#held.rkeys();
-      const oldest = key === undefined ? undefined : this.#held.peek(key);
+      const [key] = this.#held().rkeys();
+      const oldest = key === undefined ? undefined : this.#held().peek(key);
       if (key === undefined || oldest === undefined || oldest.credential.expiresAt * 1000 > now) return;
-      this.#held.delete(key);
+      this.#held().delete(key);
     }
   }
 }

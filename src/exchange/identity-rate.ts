@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
+import { lazily } from '../core/lazily.ts';
 import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 import type { Cache } from '../store/cache.ts';
@@ -52,7 +53,7 @@ interface Spending {
 export class IdentityRate {
   readonly #deps: IdentityRateDeps;
   readonly #rate: Rate;
-  readonly #identities: LRUCache<string, Spending>;
+  readonly #identities: () => LRUCache<string, Spending>;
   /** Names in `#identities` that have spent enough since they were last shared. */
   readonly #toShare = new Set<string>();
   readonly #worthSharing: number;
@@ -63,7 +64,7 @@ export class IdentityRate {
     this.#rate = deps.rate ?? RATE;
     this.#worthSharing = (WORTH_SHARING * this.#rate.perSecond * WINDOW_MS) / 1000;
     const max = deps.maxIdentities ?? MAX_IDENTITIES;
-    this.#identities = new LRUCache({ max, dispose: (_, name) => this.#toShare.delete(name) });
+    this.#identities = lazily(() => new LRUCache({ max, dispose: (_, name) => this.#toShare.delete(name) }));
   }
 
   admit({ issuer, subject }: Pick<VerifiedIdentity, 'issuer' | 'subject'>): Admission {
@@ -101,7 +102,7 @@ export class IdentityRate {
 
   async #share(name: string, shared: Pick<Cache, 'add'>): Promise<void> {
     this.#toShare.delete(name);
-    const spending = this.#identities.peek(name);
+    const spending = this.#identities().peek(name);
     if (spending === undefined) return;
     const { window, spent } = spending;
     const sum = await shared.add(`rate:${window}:${name}`, spent - spending.shared, 2 * WINDOW_MS);
@@ -117,12 +118,12 @@ export class IdentityRate {
 
   #spendingOf(name: string, now: number): Spending {
     const window = Math.floor(now / WINDOW_MS);
-    const known = this.#identities.get(name);
+    const known = this.#identities().get(name);
     if (known === undefined) {
       const bucket = new TokenBucket(this.#rate, now);
       const recordedAt = Number.NEGATIVE_INFINITY;
       const fresh: Spending = { bucket, recordedAt, window, spent: 0, shared: 0, others: 0 };
-      this.#identities.set(name, fresh);
+      this.#identities().set(name, fresh);
       return fresh;
     }
     if (known.window !== window) Object.assign(known, { window, spent: 0, shared: 0, others: 0 });

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { lazily } from '../core/lazily.ts';
 import { TargetFailure } from '../core/target-failure.ts';
 
 /** SDKs ask four or five times in some seconds; whoever mends the target's side sees it this soon. */
@@ -26,14 +27,14 @@ export interface Concerned {
  * throttles, nobody asks that account until its Retry-After has passed. What may be over by the next call is never here.
  */
 export class RememberedFailures {
-  readonly #refused = new LRUCache<string, Remembered>({ max: MAX_REFUSALS });
-  readonly #throttled = new LRUCache<string, Remembered>({ max: MAX_ACCOUNTS });
+  readonly #refused = lazily(() => new LRUCache<string, Remembered>({ max: MAX_REFUSALS }));
+  readonly #throttled = lazily(() => new LRUCache<string, Remembered>({ max: MAX_ACCOUNTS }));
 
   /** The failure that would be met, with what is left of its Retry-After; undefined where a call is worth making. */
   of({ key, account }: Concerned, now: number): TargetFailure | undefined {
-    const throttled = inForce(this.#throttled.get(account), now);
+    const throttled = inForce(this.#throttled().get(account), now);
     if (throttled !== undefined) return throttled.failure.remembered(Math.ceil((throttled.until - now) / 1000));
-    return inForce(this.#refused.get(key), now)?.failure.remembered();
+    return inForce(this.#refused().get(key), now)?.failure.remembered();
   }
 
   remember({ key, account }: Concerned, thrown: unknown, now: number): void {
@@ -41,9 +42,9 @@ export class RememberedFailures {
     const { failure, retryAfterSeconds = 1 } = thrown;
     if (failure === 'throttled') {
       const seconds = Math.min(MAX_THROTTLED_SECONDS, Math.max(1, retryAfterSeconds));
-      this.#throttled.set(account, { failure: thrown, since: now, until: now + seconds * 1000 });
+      this.#throttled().set(account, { failure: thrown, since: now, until: now + seconds * 1000 });
     } else if (failure !== 'transient') {
-      this.#refused.set(key, { failure: thrown, since: now, until: now + REFUSED_MS });
+      this.#refused().set(key, { failure: thrown, since: now, until: now + REFUSED_MS });
     }
   }
 }

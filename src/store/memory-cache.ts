@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
+import { lazily } from '../core/lazily.ts';
 import type { Cache, CacheRead, CacheState } from './cache.ts';
 
 interface MemoryCacheOptions {
@@ -22,8 +23,8 @@ interface Claim {
 export class MemoryCache implements Cache {
   readonly #clock: Clock;
   readonly #maxEntries: number;
-  readonly #values: LRUCache<string, string>;
-  readonly #counters: LRUCache<string, { total: number }>;
+  readonly #values: () => LRUCache<string, string>;
+  readonly #counters: () => LRUCache<string, { total: number }>;
   readonly #claims = new Map<string, Claim>();
   /** No claim ends before this: until then a full map need not be looked through again. */
   #firstEndAt = Number.POSITIVE_INFINITY;
@@ -32,23 +33,24 @@ export class MemoryCache implements Cache {
     this.#clock = clock;
     this.#maxEntries = maxEntries;
     const timed = { max: maxEntries, perf: clock, ttlResolution: 0 };
-    this.#values = new LRUCache({ ...timed, maxSize, sizeCalculation: (value, key) => key.length + value.length + 1 });
-    this.#counters = new LRUCache(timed);
+    const sizeCalculation = (value: string, key: string) => key.length + value.length + 1;
+    this.#values = lazily(() => new LRUCache({ ...timed, maxSize, sizeCalculation }));
+    this.#counters = lazily(() => new LRUCache(timed));
   }
 
   async get(key: string, maxBytes: number): Promise<CacheRead> {
-    const value = this.#claim(key)?.value ?? this.#values.get(key);
+    const value = this.#claim(key)?.value ?? this.#values().get(key);
     if (value === undefined) return { outcome: 'miss' };
     return Buffer.byteLength(value) > maxBytes ? { outcome: 'oversize' } : { outcome: 'hit', value };
   }
 
   async set(key: string, value: string, ttlMs: number): Promise<'stored'> {
-    this.#values.set(key, value, { ttl: Math.max(1, Math.ceil(ttlMs)) });
+    this.#values().set(key, value, { ttl: Math.max(1, Math.ceil(ttlMs)) });
     return 'stored';
   }
 
   async setIfAbsent(key: string, value: string, ttlMs: number): Promise<'stored' | 'present' | 'unavailable'> {
-    if (this.#claim(key) !== undefined || this.#values.has(key)) return 'present';
+    if (this.#claim(key) !== undefined || this.#values().has(key)) return 'present';
     if (this.#claims.size >= this.#maxEntries && !this.#makeRoom()) return 'unavailable';
     const until = this.#clock.now() + ttlMs;
     this.#claims.set(key, { value, until });
@@ -63,8 +65,8 @@ export class MemoryCache implements Cache {
   }
 
   async add(key: string, amount: number, ttlMs: number): Promise<number> {
-    const counter = this.#counters.get(key);
-    if (counter === undefined) this.#counters.set(key, { total: amount }, { ttl: Math.max(1, Math.ceil(ttlMs)) });
+    const counter = this.#counters().get(key);
+    if (counter === undefined) this.#counters().set(key, { total: amount }, { ttl: Math.max(1, Math.ceil(ttlMs)) });
     else counter.total += amount;
     return counter?.total ?? amount;
   }
@@ -74,8 +76,8 @@ export class MemoryCache implements Cache {
   }
 
   async close(): Promise<void> {
-    this.#values.clear();
-    this.#counters.clear();
+    this.#values().clear();
+    this.#counters().clear();
     this.#claims.clear();
   }
 

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import { FairLine } from '../core/fair-line.ts';
 import type { KubernetesIdentity } from '../core/identity.ts';
+import { lazily } from '../core/lazily.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import { type Outbound, OutboundError } from '../outbound/outbound.ts';
@@ -59,25 +60,25 @@ const RETRY_AFTER_SECONDS = 2;
  */
 export function createTokenReview(deps: TokenReviewDeps): ReviewToken {
   const { clock, metrics } = deps;
-  const outcomes = new LRUCache<string, Outcome>({ max: MAX_REMEMBERED });
+  const outcomes = lazily(() => new LRUCache<string, Outcome>({ max: MAX_REMEMBERED }));
   const flights = new Map<string, Promise<Verdict>>();
-  const lines = new LRUCache<string, FairLine>({ max: MAX_LINES });
+  const lines = lazily(() => new LRUCache<string, FairLine>({ max: MAX_LINES }));
 
   async function ask(key: string, token: ReviewedToken, review: TokenReview): Promise<Verdict> {
     const { issuer, subject } = token.identity;
-    const line = lines.get(issuer) ?? new FairLine(LINE);
-    lines.set(issuer, line);
+    const line = lines().get(issuer) ?? new FairLine(LINE);
+    lines().set(issuer, line);
     const verdict = await line.run(subject, () => attempt(deps, token, review));
     if (verdict === 'refused') return { kind: 'failed', detail: 'too many reviews are under way' };
-    const known = outcomes.get(key);
+    const known = outcomes().get(key);
     // Whoever holds a refused token may wait for an outage, or make one.
     if (verdict.kind === 'unreachable' && known?.kind === 'revoked') return known;
-    if ('at' in verdict) outcomes.set(key, verdict);
+    if ('at' in verdict) outcomes().set(key, verdict);
     return verdict;
   }
 
   function verdictOf(key: string, token: ReviewedToken, review: TokenReview): Promise<Verdict> | Outcome {
-    const known = outcomes.get(key);
+    const known = outcomes().get(key);
     if (known !== undefined && isFresh(known, clock.now())) return known;
     const flight = flights.get(key) ?? ask(key, token, review).finally(() => flights.delete(key));
     flights.set(key, flight);
