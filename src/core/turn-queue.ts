@@ -13,6 +13,11 @@ interface Waiting {
 
 /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
 const MAX_BATCH = 64;
+/**
+ * Turns from one batch to the next while some are left over. Node accepts one connection in a turn, however many wait:
+ * without turns that are short, who comes anew would wait for a batch of the others each.
+ */
+const TURNS_BETWEEN = 32;
 /** Once somebody has waited so long, further ones would wait longer still and are better off elsewhere or later. */
 const MAX_WAIT_MS = 100;
 
@@ -45,12 +50,16 @@ export class TurnQueue {
     return promise;
   }
 
+  #drainAfter(turns: number): void {
+    this.#deps.defer(turns === 1 ? this.#drain : () => this.#drainAfter(turns - 1));
+  }
+
   readonly #drain = (): void => {
     const batch = this.#waiting.slice(0, MAX_BATCH);
     this.#waiting = this.#waiting.slice(MAX_BATCH);
     const [next] = this.#waiting;
     this.#overdue = next !== undefined && this.#deps.clock.now() - next.since > MAX_WAIT_MS;
-    if (next !== undefined) this.#deps.defer(this.#drain);
+    if (next !== undefined) this.#drainAfter(TURNS_BETWEEN);
     for (const { proceed } of batch) proceed();
   };
 }

@@ -13,7 +13,11 @@ function queueByHand(clock = new FakeClock()) {
     for (const drain of deferred.splice(0)) drain();
     await new Promise<void>((resolve) => setImmediate(resolve));
   };
-  return { clock, queue, deferred, went, join, nextTurn };
+  /** As many turns as lie between two batches. */
+  const nextBatch = async () => {
+    for (let turn = 0; turn < 32; turn += 1) await nextTurn();
+  };
+  return { clock, queue, deferred, went, join, nextTurn, nextBatch };
 }
 
 describe('TurnQueue', () => {
@@ -28,7 +32,7 @@ describe('TurnQueue', () => {
     expect(deferred).toHaveLength(0);
   });
 
-  test('lets 64 go on in one turn and the next 64 in the next', async () => {
+  test('lets 64 go on in one turn, and leaves 32 turns to new connections for each further 64', async () => {
     const { went, join, nextTurn, deferred } = queueByHand();
     for (let name = 0; name < 130; name += 1) void join(name);
     const lengths: number[] = [];
@@ -37,8 +41,18 @@ describe('TurnQueue', () => {
       await nextTurn();
       lengths.push(went.length);
     }
-    expect(lengths).toEqual([64, 128, 130]);
+    expect(lengths).toEqual([...Array(32).fill(64), ...Array(32).fill(128), 130]);
     expect(went).toEqual(went.toSorted((a, b) => a - b));
+  });
+
+  test('leaves no turn out when nobody is left over', async () => {
+    const { went, join, nextTurn, deferred } = queueByHand();
+    for (let name = 0; name < 64; name += 1) void join(name);
+    await nextTurn();
+    expect(deferred).toHaveLength(0);
+    void join(64);
+    await nextTurn();
+    expect(went).toHaveLength(65);
   });
 
   test('puts whoever comes while a turn runs into the next one, however often', async () => {
@@ -72,15 +86,15 @@ describe('TurnQueue', () => {
   });
 
   test('is overdue when whoever is left after a batch has waited more than 100 ms, and no longer when nobody is', async () => {
-    const { clock, queue, join, nextTurn } = queueByHand();
+    const { clock, queue, join, nextTurn, nextBatch } = queueByHand();
     for (let name = 0; name < 129; name += 1) void join(name);
     clock.advance(100);
     await nextTurn();
     expect(queue.overdue).toBe(false);
     clock.advance(1);
-    await nextTurn();
+    await nextBatch();
     expect(queue.overdue).toBe(true);
-    await nextTurn();
+    await nextBatch();
     expect(queue.overdue).toBe(false);
   });
 
