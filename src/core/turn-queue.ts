@@ -17,7 +17,7 @@ const MAX_BATCH = 64;
  * Turns from one batch to the next while some are left over. Node accepts one connection in a turn, however many wait:
  * without turns that are short, who comes anew would wait for a batch of the others each.
  */
-const TURNS_BETWEEN = 32;
+const TURNS_BETWEEN = 16;
 /** Once somebody has waited so long, further ones would wait longer still and are better off elsewhere or later. */
 const MAX_WAIT_MS = 100;
 

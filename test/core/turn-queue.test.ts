@@ -15,7 +15,7 @@ function queueByHand(clock = new FakeClock()) {
   };
   /** As many turns as lie between two batches. */
   const nextBatch = async () => {
-    for (let turn = 0; turn < 32; turn += 1) await nextTurn();
+    for (let turn = 0; turn < 16; turn += 1) await nextTurn();
   };
   return { clock, queue, deferred, went, join, nextTurn, nextBatch };
 }
@@ -32,7 +32,7 @@ describe('TurnQueue', () => {
     expect(deferred).toHaveLength(0);
   });
 
-  test('lets 64 go on in one turn, and leaves 32 turns to new connections for each further 64', async () => {
+  test('lets 64 go on in one turn, and leaves 16 turns to new connections for each further 64', async () => {
     const { went, join, nextTurn, deferred } = queueByHand();
     for (let name = 0; name < 130; name += 1) void join(name);
     const lengths: number[] = [];
@@ -41,7 +41,7 @@ describe('TurnQueue', () => {
       await nextTurn();
       lengths.push(went.length);
     }
-    expect(lengths).toEqual([...Array(32).fill(64), ...Array(32).fill(128), 130]);
+    expect(lengths).toEqual([...Array(16).fill(64), ...Array(16).fill(128), 130]);
     expect(went).toEqual(went.toSorted((a, b) => a - b));
   });
 
