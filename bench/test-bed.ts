@@ -29,6 +29,7 @@ export interface Variant {
 
 /** What bin/carnet executes, without the shell script that finds Node. */
 export const CARNET = [
+  '--max-semi-space-size=8',
   '--import',
   benchFile('../bin/compile-cache.js'),
   benchFile('../src/main.ts'),
