@@ -102,7 +102,7 @@ export class ResourceAdmin {
       assertMay(actor, rightOver(target.kind));
       const document = submittedDocument(text, target.kind, target.name);
       const before = await this.#changeable(target, wish);
-      if (before.document === undefined) this.#assertFresh(actor, target);
+      if (before.document === undefined) this.#assertFresh(actor, target, before);
       return this.#change({ act, target, wish, before, document });
     });
   }
@@ -150,9 +150,10 @@ export class ResourceAdmin {
   }
 
   /** Clouds trust the name: who takes over that of a deleted mapping gets what the old one was trusted with. */
-  #assertFresh(actor: Actor, { kind, name }: Target): void {
-    if (kind !== 'FederationMapping' || actor.roles.includes('owner') || !this.#deps.deletedNames.isDeleted(name))
-      return;
+  #assertFresh(actor: Actor, { kind, name }: Target, { version }: StoredResource): void {
+    // What another replica deleted shows in the store before this one has heard of it.
+    const isDeleted = version > 0 || this.#deps.deletedNames.isDeleted(name);
+    if (kind !== 'FederationMapping' || actor.roles.includes('owner') || !isDeleted) return;
     throw new AdminError('forbidden', {
       field: 'metadata.name',
       detail: 'the name is that of a deleted mapping, which only an owner may use again',

@@ -1,0 +1,104 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Actor } from '../../src/admin/actor.ts';
+import { AdminJournal } from '../../src/admin/admin-journal.ts';
+import { ResourceAdmin } from '../../src/admin/resource-admin.ts';
+import type { AuditLog } from '../../src/audit/audit-log.ts';
+import type { AuditEvent } from '../../src/audit/events.ts';
+import { createCatalog } from '../../src/catalog/catalog.ts';
+import { DeletedNames } from '../../src/catalog/deleted-names.ts';
+import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
+import { StoredResources } from '../../src/catalog/stored-resources.ts';
+import { compile } from '../../src/policy/compile.ts';
+import type { StoredDocument } from '../../src/store/document-store.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { fill, issuer, mapping, temporaryFolder } from '../catalog/folder.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { MemoryDocumentStore, memoryDocuments } from '../support/memory-document-store.ts';
+
+/** So rare that only calls bring a reading about: a replica that has not heard of the others yet. */
+const NEVER = 3_600_000;
+
+/** A store that cannot list its resources from the next write on, when it is told so. */
+class FailingStore extends MemoryDocumentStore {
+  failsAfterWrite = false;
+  #down = false;
+
+  override async put(...write: Parameters<MemoryDocumentStore['put']>): Promise<number> {
+    const version = await super.put(...write);
+    this.#down = this.failsAfterWrite;
+    return version;
+  }
+
+  override async list(collection: string): Promise<readonly StoredDocument[]> {
+    if (this.#down && collection === 'resources') throw new Error('the store is down');
+    return super.list(collection);
+  }
+}
+
+interface Replica {
+  readonly admin: ResourceAdmin;
+  readonly notes: readonly AuditEvent[];
+}
+
+interface Options {
+  readonly store?: MemoryDocumentStore;
+  /** Waited for before a record is durable. */
+  readonly durable?: Promise<void>;
+}
+
+async function replica(folder: string, { store = new MemoryDocumentStore(), durable }: Options = {}): Promise<Replica> {
+  const quiet = () => undefined;
+  const clock = new FakeClock();
+  const notes: AuditEvent[] = [];
+  const audit: AuditLog = {
+    record: async () => durable,
+    note: (event) => void notes.push(event),
+    countRefused: quiet,
+    head: () => ({ seq: 0, hash: '' }),
+    state: () => ({ ok: true }),
+    close: async () => undefined,
+  };
+  const stored = new StoredResources(store);
+  const deletedNames = new DeletedNames(store);
+  const catalog = createCatalog({
+    sources: [folder],
+    stored,
+    memory: new ResourceMemory(store),
+    deletedNames,
+    compile,
+    context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
+    clock,
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    metrics: createMetrics(),
+    watching: { debounceMs: NEVER, pollMs: NEVER },
+  });
+  onTestFinished(() => catalog.close());
+  await catalog.start();
+  return { admin: new ResourceAdmin({ catalog, stored, deletedNames, journal: new AdminJournal(audit, clock) }), notes };
+}
+
+const as = (role: Actor['roles'][number]): Actor => ({ issuer: 'https://idp.example.org', subject: role, roles: [role] });
+const WISH = { traceId: '0'.repeat(32), dryRun: false };
+const named = (name: string) => ({ kind: 'FederationMapping', name }) as const;
+
+function document(name: string, spec: object = {}): string {
+  const written = JSON.parse(mapping(name).replace(/^---\n/, ''));
+  return JSON.stringify({ ...written, spec: { ...written.spec, ...spec } });
+}
+
+describe('names of deleted mappings (DESIGN section 8)', () => {
+  test('are for an owner also at a replica that has not heard of the deletion', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'issuer.yaml': issuer('prod') });
+    const shared = memoryDocuments();
+    const here = await replica(folder, { store: new MemoryDocumentStore(shared) });
+    const { etag } = await here.admin.put(as('editor'), named('reused'), document('reused'), WISH);
+    const elsewhere = await replica(folder, { store: new MemoryDocumentStore(shared) });
+    await here.admin.delete(as('editor'), named('reused'), { ...WISH, ifMatch: etag });
+
+    const again = elsewhere.admin.put(as('editor'), named('reused'), document('reused'), WISH);
+    await expect(again).rejects.toMatchObject({ key: 'forbidden', field: 'metadata.name' });
+    const byOwner = elsewhere.admin.put(as('owner'), named('reused'), document('reused'), WISH);
+    expect(await byOwner).toMatchObject({ created: true });
+  });
+});
