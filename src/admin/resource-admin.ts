@@ -175,7 +175,7 @@ export class ResourceAdmin {
       if (cause instanceof VersionConflict) throw new AdminError('precondition_failed');
       throw new AdminError('unavailable', { detail: 'the store cannot be written', cause });
     });
-    const inForce = (await catalog.reload()) !== 'failed';
+    const inForce = (await catalog.reload()) !== 'failed' && !stored.stale;
     return { created, inForce, changes, ...(document !== undefined && { etag: etagOf(version) }) };
   }
 

@@ -31,6 +31,7 @@ export function storedSource(kind: Kind, name: string): string {
 export class StoredResources {
   readonly #store: DocumentStore;
   #last: readonly ResourceText[] | undefined;
+  #stale = false;
   #changes = 0;
 
   constructor(store: DocumentStore) {
@@ -40,6 +41,11 @@ export class StoredResources {
   /** Changes seen since the start: what tells a changed store from an unchanged one without reading it. */
   get changes(): number {
     return this.#changes;
+  }
+
+  /** Whether the last reading could not be had and gave what had been read before. */
+  get stale(): boolean {
+    return this.#stale;
   }
 
   /** Calls back after each change, by whichever replica. Returns the way to stop. */
@@ -61,9 +67,11 @@ export class StoredResources {
         const document = documentOf(value);
         return document === undefined ? [] : [{ source: `store:/${name}`, text: JSON.stringify(document) }];
       });
+      this.#stale = false;
       return { texts: this.#last, stale: false };
     } catch (error) {
       if (this.#last === undefined) throw error;
+      this.#stale = true;
       return { texts: this.#last, stale: true };
     }
   }

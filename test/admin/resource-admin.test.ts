@@ -102,3 +102,17 @@ describe('names of deleted mappings (DESIGN section 8)', () => {
     expect(await byOwner).toMatchObject({ created: true });
   });
 });
+
+describe('a change that this replica could not load', () => {
+  test.each([
+    [false, true],
+    [true, false],
+  ])('is not said to be in force (the store fails after the write: %s)', async (failsAfterWrite, inForce) => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'issuer.yaml': issuer('prod') });
+    const store = new FailingStore();
+    const { admin } = await replica(folder, { store });
+    store.failsAfterWrite = failsAfterWrite;
+    expect(await admin.put(as('editor'), named('new'), document('new'), WISH)).toMatchObject({ inForce });
+  });
+});
