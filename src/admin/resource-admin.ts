@@ -98,8 +98,7 @@ export class ResourceAdmin {
 
   put(actor: Actor, target: Target, text: string, wish: Wish): Promise<Outcome> {
     const act: Act = { actor, traceId: wish.traceId, action: 'put', ...target };
-    return this.#attempt(act, wish, async () => {
-      assertMay(actor, rightOver(target.kind));
+    return this.#attempt({ act, target, wish }, async () => {
       const document = submittedDocument(text, target.kind, target.name);
       const before = await this.#changeable(target, wish);
       if (before.document === undefined) this.#assertFresh(actor, target, before);
@@ -109,26 +108,33 @@ export class ResourceAdmin {
 
   delete(actor: Actor, target: Target, wish: Wish): Promise<Outcome> {
     const act: Act = { actor, traceId: wish.traceId, action: 'delete', ...target };
-    return this.#attempt(act, wish, async () => {
-      assertMay(actor, rightOver(target.kind));
+    return this.#attempt({ act, target, wish }, async () => {
       const before = await this.#changeable(target, wish);
       if (before.document === undefined) throw new AdminError('not_found');
       return this.#change({ act, target, wish, before, document: undefined });
     });
   }
 
+  async #attempt({ act, target, wish }: Attempt, run: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      // Before it takes a place in the line: whoever may not change anything keeps nobody waiting.
+      assertMay(act.actor, rightOver(target.kind));
+      return await this.#inTurn(run);
+    } catch (error) {
+      if (error instanceof AdminError && !wish.dryRun) this.#deps.journal.refused(act, error.key);
+      throw error;
+    }
+  }
+
   /** One after the other, so that each sees what the one before has done. */
-  async #attempt(act: Act, { dryRun }: Wish, run: () => Promise<Outcome>): Promise<Outcome> {
+  #inTurn(run: () => Promise<Outcome>): Promise<Outcome> {
     if (this.#waiting >= MAX_WAITING) throw new AdminError('too_many');
     this.#waiting += 1;
     const turn = this.#tail.then(run).finally(() => {
       this.#waiting -= 1;
     });
     this.#tail = turn.catch(() => undefined);
-    return turn.catch((error: unknown) => {
-      if (error instanceof AdminError && !dryRun) this.#deps.journal.refused(act, error.key);
-      throw error;
-    });
+    return turn;
   }
 
   async #stored({ kind, name }: Target): Promise<StoredResource> {
@@ -195,10 +201,13 @@ export class ResourceAdmin {
   }
 }
 
-interface Change {
+interface Attempt {
   readonly act: Act;
   readonly target: Target;
   readonly wish: Wish;
+}
+
+interface Change extends Attempt {
   readonly before: StoredResource;
   readonly document: JsonObject | undefined;
 }

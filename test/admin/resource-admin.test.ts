@@ -116,3 +116,21 @@ describe('a change that this replica could not load', () => {
     expect(await admin.put(as('editor'), named('new'), document('new'), WISH)).toMatchObject({ inForce });
   });
 });
+
+describe('changes that wait for their turn', () => {
+  test('are those of people who may make them: a viewer takes no place, and is on record', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'issuer.yaml': issuer('prod') });
+    const { promise: durable, resolve } = Promise.withResolvers<void>();
+    const { admin, notes } = await replica(folder, { durable });
+    const first = admin.put(as('editor'), named('first'), document('first'), WISH);
+    const refused = Array.from({ length: 20 }, () => admin.delete(as('viewer'), named('first'), WISH));
+    for (const one of await Promise.allSettled(refused)) {
+      expect(one).toMatchObject({ status: 'rejected', reason: { key: 'forbidden' } });
+    }
+    expect(notes).toHaveLength(20);
+    const second = admin.put(as('owner'), named('second'), document('second'), WISH);
+    resolve();
+    expect([await first, await second]).toMatchObject([{ created: true }, { created: true }]);
+  });
+});
