@@ -197,7 +197,9 @@ export class ResourceAdmin {
     const found = preview.ownFaults.length > 0 ? preview.ownFaults : beside;
     const errors = found.filter(({ severity }) => severity === 'error');
     if (errors.length > 0) throw new AdminError('invalid', { faults: errors.map(ofRequest) });
-    return changesBetween(catalog.loaded().compiled, preview.compiled);
+    const changes = changesBetween(catalog.loaded().compiled, preview.compiled);
+    if (document !== undefined) assertHarmless(target, changes);
+    return changes;
   }
 }
 
@@ -214,6 +216,18 @@ interface Change extends Attempt {
 
 function rightOver(kind: Kind): 'change mappings' | 'change issuers and guardrails' {
   return kind === 'FederationMapping' ? 'change mappings' : 'change issuers and guardrails';
+}
+
+/**
+ * A mapping that takes the name, the audience or the subject of others would put them out of force, those of files too.
+ * Throws AdminError `invalid` with what would be wrong with them.
+ */
+function assertHarmless({ kind, name }: Target, { removed, newFaults }: Changes): void {
+  const harmed = removed.filter((one) => kind === 'FederationMapping' && one.kind === kind && one.name !== name);
+  if (harmed.length === 0) return;
+  const names = new Set(harmed.map((one) => one.name));
+  const faults = newFaults.filter((fault) => fault.kind === kind && fault.name !== undefined && names.has(fault.name));
+  throw new AdminError('invalid', { detail: 'it would put other mappings out of force', faults });
 }
 
 /** RFC 9110 section 13: nobody writes over what he has not read. */

@@ -134,3 +134,21 @@ describe('changes that wait for their turn', () => {
     expect([await first, await second]).toMatchObject([{ created: true }, { created: true }]);
   });
 });
+
+describe('a mapping by the API beside those of files (DESIGN section 5)', () => {
+  test('does not take a name by which a mapping of a file is asked for, nor reserve its audience', async () => {
+    const folder = await temporaryFolder();
+    const ofFile = document('of-file', { addresses: ['ledger'], target: { jwtSvid: { audiences: ['books'] } } });
+    await fill(folder, { 'issuer.yaml': issuer('prod'), 'mapping.json.yaml': ofFile });
+    const { admin } = await replica(folder);
+    for (const name of ['ledger', 'books']) {
+      const put = admin.put(as('editor'), named(name), document(name), WISH);
+      await expect(put).rejects.toMatchObject({
+        key: 'invalid',
+        faults: [{ kind: 'FederationMapping', name: 'of-file', message: `${name} is the name of another mapping` }],
+      });
+    }
+    expect(await admin.put(as('editor'), named('else'), document('else'), WISH)).toMatchObject({ created: true });
+    expect(await admin.get(as('viewer'), named('of-file'))).toMatchObject({ state: 'in-force' });
+  });
+});
