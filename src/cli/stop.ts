@@ -30,20 +30,24 @@ export async function stop(options: StopOptions, surroundings: Surroundings): Pr
   const name = `stop-${new Date(clock.now()).toISOString().replace(/\D/g, '')}`;
   url.pathname = `${url.pathname.replace(/\/$/, '')}/admin/v1/guardrails/${name}`;
   const spec = { ...(match !== undefined && { match }), deny: 'true', message: options.message };
-  const body = JSON.stringify({ apiVersion: API_VERSION, kind: 'Guardrail', metadata: { name }, spec });
+  const document = JSON.stringify({ apiVersion: API_VERSION, kind: 'Guardrail', metadata: { name }, spec });
   const token = await readSubjectToken(options, surroundings);
   const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' };
-  const answer = await directPut(url, { headers, body, ...LIMITS }).catch((cause: unknown) => {
+  const answer = await directPut(url, { headers, body: document, ...LIMITS }).catch((cause: unknown) => {
     throw new CommandError(ExitCode.unavailable, `${url.origin} ${causeOf(cause)}`, { cause });
   });
   const style = styleOf(err, env);
-  if (answer.status === 201) {
-    const late = parsed(answer.body)['inForce'] === false ? '; the replica that was asked has not loaded it yet' : '';
-    err.write(`${style('red', 'stopped')} by Guardrail ${name}; deleting it ends the stop${late}\n`);
-    out.write(`${name}\n`);
-    return ExitCode.ok;
+  const body = parsed(answer.body);
+  if (answer.status !== 201) throw refusal(answer.status, body);
+  out.write(`${name}\n`);
+  const idle = faultsOf(body['changes']).filter((fault) => fault['name'] === name);
+  if (idle.length > 0) {
+    const why = idle.flatMap(({ message, mend }) => [message, mend]).filter((part) => typeof part === 'string');
+    throw new CommandError(ExitCode.refused, `Guardrail ${name} stops nobody yet: ${printable(why.join('; '))}`);
   }
-  throw refusal(answer.status, parsed(answer.body));
+  const late = body['inForce'] === false ? '; the replica that was asked has not loaded it yet' : '';
+  err.write(`${style('red', 'stopped')} by Guardrail ${name}; deleting it ends the stop${late}\n`);
+  return ExitCode.ok;
 }
 
 /** Whom a stop is for; undefined is everybody. Throws CommandError. */
@@ -73,6 +77,12 @@ function parsed(body: Buffer | undefined): JsonObject {
   } catch {
     return {};
   }
+}
+
+/** What is wrong, or doubtful, since a change. */
+function faultsOf(changes: unknown): readonly JsonObject[] {
+  const faults = isJsonObject(changes) ? changes['newFaults'] : undefined;
+  return Array.isArray(faults) ? faults.filter(isJsonObject) : [];
 }
 
 /** What a problem says (RFC 9457), faults and all. */

@@ -81,6 +81,18 @@ describe('carnet stop', () => {
     expect(await outcome('reporter')).toBe('issued');
   });
 
+  test.each([
+    ['mapping', 'mehs', 'mesh'],
+    ['issuer', 'prod-ue', 'prod-eu'],
+  ])('that names no %s there is says that nobody is stopped, and does not end well', async (kind, name, meant) => {
+    const { code, err, name: guardrail } = await stop([`--${kind}`, name]);
+    expect(code).toBe(1);
+    expect(err).toContain(`Guardrail ${guardrail} stops nobody yet: there is no ${name}: it matches nobody`);
+    expect(err).toContain(`did you mean ${meant}?`);
+    expect(await outcome('reporter')).toBe('issued');
+    await end(guardrail);
+  });
+
   test('is for an owner: an editor is refused, and nothing is stopped', async () => {
     const { code, err } = await stop(['--all'], { role: 'editor' });
     expect(code).toBe(1);
