@@ -8,7 +8,7 @@ import { type Actor, assertMay } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import { type Act, type AdminJournal, recorded } from './admin-journal.ts';
 import { type Changes, changesBetween, faultsOf } from './changes.ts';
-import { isStored, type ResourceView, viewOf } from './resource-view.ts';
+import { isStored, type ResourceView, viewsOf } from './resource-view.ts';
 import { submittedDocument } from './submitted-document.ts';
 
 /** Kinds that the API has. */
@@ -78,7 +78,7 @@ export class ResourceAdmin {
     // Twins of one name stay on one page.
     const whole = found.filter((one, index) => index < query.limit || one.name === last);
     return {
-      items: whole.map((one) => viewOf(one, loaded)),
+      items: whole.map(viewsOf(loaded)),
       ...(last !== undefined && whole.length < found.length && { next: last }),
     };
   }
@@ -91,7 +91,7 @@ export class ResourceAdmin {
     const named = loaded.documents.filter((one) => one.kind === kind && one.name === name);
     const found = named.find((one) => isStored(one) === (stored.document !== undefined));
     if (found === undefined) throw new AdminError('not_found');
-    const view = viewOf(found, loaded);
+    const view = viewsOf(loaded)(found);
     if (stored.document === undefined) return view;
     return { ...view, document: stored.document, etag: etagOf(stored.version) };
   }

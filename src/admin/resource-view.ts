@@ -14,27 +14,43 @@ export interface ResourceView {
   readonly faults: readonly Fault[];
 }
 
-/** A document of the last reading. What a `*File` field names is not for the eyes of a caller. */
-export function viewOf(document: Document, { compiled, faults }: Loaded): ResourceView {
-  const { kind, name, labels, source } = document;
+/**
+ * How documents of the last reading are shown. What a `*File` field names is not for the eyes of a caller. Looks at all
+ * resources once, so that a page costs little more than one document.
+ */
+export function viewsOf({ compiled, faults }: Loaded): (document: Document) => ResourceView {
+  const inForce = new Set(compiled.accepted.map(({ kind, name, source }) => keyOf(kind, name, source.id)));
+  const found = Map.groupBy(faults, ({ kind, name, source }) => keyOf(kind, name, source));
+  return (document) => {
+    const key = keyOf(document.kind, document.name, document.source.id);
+    return {
+      document: textOf(document),
+      source: sourceOf(document),
+      state: inForce.has(key) ? 'in-force' : 'faulty',
+      faults: found.get(key) ?? [],
+    };
+  };
+}
+
+function keyOf(kind: string | undefined, name: string | undefined, source: string): string {
+  return `${kind}/${name} ${source}`;
+}
+
+function textOf(document: Document): JsonObject {
+  const { kind, name, labels } = document;
   const spec = JSON.parse(JSON.stringify((document.valid ? document.spec : document.raw) ?? null)) as JsonValue;
   const metadata = { name, ...(Object.keys(labels).length > 0 && { labels }) };
   const whole: JsonObject = { apiVersion: API_VERSION, kind, metadata, spec };
-  const hidden = fileReferences({ kind, spec }).map(({ path }) => path);
-  return {
-    document: hidden.reduce(withoutFile, whole),
-    source: isStored(document) ? { type: 'store' } : { type: 'file', path: source.id, line: source.line([]) },
-    state: compiled.accepted.some((one) => isSame(one, document)) ? 'in-force' : 'faulty',
-    faults: faults.filter((fault) => fault.kind === kind && fault.name === name && fault.source === source.id),
-  };
+  return fileReferences({ kind, spec }).reduce((shown, { path }) => withoutFile(shown, path), whole);
+}
+
+function sourceOf(document: Document): ResourceView['source'] {
+  const { source } = document;
+  return isStored(document) ? { type: 'store' } : { type: 'file', path: source.id, line: source.line([]) };
 }
 
 export function isStored({ kind, name, source }: Document): boolean {
   return source.id === storedSource(kind, name);
-}
-
-function isSame(one: Document, other: Document): boolean {
-  return one.kind === other.kind && one.name === other.name && one.source.id === other.source.id;
 }
 
 function withoutFile(document: JsonObject, [first = '', ...rest]: readonly string[]): JsonObject {

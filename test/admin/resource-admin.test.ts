@@ -74,10 +74,17 @@ async function replica(folder: string, { store = new MemoryDocumentStore(), dura
   });
   onTestFinished(() => catalog.close());
   await catalog.start();
-  return { admin: new ResourceAdmin({ catalog, stored, deletedNames, journal: new AdminJournal(audit, clock) }), notes };
+  return {
+    admin: new ResourceAdmin({ catalog, stored, deletedNames, journal: new AdminJournal(audit, clock) }),
+    notes,
+  };
 }
 
-const as = (role: Actor['roles'][number]): Actor => ({ issuer: 'https://idp.example.org', subject: role, roles: [role] });
+const as = (role: Actor['roles'][number]): Actor => ({
+  issuer: 'https://idp.example.org',
+  subject: role,
+  roles: [role],
+});
 const WISH = { traceId: '0'.repeat(32), dryRun: false };
 const named = (name: string) => ({ kind: 'FederationMapping', name }) as const;
 
