@@ -11,8 +11,8 @@ import { ADMIN, type FirstOwner } from './first-owner.ts';
 const TOKEN = 'bootstrap-token';
 const LIVES_MS = 24 * 3_600_000;
 const BYTES = 32;
-/** Nothing shorter can be kept from being guessed. */
-const FORM = /^[\x21-\x7e]{32,256}$/;
+/** Nothing shorter can be kept from being guessed, and a comma cannot stand in a header's one credential. */
+const FORM = /^[\x21-\x2b\x2d-\x7e]{32,256}$/;
 const MAX_FILE_BYTES = 512;
 
 /** The token by which the first owner is named. */
@@ -90,7 +90,7 @@ async function readToken(path: string): Promise<Secret> {
   const buffer = Buffer.alloc(MAX_FILE_BYTES);
   const { bytesRead } = await file.read(buffer, 0, MAX_FILE_BYTES, 0);
   const text = buffer.toString('latin1', 0, bytesRead).trim();
-  if (!FORM.test(text)) throw new Error('admin.bootstrapTokenFile holds no token of 32 to 256 visible characters');
+  if (!FORM.test(text)) throw new Error('admin.bootstrapTokenFile holds no token of 32 to 256 visible characters without a comma');
   return new Secret(text);
 }
 

@@ -40,7 +40,7 @@ describe('the bootstrap token', () => {
     expect(await (await open(file)).accepts(new Secret('t'.repeat(32)))).toBe(true);
   });
 
-  test.each(['', 'short', 't'.repeat(31), `${'t'.repeat(20)} ${'t'.repeat(20)}`, 't'.repeat(257)])(
+  test.each(['', 'short', 't'.repeat(31), `${'t'.repeat(20)} ${'t'.repeat(20)}`, 't'.repeat(257), `${'t'.repeat(40)},`])(
     'is not a file that holds %j: it could be guessed, or is none',
     async (text) => {
       const { folder, open } = await installation();
