@@ -90,7 +90,8 @@ async function readToken(path: string): Promise<Secret> {
   const buffer = Buffer.alloc(MAX_FILE_BYTES);
   const { bytesRead } = await file.read(buffer, 0, MAX_FILE_BYTES, 0);
   const text = buffer.toString('latin1', 0, bytesRead).trim();
-  if (!FORM.test(text)) throw new Error('admin.bootstrapTokenFile holds no token of 32 to 256 visible characters without a comma');
+  if (!FORM.test(text))
+    throw new Error('admin.bootstrapTokenFile holds no token of 32 to 256 visible characters without a comma');
   return new Secret(text);
 }
 

@@ -9,6 +9,8 @@ import { causeOf, parseEndpoint } from './token-endpoint.ts';
 
 const LIMITS = { maxBytes: 1024 * 1024, timeoutMs: 30_000 };
 const SUBJECT = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/;
+/** Whoever has no namespace might be of any as far as `match` goes, and a stop of one ServiceAccount is not for CI jobs. */
+const OF_A_CLUSTER = 'identity.kind == "kubernetes"';
 
 export interface StopOptions {
   readonly all?: boolean;
@@ -29,7 +31,8 @@ export async function stop(options: StopOptions, surroundings: Surroundings): Pr
   const url = parseEndpoint(endpoint);
   const name = `stop-${new Date(clock.now()).toISOString().replace(/\D/g, '')}`;
   url.pathname = `${url.pathname.replace(/\/$/, '')}/admin/v1/guardrails/${name}`;
-  const spec = { ...(match !== undefined && { match }), deny: 'true', message: options.message };
+  const deny = options.subject === undefined ? 'true' : OF_A_CLUSTER;
+  const spec = { ...(match !== undefined && { match }), deny, message: options.message };
   const document = JSON.stringify({ apiVersion: API_VERSION, kind: 'Guardrail', metadata: { name }, spec });
   const token = await readSubjectToken(options, surroundings);
   const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' };

@@ -40,15 +40,19 @@ describe('the bootstrap token', () => {
     expect(await (await open(file)).accepts(new Secret('t'.repeat(32)))).toBe(true);
   });
 
-  test.each(['', 'short', 't'.repeat(31), `${'t'.repeat(20)} ${'t'.repeat(20)}`, 't'.repeat(257), `${'t'.repeat(40)},`])(
-    'is not a file that holds %j: it could be guessed, or is none',
-    async (text) => {
-      const { folder, open } = await installation();
-      const file = join(folder, 'token');
-      await writeFile(file, text);
-      await expect(open(file)).rejects.toThrow('32 to 256 visible characters');
-    },
-  );
+  test.each([
+    '',
+    'short',
+    't'.repeat(31),
+    `${'t'.repeat(20)} ${'t'.repeat(20)}`,
+    't'.repeat(257),
+    `${'t'.repeat(40)},`,
+  ])('is not a file that holds %j: it could be guessed, or is none', async (text) => {
+    const { folder, open } = await installation();
+    const file = join(folder, 'token');
+    await writeFile(file, text);
+    await expect(open(file)).rejects.toThrow('32 to 256 visible characters');
+  });
 
   test('is good for 24 hours from the first start, and a restart gives it no more', async () => {
     const { clock, open, written } = await installation();

@@ -25,6 +25,25 @@ spec:
   target: { jwtSvid: { audiences: [ledger] } }
 `;
 
+/** A second issuer, whose identities have no namespace and no ServiceAccount. */
+function ci(issuer: string): string {
+  const spiffePath = '/ci/{claims.sub}';
+  return `---
+apiVersion: carnet.dev/v1alpha1
+kind: TrustedIssuer
+metadata: { name: ci }
+spec: { issuer: '${issuer}', audiences: ['${AUDIENCE}'], keys: { discovery: {} }, oidc: { spiffePath: '${spiffePath}' } }
+---
+apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: pipeline }
+spec:
+  owner: platform@example.org
+  subject: { issuer: ci, claims: { sub: pipeline } }
+  target: { jwtSvid: { audiences: [releases] } }
+`;
+}
+
 let cluster: FakeCluster;
 let idp: FakeOidcIssuer;
 let carnet: RunningCarnet;
@@ -32,7 +51,11 @@ let carnet: RunningCarnet;
 beforeAll(async () => {
   cluster = await FakeCluster.start();
   idp = await FakeOidcIssuer.start();
-  const options = { resources: clusterIssuer(cluster) + MAPPING, allowOrigins: [idp.issuer], more: adminConfig(idp) };
+  const options = {
+    resources: clusterIssuer(cluster) + MAPPING + ci(idp.issuer),
+    allowOrigins: [idp.issuer],
+    more: adminConfig(idp),
+  };
   carnet = await start(await install({ cluster, ...options }));
 });
 
@@ -54,6 +77,11 @@ async function outcome(serviceAccount: string): Promise<string> {
   const pod = { kind: 'pod', name: 'reporter-7d9f' } as const;
   const token = cluster.token({ audiences: [AUDIENCE], boundTo: pod, namespace: 'payments', serviceAccount });
   const { status, body } = await carnet.exchange(exchangeForm(token, 'ledger'));
+  return status === 200 ? 'issued' : String(body['reason'] ?? body['error']);
+}
+
+async function pipeline(): Promise<string> {
+  const { status, body } = await carnet.exchange(exchangeForm(idp.token(AUDIENCE, { sub: 'pipeline' }), 'releases'));
   return status === 200 ? 'issued' : String(body['reason'] ?? body['error']);
 }
 
@@ -91,6 +119,16 @@ describe('carnet stop', () => {
     expect(err).toContain(`did you mean ${meant}?`);
     expect(await outcome('reporter')).toBe('issued');
     await end(guardrail);
+  });
+
+  test.each([
+    ['a ServiceAccount leaves those who have none', ['--subject', 'payments/reporter'], 'issued'],
+    ['everybody takes them along', ['--all'], 'guardrail'],
+  ])('of %s', async (_, args, other) => {
+    expect(await pipeline()).toBe('issued');
+    const { name } = await stop(args);
+    expect([await outcome('reporter'), await pipeline()]).toEqual(['guardrail', other]);
+    await end(name);
   });
 
   test('is for an owner: an editor is refused, and nothing is stopped', async () => {
