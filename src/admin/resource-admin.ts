@@ -2,6 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { DeletedNames } from '../catalog/deleted-names.ts';
 import type { StoredResource, StoredResources } from '../catalog/stored-resources.ts';
 import type { JsonObject } from '../core/json.ts';
+import type { Compiled } from '../policy/compile.ts';
 import type { Document, Fault, Kind } from '../resources/document.ts';
 import { VersionConflict } from '../store/document-store.ts';
 import { type Actor, assertMay } from './actor.ts';
@@ -197,8 +198,9 @@ export class ResourceAdmin {
     const found = preview.ownFaults.length > 0 ? preview.ownFaults : beside;
     const errors = found.filter(({ severity }) => severity === 'error');
     if (errors.length > 0) throw new AdminError('invalid', { faults: errors.map(ofRequest) });
-    const changes = changesBetween(catalog.loaded().compiled, preview.compiled);
-    if (document !== undefined) assertHarmless(target, changes);
+    const { compiled } = catalog.loaded();
+    const changes = changesBetween(compiled, preview.compiled);
+    if (document !== undefined) assertHarmless(target, compiled, changes);
     return changes;
   }
 }
@@ -219,15 +221,14 @@ function rightOver(kind: Kind): 'change mappings' | 'change issuers and guardrai
 }
 
 /**
- * A mapping that takes the name, the audience or the subject of others would put them out of force, those of files too.
- * Throws AdminError `invalid` with what would be wrong with them.
+ * A mapping that takes a name, an audience or an address of others would put them out of force or leave them less, those
+ * of files too. Throws AdminError `invalid` with what would be wrong with them.
  */
-function assertHarmless({ kind, name }: Target, { removed, newFaults }: Changes): void {
-  const harmed = removed.filter((one) => kind === 'FederationMapping' && one.kind === kind && one.name !== name);
-  if (harmed.length === 0) return;
-  const names = new Set(harmed.map((one) => one.name));
-  const faults = newFaults.filter((fault) => fault.kind === kind && fault.name !== undefined && names.has(fault.name));
-  throw new AdminError('invalid', { detail: 'it would put other mappings out of force', faults });
+function assertHarmless({ kind, name }: Target, { accepted }: Compiled, { newFaults }: Changes): void {
+  if (kind !== 'FederationMapping') return;
+  const others = new Set(accepted.flatMap((one) => (one.kind === kind && one.name !== name ? [one.name] : [])));
+  const faults = newFaults.filter((one) => one.kind === kind && one.name !== undefined && others.has(one.name));
+  if (faults.length > 0) throw new AdminError('invalid', { detail: 'it would take from other mappings', faults });
 }
 
 /** RFC 9110 section 13: nobody writes over what he has not read. */

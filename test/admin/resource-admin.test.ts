@@ -37,6 +37,7 @@ class FailingStore extends MemoryDocumentStore {
 
 interface Replica {
   readonly admin: ResourceAdmin;
+  readonly reload: () => Promise<unknown>;
   readonly notes: readonly AuditEvent[];
 }
 
@@ -74,10 +75,9 @@ async function replica(folder: string, { store = new MemoryDocumentStore(), dura
   });
   onTestFinished(() => catalog.close());
   await catalog.start();
-  return {
-    admin: new ResourceAdmin({ catalog, stored, deletedNames, journal: new AdminJournal(audit, clock) }),
-    notes,
-  };
+  const journal = new AdminJournal(audit, clock);
+  const admin = new ResourceAdmin({ catalog, stored, deletedNames, journal });
+  return { admin, reload: () => catalog.reload(), notes };
 }
 
 const as = (role: Actor['roles'][number]): Actor => ({
@@ -157,5 +157,22 @@ describe('a mapping by the API beside those of files (DESIGN section 5)', () => 
     }
     expect(await admin.put(as('editor'), named('else'), document('else'), WISH)).toMatchObject({ created: true });
     expect(await admin.get(as('viewer'), named('of-file'))).toMatchObject({ state: 'in-force' });
+  });
+
+  test('does not take the role of a younger one by a change', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'issuer.yaml': issuer('prod') });
+    const { admin, reload } = await replica(folder);
+    const { etag } = await admin.put(as('editor'), named('old'), document('old'), WISH);
+    const target = { aws: { roleArn: 'arn:aws:iam::123456789012:role/reports', region: 'eu-west-1' } };
+    const role = { subject: { issuer: 'prod', namespace: 'payments', serviceAccount: 'one' }, target };
+    await fill(folder, { 'young.yaml': document('young', { ...role, intents: 'unrestricted' }) });
+    await reload();
+
+    const changed = document('old', { ...role, intents: 'unrestricted' });
+    await expect(admin.put(as('editor'), named('old'), changed, { ...WISH, ifMatch: etag })).rejects.toMatchObject({
+      key: 'invalid',
+      faults: [{ name: 'young', message: expect.stringMatching(/^leaves arn:\S+ to mapping old/) }],
+    });
   });
 });
