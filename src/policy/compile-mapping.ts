@@ -15,6 +15,12 @@ import type { BuiltTarget, CompiledMapping, Mode, Terms } from './compiled-mappi
 import type { Condition } from './conditions/condition.ts';
 import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
 
+// What most mappings have in common, once: there may be 100,000 of them.
+const ENFORCE: Mode = { kind: 'enforce' };
+const SHADOW: Mode = { kind: 'shadow' };
+const NOTHING_ACCEPTED: Terms['accepts'] = { intents: false, ttl: false };
+const ASSERTION_TYPES: Terms['tokenTypes'] = [TokenType.jwt];
+
 type SubjectSpec = FederationMappingSpec['subject'];
 
 /** The subject of a mapping, or undefined for a spec that says no whole one. */
@@ -59,7 +65,7 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget, when: Conditi
   return {
     target,
     deliver: spec.deliver,
-    tokenTypes: spec.deliver === 'assertion' ? [TokenType.jwt] : tokenTypesOf(target),
+    tokenTypes: spec.deliver === 'assertion' ? ASSERTION_TYPES : tokenTypesOf(target),
     binding: spec.subject.binding ?? (cloud ? 'pod' : 'any'),
     ttl: {
       defaultSeconds: wished,
@@ -73,12 +79,14 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget, when: Conditi
     ...(spec.replay !== undefined && { replay: spec.replay }),
     ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
     ...(list !== undefined && { intents: { list, compiled: compileIntents(target, spec.deliver, list) } }),
-    accepts: { intents: accept.includes('intents'), ttl: accept.includes('ttl') },
+    accepts:
+      accept.length === 0 ? NOTHING_ACCEPTED : { intents: accept.includes('intents'), ttl: accept.includes('ttl') },
   };
 }
 
 function modeOf({ mode, until }: FederationMappingSpec): Mode {
-  return mode === 'report' ? { kind: mode, until: Date.parse(until ?? '') } : { kind: mode };
+  if (mode === 'report') return { kind: mode, until: Date.parse(until ?? '') };
+  return mode === 'shadow' ? SHADOW : ENFORCE;
 }
 
 function issuerPartOf({ issuer, issuerSelector }: SubjectSpec): IssuerPart | undefined {

@@ -60,12 +60,20 @@ const ENTRA_TTL: TtlLimits = { ...HOUR, minSeconds: 1, maxSeconds: 86_400, targe
 /** RFC 8693 and RFC 7523 have no parameter for it. */
 const OAUTH_TTL: TtlLimits = { ...HOUR, minSeconds: 1, maxSeconds: 86_400, targetChooses: {} };
 
+// One list for all mappings of a kind: there may be many.
+const AWS_TYPES = [TokenType.awsCredentials] as const;
+const ACCESS_TOKEN_TYPES = [TokenType.accessToken] as const;
+const ID_TOKEN_TYPES = [TokenType.idToken] as const;
+const JWT_SVID_TYPES = [TokenType.jwtSvid, TokenType.jwt] as const;
+const X509_SVID_TYPES = [TokenType.x509Svid] as const;
+const NO_ADDRESSES: readonly string[] = [];
+
 export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpecs[K]> } = {
   aws: {
     cloud: true,
     built: true,
     ttl: ({ secondHop }) => (secondHop === undefined ? AWS_TTL : AWS_SECOND_HOP_TTL),
-    tokenTypes: () => [TokenType.awsCredentials],
+    tokenTypes: () => AWS_TYPES,
     nativeAddresses: ({ roleArn }) => [roleArn],
     answersToName: always,
     reservedAudiences: () => [AWS_AUDIENCE],
@@ -75,7 +83,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     built: true,
     ttl: ({ serviceAccount, idToken }) =>
       serviceAccount !== undefined && idToken === undefined ? IMPERSONATED_TTL : GOOGLE_TTL,
-    tokenTypes: ({ idToken }) => [idToken === undefined ? TokenType.accessToken : TokenType.idToken],
+    tokenTypes: ({ idToken }) => (idToken === undefined ? ACCESS_TOKEN_TYPES : ID_TOKEN_TYPES),
     nativeAddresses: ({ provider }) => [provider],
     answersToName: always,
     reservedAudiences: (spec) => [
@@ -87,7 +95,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     cloud: true,
     built: true,
     ttl: () => ENTRA_TTL,
-    tokenTypes: () => [TokenType.accessToken],
+    tokenTypes: () => ACCESS_TOKEN_TYPES,
     nativeAddresses: azureAddresses,
     answersToName: ({ scopes }) => scopes.length === 1,
     reservedAudiences: (spec) => [...azureClientNames(spec), ...azureResources(spec)],
@@ -96,7 +104,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     cloud: true,
     built: true,
     ttl: () => OAUTH_TTL,
-    tokenTypes: () => [TokenType.accessToken],
+    tokenTypes: () => ACCESS_TOKEN_TYPES,
     nativeAddresses: ({ issuer }) => [issuer],
     answersToName: always,
     reservedAudiences: ({ issuer, audience, resource }) =>
@@ -106,7 +114,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     cloud: false,
     built: true,
     ttl: () => SVID_TTL,
-    tokenTypes: () => [TokenType.jwtSvid, TokenType.jwt],
+    tokenTypes: () => JWT_SVID_TYPES,
     nativeAddresses: ({ audiences }) => audiences,
     answersToName: ({ audiences }) => audiences.length === 1,
     reservedAudiences: () => [],
@@ -115,7 +123,7 @@ export const TARGETS: { readonly [K in TargetKind]: TargetDescription<TargetSpec
     cloud: false,
     built: false,
     ttl: () => SVID_TTL,
-    tokenTypes: () => [TokenType.x509Svid],
+    tokenTypes: () => X509_SVID_TYPES,
     nativeAddresses: () => [],
     answersToName: always,
     reservedAudiences: () => [],
@@ -145,7 +153,7 @@ export function addressesOf(name: string, aliases: readonly string[], target: Ta
 
 /** What a cloud or a server calls a mapping: strings that nobody chose, and that several mappings of one workload may share. */
 export function cloudAddressesOf(target: TargetSpec): readonly string[] {
-  return TARGETS[target.kind].cloud ? described(target).native : [];
+  return TARGETS[target.kind].cloud ? described(target).native : NO_ADDRESSES;
 }
 
 /** Audiences that belong to a mapping's target. */
