@@ -95,7 +95,7 @@ export function problems(...more: readonly ProblemKey[]): Record<string, unknown
 
 /** What the descriptions of all routes of the admin API share. */
 export const ADMIN_ROUTE = { tags: ['admin'], security: [{ adminToken: [] }] };
-const params = jsonSchema(z.object({ name }));
+const params = jsonSchema(z.object({ name: name.meta({ examples: ['example'] }) }));
 const headers = (fields: readonly string[]) =>
   jsonSchema(z.object(Object.fromEntries(fields.map((field) => [field, text.optional()]))), 'input');
 const dryRun = z.object({
