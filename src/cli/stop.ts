@@ -1,13 +1,10 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { directPut } from '../outbound/direct-request.ts';
 import { API_VERSION } from '../resources/document.ts';
+import { adminClient } from './admin-client.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { printable, styleOf } from './style.ts';
-import { readSubjectToken } from './subject-token.ts';
 import type { Surroundings } from './surroundings.ts';
-import { causeOf, parseEndpoint } from './token-endpoint.ts';
 
-const LIMITS = { maxBytes: 1024 * 1024, timeoutMs: 30_000 };
 const SUBJECT = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/;
 /** Whoever has no namespace might be of any as far as `match` goes, and a stop of one ServiceAccount is not for CI jobs. */
 const OF_A_CLUSTER = 'identity.kind == "kubernetes"';
@@ -26,22 +23,15 @@ export interface StopOptions {
 export async function stop(options: StopOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { clock, env, err, out } = surroundings;
   const match = matchOf(options);
-  const endpoint = options.endpoint ?? env['CARNET_ENDPOINT'];
-  if (!endpoint) throw new CommandError(ExitCode.usage, 'name the server: --endpoint URL or CARNET_ENDPOINT');
-  const url = parseEndpoint(endpoint);
+  const client = adminClient(options, surroundings);
   const name = `stop-${new Date(clock.now()).toISOString().replace(/\D/g, '')}`;
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/admin/v1/guardrails/${name}`;
   const deny = options.subject === undefined ? 'true' : OF_A_CLUSTER;
   const spec = { ...(match !== undefined && { match }), deny, message: options.message };
-  const document = JSON.stringify({ apiVersion: API_VERSION, kind: 'Guardrail', metadata: { name }, spec });
-  const token = await readSubjectToken(options, surroundings);
-  const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' };
-  const answer = await directPut(url, { headers, body: document, ...LIMITS }).catch((cause: unknown) => {
-    throw new CommandError(ExitCode.unavailable, `${url.origin} ${causeOf(cause)}`, { cause });
-  });
+  const document = { apiVersion: API_VERSION, kind: 'Guardrail', metadata: { name }, spec };
+  const { body } = await client
+    .ask({ method: 'PUT', path: `guardrails/${name}`, body: document })
+    .catch(nothingStopped);
   const style = styleOf(err, env);
-  const body = parsed(answer.body);
-  if (answer.status !== 201) throw refusal(answer.status, body);
   out.write(`${name}\n`);
   const idle = faultsOf(body['changes']).filter((fault) => fault['name'] === name);
   if (idle.length > 0) {
@@ -73,33 +63,13 @@ function matchOf({ all, issuer, mapping, subject }: StopOptions): JsonObject | u
   return { ...issuers, namespace, serviceAccount };
 }
 
-function parsed(body: Buffer | undefined): JsonObject {
-  try {
-    const value: unknown = JSON.parse(body?.toString('utf8') ?? '');
-    return isJsonObject(value) ? value : {};
-  } catch {
-    return {};
-  }
-}
-
 /** What is wrong, or doubtful, since a change. */
 function faultsOf(changes: unknown): readonly JsonObject[] {
   const faults = isJsonObject(changes) ? changes['newFaults'] : undefined;
   return Array.isArray(faults) ? faults.filter(isJsonObject) : [];
 }
 
-/** What a problem says (RFC 9457), faults and all. */
-function refusal(status: number, body: JsonObject): CommandError {
-  const faults = Array.isArray(body['faults']) ? body['faults'].filter(isJsonObject) : [];
-  const lines = [
-    [body['title'] ?? `status ${status}`, body['detail']],
-    ...faults.map(({ field, message }) => [field, message]),
-    [body['mend']],
-  ].map((line) => line.filter((part) => typeof part === 'string' && part !== '').join(': '));
-  const comesBack = status === 429 || status >= 500;
-  const text = lines
-    .filter((line) => line !== '')
-    .map(printable)
-    .join('\n  ');
-  return new CommandError(comesBack ? ExitCode.unavailable : ExitCode.refused, `nothing is stopped: ${text}`);
+function nothingStopped(error: unknown): never {
+  if (!(error instanceof CommandError)) throw error;
+  throw new CommandError(error.exitCode, `nothing is stopped: ${error.message}`, { cause: error });
 }

@@ -17,6 +17,7 @@ export interface DirectPost extends DirectRequest {
 export interface DirectAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  readonly etag: string | undefined;
   /** The server's clock, as it wrote it (RFC 9110 section 6.6.1). */
   readonly date: string | undefined;
   /** Undefined when it was larger than it may be. */
@@ -32,9 +33,9 @@ export function directPost(url: URL, post: DirectPost): Promise<DirectAnswer> {
   return direct(url, 'POST', post);
 }
 
-/** The same for a PUT. */
-export function directPut(url: URL, put: DirectPost): Promise<DirectAnswer> {
-  return direct(url, 'PUT', put);
+/** The same for any method. An empty body is none. */
+export function directRequest(url: URL, method: string, request: DirectPost): Promise<DirectAnswer> {
+  return direct(url, method, request);
 }
 
 /** The same for a GET. */
@@ -47,8 +48,8 @@ async function direct(url: URL, method: string, request: DirectPost): Promise<Di
   try {
     const answer = await answered(sent(url, { method, request, signal }), request.body);
     const body = await bounded(answer, request.maxBytes);
-    const { date, 'retry-after': retryAfter } = answer.headers;
-    return { status: answer.statusCode ?? 0, retryAfter, date, body };
+    const { date, etag, 'retry-after': retryAfter } = answer.headers;
+    return { status: answer.statusCode ?? 0, retryAfter, etag, date, body };
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   }
