@@ -1,0 +1,149 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { isMissing } from './disk.ts';
+import { listSegments, type Segment } from './segments.ts';
+
+/** Where in a stream a reading goes on: everything of this segment before this byte, and all segments before it. */
+export interface Place {
+  /** First seq of the segment, which names it. */
+  readonly segment: number;
+  /** At the end of a line. */
+  readonly offset: number;
+}
+
+/** A line as it is met on the way back. */
+export interface BackwardLine {
+  /** Without its newline. */
+  readonly bytes: Buffer;
+  /** RFC 3339; undefined where the line is no record. */
+  readonly at: string | undefined;
+  /** Its own beginning: where a reading goes on after it. */
+  readonly place: Place;
+}
+
+const CHUNK_BYTES = 128 * 1024;
+const NEWLINE = 0x0a;
+const PLACE_BYTES = 256;
+/** The members that every record begins with, in their frozen order. */
+const BEGINNING = /^\{"v":\d+,"stream":"[^"]*","seq":\d+,"at":"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)"/;
+
+/**
+ * The lines of a stream from a place, or from its end, back to its beginning. Memory is bounded by one chunk. A last line
+ * that has no newline yet is being written and is left out; a segment that is taken away meanwhile ends the reading.
+ */
+export class BackwardLines {
+  readonly #segments: Segment[];
+  #offset: number | undefined;
+  /** Bytes read so far. */
+  bytes = 0;
+
+  private constructor(segments: Segment[], offset: number | undefined) {
+    this.#segments = segments;
+    this.#offset = offset;
+  }
+
+  static async open(folder: string, from?: Place): Promise<BackwardLines> {
+    const segments = [...(await listSegments(folder))];
+    if (from === undefined) return new BackwardLines(segments, undefined);
+    return new BackwardLines(
+      segments.filter(({ firstSeq }) => firstSeq <= from.segment),
+      segments.some(({ firstSeq }) => firstSeq === from.segment) ? from.offset : undefined,
+    );
+  }
+
+  /** The whole lines of one chunk, newest first; undefined at the beginning of the stream. */
+  async next(): Promise<readonly BackwardLine[] | undefined> {
+    for (let segment = this.#segments.at(-1); segment !== undefined; segment = this.#segments.at(-1)) {
+      const lines = await this.#chunkOf(segment);
+      if (this.#offset === 0) {
+        this.#segments.pop();
+        this.#offset = undefined;
+      }
+      if (lines.length > 0) return lines;
+    }
+    return undefined;
+  }
+
+  async #chunkOf({ path, firstSeq }: Segment): Promise<readonly BackwardLine[]> {
+    const chunk = await chunkBefore(path, this.#offset);
+    if (chunk === undefined) {
+      this.#segments.length = 0;
+      return [];
+    }
+    this.bytes += chunk.bytes.length;
+    const { bytes, start } = chunk;
+    // What stands before the first newline belongs to the chunk before, unless the file begins there.
+    const whole = start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+    this.#offset = start + whole;
+    // No record is as long as a chunk.
+    if (whole === 0 && start > 0) return [{ bytes, at: undefined, place: { segment: firstSeq, offset: start } }];
+    const lines: BackwardLine[] = [];
+    let end = bytes.lastIndexOf(NEWLINE);
+    while (end >= whole) {
+      const begin = end === 0 ? 0 : Math.max(whole, bytes.lastIndexOf(NEWLINE, end - 1) + 1);
+      const line = bytes.subarray(begin, end);
+      lines.push({ bytes: line, at: instantOf(line), place: { segment: firstSeq, offset: start + begin } });
+      end = begin - 1;
+    }
+    return lines;
+  }
+}
+
+interface Chunk {
+  readonly bytes: Buffer;
+  /** Where it begins in the file. */
+  readonly start: number;
+}
+
+async function chunkBefore(path: string, end: number | undefined): Promise<Chunk | undefined> {
+  const file = await openSegment(path);
+  if (file === undefined) return undefined;
+  try {
+    const until = Math.min(end ?? Number.MAX_SAFE_INTEGER, (await file.stat()).size);
+    const start = Math.max(0, until - CHUNK_BYTES);
+    return { bytes: await readAt(file, start, until - start), start };
+  } finally {
+    await file.close();
+  }
+}
+
+/** `at` of the first line that begins at or after a byte; undefined where none is found nearby. */
+export async function instantAfter(path: string, offset: number): Promise<string | undefined> {
+  const file = await openSegment(path);
+  if (file === undefined) return undefined;
+  try {
+    const bytes = await readAt(file, Math.max(0, offset - 1), CHUNK_BYTES / 2);
+    const begin = offset === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+    return offset > 0 && begin === 0 ? undefined : instantOf(bytes.subarray(begin));
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a place is one where a line of the stream ends: one from elsewhere may be anything. */
+export async function isPlace(folder: string, { segment, offset }: Place): Promise<boolean> {
+  const found = (await listSegments(folder)).find(({ firstSeq }) => firstSeq === segment);
+  const file = found && (await openSegment(found.path));
+  if (file === undefined) return false;
+  try {
+    return offset === 0 || (await readAt(file, offset - 1, 1))[0] === NEWLINE;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openSegment(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r').catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  const { bytesRead } = await file.read(bytes, 0, length, position);
+  return bytes.subarray(0, bytesRead);
+}
+
+function instantOf(line: Buffer): string | undefined {
+  return BEGINNING.exec(line.toString('latin1', 0, PLACE_BYTES))?.[1];
+}

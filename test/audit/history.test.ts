@@ -1,0 +1,177 @@
+import { appendFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import {
+  AuditHistory,
+  type Coverage,
+  containing,
+  HISTORY_LIMITS,
+  HistoryBusy,
+  type HistoryLimits,
+  type HistoryQuery,
+  UnknownPlace,
+} from '../../src/audit/history.ts';
+import { bench } from './audit-fixture.ts';
+import { event, STREAM } from './audit-records.ts';
+
+const MINUTE = 60_000;
+
+/** A log of `count` refusals a minute apart, in small segments, and a reader of it. */
+async function log(count: number, { stream = STREAM, segmentBytes = 4096 } = {}) {
+  const setup = await bench();
+  const began = setup.clock.now();
+  const audit = await setup.open({ stream, limits: { maxSegmentBytes: segmentBytes } });
+  for (let number = 1; number <= count; number += 1) {
+    setup.clock.advance(MINUTE);
+    await audit.record(event('allowed', `trace-${number}`));
+  }
+  const read = async (query: HistoryQuery = {}, { stopAfter = Infinity, limits = HISTORY_LIMITS } = {}) => {
+    const history = new AuditHistory({ directory: setup.directory, clock: setup.clock, limits });
+    const traces: string[] = [];
+    const covered = await history.read(query, ({ traceId }) => {
+      if (traceId !== undefined) traces.push(traceId);
+      return traces.length < stopAfter;
+    });
+    return { traces, covered };
+  };
+  return { ...setup, audit, began, read };
+}
+
+const names = (from: number, to: number) =>
+  Array.from({ length: from - to + 1 }, (_, index) => `trace-${from - index}`);
+
+describe('the history of the audit log', () => {
+  test('is read newest first, over all segments, and says what it covers', async () => {
+    const { read, files, began } = await log(40);
+    expect((await files()).length).toBeGreaterThan(3);
+    const { traces, covered } = await read();
+    expect(traces).toEqual(names(40, 1));
+    expect(covered).toEqual({
+      streams: [STREAM],
+      from: new Date(began).toISOString(),
+      until: new Date(began + 40 * MINUTE).toISOString(),
+      complete: true,
+      unreadable: 0,
+    });
+  });
+
+  test('of a window has what stands in it, its beginning included and its end not', async () => {
+    const { read, began } = await log(40);
+    const window = { from: began + 10 * MINUTE, until: began + 20 * MINUTE };
+    const { traces, covered } = await read(window);
+    expect(traces).toEqual(names(19, 10));
+    expect(covered).toMatchObject({ from: new Date(window.from).toISOString(), complete: true });
+  });
+
+  test('of a window before the log, or after it, is empty and complete', async () => {
+    const { read, began } = await log(3);
+    expect((await read({ until: began - MINUTE })).traces).toEqual([]);
+    const { traces, covered } = await read({ from: began + 60 * MINUTE });
+    expect([traces, covered.complete]).toEqual([[], true]);
+  });
+
+  test('reads only the segments that a window needs', async () => {
+    const { read, files, began } = await log(60);
+    const [oldest = ''] = await files();
+    await writeFile(oldest, 'not a record\n');
+    const { traces, covered } = await read({ from: began + 45 * MINUTE });
+    expect([traces, covered.unreadable]).toEqual([names(60, 45), 0]);
+    expect((await read()).covered.unreadable).toBe(1);
+  });
+
+  test('goes on where a page ended, without a gap and without anything twice', async () => {
+    const { read } = await log(30);
+    const pages: (readonly string[])[] = [];
+    let after: Coverage['next'];
+    do {
+      const { traces, covered } = await read({ after }, { stopAfter: 7 });
+      pages.push(traces);
+      after = covered.next;
+    } while (after !== undefined);
+    expect(pages.flat()).toEqual(names(30, 1));
+    expect(pages.map((page) => page.length)).toEqual([7, 7, 7, 7, 2]);
+  });
+
+  test.each([
+    ['in the middle of a line', { segment: 1, offset: 5 }],
+    ['in a segment that is not there', { segment: 999, offset: 0 }],
+  ])('refuses to go on %s', async (_, place) => {
+    const { read } = await log(3);
+    await expect(read({ after: { [STREAM]: place } })).rejects.toThrow(UnknownPlace);
+    await expect(read({ after: { elsewhere: { segment: 1, offset: 0 } } })).rejects.toThrow(UnknownPlace);
+  });
+
+  test('merges the streams of a directory by time, and pages over them', async () => {
+    const { audit, open, clock, read } = await log(2);
+    const second = await open({ stream: 'replica-1' });
+    for (const number of [3, 4, 5, 6]) {
+      clock.advance(MINUTE);
+      await (number % 2 === 0 ? audit : second).record(event('allowed', `trace-${number}`));
+    }
+    expect((await read()).traces).toEqual(names(6, 1));
+    const first = await read({}, { stopAfter: 1 });
+    expect([first.traces, first.covered.streams]).toEqual([['trace-6'], [STREAM, 'replica-1']]);
+    expect((await read({ after: first.covered.next })).traces).toEqual(names(5, 1));
+  });
+
+  test('passes over a line that is being written, and counts one that was changed', async () => {
+    const { read, files } = await log(3, { segmentBytes: 1024 * 1024 });
+    const [file = ''] = await files();
+    await appendFile(file, '{"v":1,"stream":"replica-0","seq":5,"at":"2026');
+    expect(await read()).toMatchObject({ traces: names(3, 1), covered: { unreadable: 0, complete: true } });
+    await appendFile(file, '-11-27T10:00:00.000Z","type":"refused"}\n');
+    expect(await read()).toMatchObject({ traces: names(3, 1), covered: { unreadable: 1, complete: true } });
+  });
+
+  test('ends at what was taken away, and at a directory that is not there', async () => {
+    const { read, files, directory } = await log(40);
+    const [oldest = ''] = await files();
+    await rename(oldest, join(directory, 'gone'));
+    const { traces, covered } = await read();
+    expect(covered.complete).toBe(true);
+    expect(traces.at(-1)).not.toBe('trace-1');
+    const nowhere = new AuditHistory({ directory: join(directory, 'nowhere'), clock: { now: () => 0 } });
+    expect(await nowhere.read({}, () => true)).toMatchObject({ streams: [], complete: true });
+  });
+
+  test.each<[string, HistoryLimits]>([
+    ['bytes', { maxBytes: 1, maxMilliseconds: 60_000 }],
+    ['time', { maxBytes: 1e9, maxMilliseconds: 0 }],
+  ])('stops at its bound of %s and says from when on it is whole', async (_, limits) => {
+    const { read } = await log(20);
+    const { traces, covered } = await read({}, { limits });
+    expect(traces.length).toBeGreaterThan(0);
+    expect(traces.length).toBeLessThan(20);
+    expect(covered.complete).toBe(false);
+    expect((await read({ after: covered.next })).traces.at(-1)).toBe('trace-1');
+  });
+
+  test('passes over lines that do not hold what is looked for, and finds those that do', async () => {
+    const { read } = await log(20);
+    expect((await read({ containing: [containing('traceId', 'trace-7')] })).traces).toEqual(['trace-7']);
+    expect((await read({ containing: [containing('traceId', 'trace')] })).traces).toEqual([]);
+  });
+
+  test('is read by one at a time with a short line: who comes beyond it is told at once', async () => {
+    const { directory, clock } = await log(5);
+    const history = new AuditHistory({ directory, clock });
+    const readings = Array.from({ length: 5 }, () => history.read({}, () => true));
+    expect(() => history.read({}, () => true)).toThrow(HistoryBusy);
+    await Promise.all(readings);
+    expect((await history.read({}, () => true)).complete).toBe(true);
+  });
+
+  test('never keeps the writer waiting: records are committed while a reading stands still', async () => {
+    const { directory, clock, audit } = await log(5);
+    const history = new AuditHistory({ directory, clock });
+    let records = 0;
+    const reading = history.read({}, () => {
+      records += 1;
+      return true;
+    });
+    await audit.record(event('allowed', 'meanwhile'));
+    await reading;
+    expect(records).toBeGreaterThanOrEqual(6);
+    expect(audit.state()).toEqual({ ok: true });
+  });
+});
