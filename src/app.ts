@@ -8,7 +8,9 @@ import { FirstOwner } from './admin/first-owner.ts';
 import { createNameOwner } from './admin/name-owner.ts';
 import { ResourceAdmin } from './admin/resource-admin.ts';
 import { adminIssuers, createSignIn } from './admin/sign-in.ts';
+import { AuditTrail } from './admin/trail/audit-trail.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
+import { AuditHistory } from './audit/history.ts';
 import { streamName } from './audit/stream-name.ts';
 import { PURPOSES, type Purpose } from './authority/authority.ts';
 import { authorizationServerMetadata, discoveryDocument, jwksDocument, spiffeBundle } from './authority/discovery.ts';
@@ -334,6 +336,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
     resources: new ResourceAdmin({ catalog, stored, deletedNames, journal }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
+    trail: new AuditTrail({ history: new AuditHistory({ directory: config.audit.directory, clock }), clock }),
   };
 }
 

@@ -12,15 +12,15 @@ export interface Actor {
   readonly bootstrap?: true;
 }
 
-export type Right = 'read' | 'change mappings' | 'change issuers and guardrails';
+export type Right = 'read' | 'change mappings' | 'change issuers and guardrails' | 'read the audit log';
 
 /** Who may what: the only place where a role means something. */
 const RIGHTS: Readonly<Record<AdminRole, readonly Right[]>> = {
   viewer: ['read'],
   editor: ['read', 'change mappings'],
   approver: ['read'],
-  auditor: ['read'],
-  owner: ['read', 'change mappings', 'change issuers and guardrails'],
+  auditor: ['read', 'read the audit log'],
+  owner: ['read', 'change mappings', 'change issuers and guardrails', 'read the audit log'],
 };
 
 /** Throws AdminError `forbidden` unless a role of the actor gives the right. */

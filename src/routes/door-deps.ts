@@ -2,6 +2,7 @@ import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
 import type { ResourceAdmin } from '../admin/resource-admin.ts';
 import type { SignIn } from '../admin/sign-in.ts';
+import type { AuditTrail } from '../admin/trail/audit-trail.ts';
 import type { Purpose } from '../authority/authority.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -32,6 +33,7 @@ export interface AdminDeps {
   readonly resources: Pick<ResourceAdmin, 'list' | 'get' | 'put' | 'delete'>;
   readonly nameOwner: NameOwner;
   readonly explain: Explain;
+  readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
 }
 
 /** Everything that routes live on. */

@@ -23,8 +23,10 @@ describe('docs/admin-api.md', () => {
   });
 
   test('tells exactly what each role may', () => {
-    const rights: readonly Right[] = ['read', 'change mappings', 'change issuers and guardrails'];
+    const rights: readonly Right[] = ['read', 'change mappings', 'change issuers and guardrails', 'read the audit log'];
     const known = ADMIN_ROLES.map((role) => [role, ...rights.map((right) => may(role, right))]);
-    expect(tableRows(text, '| role | reads | changes mappings | changes issuers and guardrails |')).toEqual(known);
+    expect(
+      tableRows(text, '| role | reads | changes mappings | changes issuers and guardrails | reads the audit log |'),
+    ).toEqual(known);
   });
 });

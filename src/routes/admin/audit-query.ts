@@ -1,0 +1,80 @@
+import type { FastifyRequest } from 'fastify';
+import { AdminError } from '../../admin/admin-error.ts';
+import type { AuditFilter } from '../../admin/trail/audit-filter.ts';
+import type { RecordsQuery, Window } from '../../admin/trail/audit-trail.ts';
+import { placesOf } from '../../admin/trail/cursor.ts';
+import { duration, durationSeconds } from '../../resources/duration.ts';
+import { queryOf } from './admin-request.ts';
+
+/** Parameters that name a member of records and the value it must have. */
+export const FILTERS = [
+  'type',
+  'outcome',
+  'issuer',
+  'namespace',
+  'serviceAccount',
+  'mapping',
+  'trace',
+  'reason',
+  'credential',
+] as const satisfies readonly (keyof AuditFilter)[];
+const OF_CREDENTIALS: readonly string[] = ['issuer', 'namespace', 'serviceAccount', 'mapping'];
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 500;
+const MAX_VALUE = 2048;
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z$/;
+
+/** What a request wants of the audit log. */
+export type AuditWish =
+  | ({ readonly kind: 'records' } & RecordsQuery)
+  | { readonly kind: 'outstanding'; readonly filter: AuditFilter; readonly window: Window };
+
+/** The query of `GET /admin/v1/audit`; `now` in milliseconds. Throws AdminError `malformed` naming the parameter. */
+export function auditWish(request: FastifyRequest, now: number): AuditWish {
+  const query = queryOf(request, [...FILTERS, 'from', 'until', 'limit', 'cursor', 'outstanding']);
+  const window = { from: instantOf(query, 'from', now), until: instantOf(query, 'until', now) };
+  const filter = filterOf(query);
+  const outstanding = query.get('outstanding') ?? 'false';
+  if (outstanding !== 'true' && outstanding !== 'false') throw refused('outstanding', 'true or false');
+  if (outstanding === 'true') {
+    const odd = [...query.keys()].find((name) =>
+      [...FILTERS, 'limit', 'cursor'].some((one) => one === name && !OF_CREDENTIALS.includes(one)),
+    );
+    if (odd !== undefined) throw new AdminError('malformed', { field: odd, detail: 'does not go with outstanding' });
+    return { kind: 'outstanding', filter, window };
+  }
+  const limit = query.get('limit') ?? String(DEFAULT_LIMIT);
+  if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > MAX_LIMIT) throw refused('limit', `1 to ${MAX_LIMIT}`);
+  const cursor = query.get('cursor');
+  const after = cursor === undefined ? undefined : placesOf(cursor);
+  if (cursor !== undefined && after === undefined) throw refused('cursor', 'the `next` of the page before');
+  return { kind: 'records', filter, ...window, limit: Number(limit), after };
+}
+
+function filterOf(query: ReadonlyMap<string, string>): AuditFilter {
+  const found = FILTERS.flatMap((name) => {
+    const value = query.get(name);
+    if (value === undefined) return [];
+    if (value === '' || value.length > MAX_VALUE) throw refused(name, `a text of 1 to ${MAX_VALUE} characters`);
+    return [[name, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+/** An instant, or how long ago it was. */
+function instantOf(query: ReadonlyMap<string, string>, name: string, now: number): number | undefined {
+  const text = query.get(name);
+  if (text === undefined) return undefined;
+  const instant = INSTANT.test(text) ? Date.parse(text) : agoOf(text, now);
+  // Beyond these a Date cannot say what it is.
+  if (!(instant >= 0)) throw refused(name, 'an RFC 3339 instant in UTC, or a duration ago such as 24h or 7d');
+  return instant;
+}
+
+function agoOf(text: string, now: number): number {
+  return duration.safeParse(text).success ? Math.max(0, now - durationSeconds(text) * 1000) : Number.NaN;
+}
+
+function refused(field: string, legal: string): AdminError {
+  return new AdminError('malformed', { field, detail: `must be ${legal}` });
+}

@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { ADMIN_ROUTE, problems } from './admin.ts';
+import { answer, jsonSchema } from './json-schema.ts';
+
+const text = z.string();
+const filter = (description: string) => text.min(1).max(2048).optional().meta({ description });
+const instant = text.optional().meta({
+  description: 'An RFC 3339 instant in UTC, or a duration ago such as 24h or 7d.',
+  examples: ['2026-11-27T08:00:00Z', '24h'],
+});
+
+const query = z.object({
+  from: instant,
+  until: instant,
+  type: filter('allowed, refused, issued, failed, reused, summary, lifecycle or changed.'),
+  outcome: filter('Of records of the exchange the same word as the type.'),
+  issuer: filter('Name of a TrustedIssuer.'),
+  namespace: filter('Of a Kubernetes identity.'),
+  serviceAccount: filter('Of a Kubernetes identity.'),
+  mapping: filter('Name of a FederationMapping: what it decided, and changes of it.'),
+  trace: filter('The trace_id of an answer.'),
+  reason: filter('Why it was refused, one word.'),
+  credential: filter('A jti, serial or access key id.'),
+  limit: text.optional().meta({ description: '1 to 500; 100 where it is absent. A page may be shorter.' }),
+  cursor: text.optional().meta({ description: '`next` of the page before, with the same filters.' }),
+  outstanding: z.enum(['true', 'false']).optional().meta({
+    description:
+      'In place of records: the credentials that were issued, of issuer, namespace, serviceAccount and mapping, and have not ended. From 24 hours ago where from is absent.',
+  }),
+});
+
+export const coverage = z
+  .strictObject({
+    streams: z.array(text).meta({ description: 'Of this replica. Others answer for what they have written.' }),
+    from: text,
+    until: text,
+    complete: z
+      .boolean()
+      .meta({ description: 'False: the answer goes back to `from` and not to the beginning of what was asked for.' }),
+    unreadable: z
+      .number()
+      .int()
+      .meta({ description: 'Lines that are no sound record; carnet audit verify says which.' }),
+  })
+  .meta({ id: 'AuditCoverage', description: 'Every record of these streams between the two was looked at.' });
+
+export const auditRecord = z
+  .looseObject({
+    v: z.number().int(),
+    stream: text,
+    seq: z.number().int(),
+    at: text,
+    type: text,
+    outcome: text,
+    traceId: text.optional(),
+    issuer: text.optional(),
+    identity: z.looseObject({}).optional(),
+    mapping: text.optional(),
+    reason: text.optional(),
+    detail: text.optional().meta({ description: 'The truth behind the reason, which the caller was not told.' }),
+  })
+  .meta({ id: 'AuditRecord', description: 'A line of the log; docs/audit.md tells its members.' });
+
+const outstanding = z
+  .strictObject({
+    id: text.meta({ description: 'A jti, serial or access key id.' }),
+    kind: text,
+    target: text,
+    deliver: text,
+    session: text.optional(),
+    mapping: text.optional(),
+    issuer: text.optional(),
+    subject: text.optional(),
+    namespace: text.optional(),
+    serviceAccount: text.optional(),
+    traceId: text.optional(),
+    expiresAt: text,
+    secondsLeft: z.number().int(),
+    cutOff: z.strictObject({
+      command: text.optional().meta({ description: 'For a shell with the command line of the cloud.' }),
+      note: text,
+    }),
+  })
+  .meta({ id: 'OutstandingCredential' });
+
+const page = z.strictObject({ items: z.array(auditRecord), coverage, next: text.optional() });
+const stillOut = z.strictObject({
+  outstanding: z.array(outstanding).meta({ description: 'First those that live longest.' }),
+  more: z.number().int().meta({ description: 'Credentials that are not listed.' }),
+  coverage,
+});
+
+const COVERAGE = {
+  streams: ['carnet'],
+  from: '2026-11-27T07:31:09.120Z',
+  until: '2026-11-27T08:00:00.000Z',
+  complete: true,
+  unreadable: 0,
+};
+
+const PAGE = {
+  items: [
+    {
+      v: 1,
+      stream: 'carnet',
+      seq: 4711,
+      at: '2026-11-27T07:59:12.345Z',
+      type: 'refused',
+      outcome: 'refused',
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+      issuer: 'prod-eu',
+      mapping: 'ledger',
+      reason: 'condition_not_met',
+      detail: 'request.time.getHours() < 6 is false',
+    },
+  ],
+  coverage: { ...COVERAGE, complete: false },
+  next: 'W1siY2FybmV0IiwxLDQwOTZdXQ',
+};
+
+const OUTSTANDING = {
+  outstanding: [
+    {
+      id: 'ASIAEXAMPLE',
+      kind: 'aws',
+      target: 'arn:aws:iam::111122223333:role/reports',
+      deliver: 'credentials',
+      session: 'payments.reporter',
+      mapping: 'reports',
+      issuer: 'prod-eu',
+      namespace: 'payments',
+      serviceAccount: 'reporter',
+      expiresAt: '2026-11-27T08:40:00.000Z',
+      secondsLeft: 2400,
+      cutOff: {
+        command: 'aws iam put-role-policy --role-name reports ...',
+        note: 'in account 111122223333; sessions that begin later are not touched.',
+      },
+    },
+  ],
+  more: 0,
+  coverage: COVERAGE,
+};
+
+export const auditSchema = {
+  ...ADMIN_ROUTE,
+  operationId: 'readAudit',
+  summary: 'Records of the audit log of this replica, newest first, and what can be told from them',
+  description:
+    'For auditors and owners. One reading at a time, bounded in bytes and time: `coverage` says what an answer covers.',
+  querystring: jsonSchema(query, 'input'),
+  response: {
+    200: answer({
+      description: 'A page of records, or what was asked for in place of it.',
+      schema: z.union([page, stillOut]),
+      examples: {
+        records: { summary: 'Records', value: PAGE },
+        outstanding: { summary: 'outstanding=true', value: OUTSTANDING },
+      },
+    }),
+    ...problems(),
+  },
+};
