@@ -6,6 +6,7 @@ import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token
 import { createExplain } from './admin/explain.ts';
 import { FirstOwner } from './admin/first-owner.ts';
 import { createNameOwner } from './admin/name-owner.ts';
+import { createReports } from './admin/reports/reports.ts';
 import { ResourceAdmin } from './admin/resource-admin.ts';
 import { adminIssuers, createSignIn } from './admin/sign-in.ts';
 import { AuditTrail } from './admin/trail/audit-trail.ts';
@@ -324,6 +325,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
   const owner = new FirstOwner(store);
   const journal = new AdminJournal(audit, clock);
   const bootstrap = await bootstrapToken(parts, owner);
+  const history = new AuditHistory({ directory: config.audit.directory, clock });
   return {
     signIn: createSignIn({
       oidc,
@@ -336,7 +338,8 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
     resources: new ResourceAdmin({ catalog, stored, deletedNames, journal }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
-    trail: new AuditTrail({ history: new AuditHistory({ directory: config.audit.directory, clock }), clock }),
+    trail: new AuditTrail({ history, clock }),
+    report: createReports({ history, catalog, clock }),
   };
 }
 

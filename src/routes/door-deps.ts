@@ -1,5 +1,6 @@
 import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
+import type { MakeReport } from '../admin/reports/reports.ts';
 import type { ResourceAdmin } from '../admin/resource-admin.ts';
 import type { SignIn } from '../admin/sign-in.ts';
 import type { AuditTrail } from '../admin/trail/audit-trail.ts';
@@ -33,6 +34,7 @@ export interface AdminDeps {
   readonly resources: Pick<ResourceAdmin, 'list' | 'get' | 'put' | 'delete'>;
   readonly nameOwner: NameOwner;
   readonly explain: Explain;
+  readonly report: MakeReport;
   readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
 }
 

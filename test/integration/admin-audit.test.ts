@@ -125,3 +125,29 @@ describe('GET /admin/v1/audit', () => {
     expect(await audit(query)).toMatchObject({ status: 400, body: { field } });
   });
 });
+
+describe('reports of GET /admin/v1/audit', () => {
+  test('are of the mappings that are in force, with what the answer covers', async () => {
+    const { body } = await audit('?report=review');
+    expect(body).toMatchObject({
+      review: [
+        { mapping: 'mesh', subject: 'prod-eu payments/*', allowed: 4, workloads: ['prod-eu payments/reporter'] },
+      ],
+      coverage: { streams: ['carnet'], complete: true },
+    });
+    expect((await audit('?report=advice')).body['advice']).toEqual([]);
+    expect((await audit('?report=advice&until=1h')).body['advice']).toMatchObject([{ kind: 'unused' }]);
+    expect((await audit('?report=promotion')).body['promotion']).toEqual([]);
+  });
+
+  test.each([
+    ['?report=gossip', 'report'],
+    ['?report=review&mapping=mesh', 'mapping'],
+  ])('refuse %s, naming %s', async (query, field) => {
+    expect(await audit(query)).toMatchObject({ status: 400, body: { field } });
+  });
+
+  test('are not for a viewer', async () => {
+    expect((await audit('?report=review', 'viewer')).status).toBe(403);
+  });
+});

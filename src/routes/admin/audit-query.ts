@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
+import { REPORTS, type ReportKind } from '../../admin/reports/reports.ts';
 import type { AuditFilter } from '../../admin/trail/audit-filter.ts';
 import type { RecordsQuery, Window } from '../../admin/trail/audit-trail.ts';
 import { placesOf } from '../../admin/trail/cursor.ts';
@@ -18,7 +19,9 @@ export const FILTERS = [
   'reason',
   'credential',
 ] as const satisfies readonly (keyof AuditFilter)[];
-const OF_CREDENTIALS: readonly string[] = ['issuer', 'namespace', 'serviceAccount', 'mapping'];
+/** What goes with each wish that is none for records; `from` and `until` go with all. */
+const OUTSTANDING_TAKES: readonly string[] = ['outstanding', 'issuer', 'namespace', 'serviceAccount', 'mapping'];
+const REPORT_TAKES: readonly string[] = ['report'];
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 500;
 const MAX_VALUE = 2048;
@@ -27,28 +30,38 @@ const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z$/;
 /** What a request wants of the audit log. */
 export type AuditWish =
   | ({ readonly kind: 'records' } & RecordsQuery)
+  | { readonly kind: 'report'; readonly report: ReportKind; readonly window: Window }
   | { readonly kind: 'outstanding'; readonly filter: AuditFilter; readonly window: Window };
 
 /** The query of `GET /admin/v1/audit`; `now` in milliseconds. Throws AdminError `malformed` naming the parameter. */
 export function auditWish(request: FastifyRequest, now: number): AuditWish {
-  const query = queryOf(request, [...FILTERS, 'from', 'until', 'limit', 'cursor', 'outstanding']);
+  const query = queryOf(request, [...FILTERS, 'from', 'until', 'limit', 'cursor', 'outstanding', 'report']);
   const window = { from: instantOf(query, 'from', now), until: instantOf(query, 'until', now) };
   const filter = filterOf(query);
   const outstanding = query.get('outstanding') ?? 'false';
   if (outstanding !== 'true' && outstanding !== 'false') throw refused('outstanding', 'true or false');
   if (outstanding === 'true') {
-    const odd = [...query.keys()].find((name) =>
-      [...FILTERS, 'limit', 'cursor'].some((one) => one === name && !OF_CREDENTIALS.includes(one)),
-    );
-    if (odd !== undefined) throw new AdminError('malformed', { field: odd, detail: 'does not go with outstanding' });
+    assertOnly(query, OUTSTANDING_TAKES);
     return { kind: 'outstanding', filter, window };
   }
+  const asked = query.get('report');
+  const report = REPORTS.find((kind) => kind === asked);
+  if (report !== undefined) {
+    assertOnly(query, REPORT_TAKES);
+    return { kind: 'report', report, window };
+  }
+  if (asked !== undefined) throw refused('report', REPORTS.join(', '));
   const limit = query.get('limit') ?? String(DEFAULT_LIMIT);
   if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > MAX_LIMIT) throw refused('limit', `1 to ${MAX_LIMIT}`);
   const cursor = query.get('cursor');
   const after = cursor === undefined ? undefined : placesOf(cursor);
   if (cursor !== undefined && after === undefined) throw refused('cursor', 'the `next` of the page before');
   return { kind: 'records', filter, ...window, limit: Number(limit), after };
+}
+
+function assertOnly(query: ReadonlyMap<string, string>, names: readonly string[]): void {
+  const odd = [...query.keys()].find((name) => ![...names, 'from', 'until'].includes(name));
+  if (odd !== undefined) throw new AdminError('malformed', { field: odd, detail: `does not go with ${names[0]}` });
 }
 
 function filterOf(query: ReadonlyMap<string, string>): AuditFilter {

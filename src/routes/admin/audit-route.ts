@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { MakeReport } from '../../admin/reports/reports.ts';
 import type { AuditTrail } from '../../admin/trail/audit-trail.ts';
 import { cursorOf } from '../../admin/trail/cursor.ts';
 import type { Coverage } from '../../audit/history.ts';
@@ -12,6 +13,7 @@ import type { SignedIn } from './signed-in.ts';
 
 interface AuditRouteDeps {
   readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
+  readonly report: MakeReport;
   readonly access: SignedIn;
   readonly log: Log;
 }
@@ -21,7 +23,11 @@ function shown({ next: _, ...coverage }: Coverage) {
 }
 
 /** `GET /admin/v1/audit`: records of this replica's audit log, and what can be told from them. */
-export function auditRoute(server: FastifyInstance, path: string, { trail, access, log }: AuditRouteDeps): void {
+export function auditRoute(
+  server: FastifyInstance,
+  path: string,
+  { trail, report, access, log }: AuditRouteDeps,
+): void {
   server.get(path, {
     schema: auditSchema,
     onRequest: access.onRequest,
@@ -31,6 +37,10 @@ export function auditRoute(server: FastifyInstance, path: string, { trail, acces
       const wish = auditWish(request, trail.now());
       if (wish.kind === 'outstanding') {
         const { coverage, ...found } = await trail.outstanding(actor, wish.filter, wish.window);
+        return send(reply, { status: 200, body: { ...found, coverage: shown(coverage) }, headers: NOT_STORED });
+      }
+      if (wish.kind === 'report') {
+        const { coverage, ...found } = await report(actor, wish.report, wish.window);
         return send(reply, { status: 200, body: { ...found, coverage: shown(coverage) }, headers: NOT_STORED });
       }
       const { items, coverage } = await trail.records(actor, wish);

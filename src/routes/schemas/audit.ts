@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { REPORTS } from '../../admin/reports/reports.ts';
 import { ADMIN_ROUTE, problems } from './admin.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 
@@ -26,6 +27,10 @@ const query = z.object({
   outstanding: z.enum(['true', 'false']).optional().meta({
     description:
       'In place of records: the credentials that were issued, of issuer, namespace, serviceAccount and mapping, and have not ended. From 24 hours ago where from is absent.',
+  }),
+  report: z.enum(REPORTS).optional().meta({
+    description:
+      'In place of records: what mappings that do not enforce would have done; what use of mappings does not call for; every mapping for a review. From 30 days ago where from is absent.',
   }),
 });
 
@@ -90,6 +95,64 @@ const stillOut = z.strictObject({
   coverage,
 });
 
+const example = z.strictObject({
+  traceId: text.optional(),
+  at: text,
+  workload: text,
+  reason: text.optional(),
+  detail: text.optional(),
+});
+const count = z.number().int();
+const promotion = z
+  .strictObject({
+    mapping: text,
+    mode: z.enum(['report', 'shadow']),
+    until: text.optional(),
+    requests: count.meta({ description: 'It was decided on.' }),
+    refuses: count.meta({ description: 'Were allowed, and would be refused if it enforced.' }),
+    allows: count.meta({ description: 'Were refused, and would be allowed if it enforced.' }),
+    reasons: z.record(text, count),
+    refused: z.array(example),
+    allowed: z.array(example),
+    verdict: z.enum(['safe', 'refuses', 'unused']),
+  })
+  .meta({ id: 'Promotion' });
+const advice = z
+  .strictObject({
+    mapping: text,
+    kind: z.enum(['unused', 'wildcard', 'ttl']),
+    says: text,
+    change: text.meta({ description: 'The fields that change, as YAML.' }),
+  })
+  .meta({ id: 'Advice' });
+const reviewRow = z
+  .strictObject({
+    mapping: text,
+    owner: text,
+    state: z.enum(['in-force', 'faulty']),
+    mode: text,
+    subject: text,
+    kind: text,
+    targets: z.array(text),
+    intents: z.union([z.literal('unrestricted'), z.array(text)]).optional(),
+    lastUsed: text.optional().meta({ description: 'Absent: not since the beginning of what was looked at.' }),
+    allowed: count,
+    workloads: z.array(text),
+    moreWorkloads: count,
+    residual: z.strictObject({ accept: z.array(text), reason: text }).optional(),
+    expiresAt: text.optional(),
+    reattestBy: z
+      .strictObject({ at: text, from: z.enum(['label', 'expiresAt']), overdue: z.boolean() })
+      .optional()
+      .meta({ description: 'By the label carnet.dev/reattest-by, else by expiresAt.' }),
+  })
+  .meta({ id: 'ReviewRow' });
+const reports = [
+  z.strictObject({ promotion: z.array(promotion), coverage }),
+  z.strictObject({ advice: z.array(advice), coverage }),
+  z.strictObject({ review: z.array(reviewRow), coverage }),
+] as const;
+
 const COVERAGE = {
   streams: ['carnet'],
   from: '2026-11-27T07:31:09.120Z',
@@ -142,6 +205,65 @@ const OUTSTANDING = {
   coverage: COVERAGE,
 };
 
+const PROMOTION = {
+  promotion: [
+    {
+      mapping: 'ledger-tight',
+      mode: 'shadow',
+      requests: 812,
+      refuses: 3,
+      allows: 0,
+      reasons: { condition_not_met: 3 },
+      refused: [
+        {
+          traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+          at: '2026-11-27T07:59:12.345Z',
+          workload: 'prod-eu payments/reporter',
+          reason: 'condition_not_met',
+        },
+      ],
+      allowed: [],
+      verdict: 'refuses',
+    },
+  ],
+  coverage: COVERAGE,
+};
+
+const ADVICE = {
+  advice: [
+    {
+      mapping: 'old-reports',
+      kind: 'unused',
+      says: 'it allowed no request; let it end, or delete it',
+      change:
+        'kind: FederationMapping\nmetadata: { name: old-reports }\nspec:\n  expiresAt: "2026-12-04T08:00:00.000Z"\n',
+    },
+  ],
+  coverage: COVERAGE,
+};
+
+const REVIEW = {
+  review: [
+    {
+      mapping: 'reports',
+      owner: 'payments@example.org',
+      state: 'in-force',
+      mode: 'enforce',
+      subject: 'prod-eu payments/reporter',
+      kind: 'aws',
+      targets: ['arn:aws:iam::111122223333:role/reports'],
+      intents: ['object.read:acme-reports'],
+      lastUsed: '2026-11-27T07:59:12.345Z',
+      allowed: 310,
+      workloads: ['prod-eu payments/reporter'],
+      moreWorkloads: 0,
+      expiresAt: '2027-06-30T00:00:00Z',
+      reattestBy: { at: '2027-06-30T00:00:00Z', from: 'expiresAt', overdue: false },
+    },
+  ],
+  coverage: COVERAGE,
+};
+
 export const auditSchema = {
   ...ADMIN_ROUTE,
   operationId: 'readAudit',
@@ -152,10 +274,13 @@ export const auditSchema = {
   response: {
     200: answer({
       description: 'A page of records, or what was asked for in place of it.',
-      schema: z.union([page, stillOut]),
+      schema: z.union([page, stillOut, ...reports]),
       examples: {
         records: { summary: 'Records', value: PAGE },
         outstanding: { summary: 'outstanding=true', value: OUTSTANDING },
+        promotion: { summary: 'report=promotion', value: PROMOTION },
+        advice: { summary: 'report=advice', value: ADVICE },
+        review: { summary: 'report=review', value: REVIEW },
       },
     }),
     ...problems(),

@@ -1,0 +1,108 @@
+import { durationSeconds } from '../../resources/duration.ts';
+import { targetOf, ttlLimitsOf } from '../../resources/targets/target.ts';
+import type { MappingFacts } from './mapping-facts.ts';
+import type { MappingUsage, Usage } from './usage.ts';
+import { workloadText } from './workload.ts';
+
+/** Something about a mapping that its use does not call for, and the change that mends it. */
+export interface Advice {
+  readonly mapping: string;
+  readonly kind: 'unused' | 'wildcard' | 'ttl';
+  /** In a sentence, with the figures behind it. */
+  readonly says: string;
+  /** The fields that change, as YAML. */
+  readonly change: string;
+}
+
+/** Fewer requests than these say nothing about what is needed. */
+const ENOUGH = 20;
+/** Nearly all of them: one that comes back early by accident is no habit. */
+const HABIT = 0.95;
+const AFTER_UNUSED_MS = 7 * 86_400_000;
+
+/**
+ * What use alone tells; `now` in milliseconds. Whether a credential was used is for its cloud to know: Carnet sees who
+ * asked, for how long, and how soon again.
+ */
+export function adviceOf(mappings: readonly MappingFacts[], usage: Usage, now: number): readonly Advice[] {
+  return mappings
+    .filter(({ state, spec }) => state === 'in-force' && spec.mode === 'enforce')
+    .flatMap((mapping) => {
+      const used = usage.of(mapping.name);
+      if (used === undefined) return unused(mapping, now);
+      return [...wildcard(mapping, used), ...ttl(mapping, used)];
+    });
+}
+
+function unused({ name, spec }: MappingFacts, now: number): readonly Advice[] {
+  const end = now + AFTER_UNUSED_MS;
+  if (spec.expiresAt !== undefined && Date.parse(spec.expiresAt) <= end) return [];
+  const says = 'it allowed no request; let it end, or delete it';
+  return [
+    {
+      mapping: name,
+      kind: 'unused',
+      says,
+      change: changeOf(name, [`expiresAt: ${text(new Date(end).toISOString())}`]),
+    },
+  ];
+}
+
+function wildcard(
+  { name, spec }: MappingFacts,
+  { workloads, manyWorkloads, allowed }: MappingUsage,
+): readonly Advice[] {
+  const { subject } = spec;
+  const [only, another] = workloads;
+  const isWide = subject.namespace === '*' || subject.serviceAccount === '*' || subject.issuerSelector !== undefined;
+  if (!isWide || only?.namespace === undefined || only.serviceAccount === undefined) return [];
+  if (another !== undefined || manyWorkloads || allowed < ENOUGH) return [];
+  const { issuer, namespace, serviceAccount } = only;
+  const binding = subject.binding === undefined ? [] : [`  binding: ${subject.binding}`];
+  const lines = [
+    'subject:',
+    `  issuer: ${text(issuer)}`,
+    `  namespace: ${text(namespace)}`,
+    `  serviceAccount: ${text(serviceAccount)}`,
+    ...binding,
+  ];
+  const says = `it is for many, and all ${allowed} requests came from ${workloadText(only)}`;
+  return [{ mapping: name, kind: 'wildcard', says, change: changeOf(name, lines) }];
+}
+
+function ttl({ name, spec }: MappingFacts, used: MappingUsage): readonly Advice[] {
+  const { wishes, returns, allowed, longestGranted } = used;
+  const target = targetOf(spec.target);
+  const limits = target && ttlLimitsOf(target);
+  if (limits === undefined || limits.targetChooses !== undefined) return [];
+  const max = spec.ttl?.max === undefined ? limits.defaultMaxSeconds : durationSeconds(spec.ttl.max);
+  const wished = wholeMinutes(Math.max(limits.minSeconds, wishes.longest));
+  if (wishes.count === allowed && allowed >= ENOUGH && wished * 2 <= max) {
+    const says = `all ${allowed} requests wanted ${wishes.longest} s at most, and it gives up to ${max} s`;
+    return [{ mapping: name, kind: 'ttl', says, change: changeOf(name, [`ttl: { max: ${minutes(wished)} }`]) }];
+  }
+  const enough = wholeMinutes(Math.max(limits.minSeconds, returns.longestEarly * 2));
+  if (returns.early < ENOUGH || returns.early < returns.count * HABIT || enough >= longestGranted) return [];
+  const times = `${returns.early} of ${returns.count} times the same holder asked again within ${returns.longestEarly} s`;
+  const says = `${times}, and a life is up to ${longestGranted} s`;
+  return [{ mapping: name, kind: 'ttl', says, change: changeOf(name, [`ttl: { default: ${minutes(enough)} }`]) }];
+}
+
+/** In seconds, one at least. */
+function wholeMinutes(seconds: number): number {
+  return Math.ceil(Math.max(seconds, 1) / 60) * 60;
+}
+
+function minutes(seconds: number): string {
+  return `${seconds / 60}m`;
+}
+
+/** A text of JSON is one of YAML. */
+function text(value: string): string {
+  return JSON.stringify(value);
+}
+
+function changeOf(name: string, fields: readonly string[]): string {
+  const lines = ['kind: FederationMapping', `metadata: { name: ${name} }`, 'spec:', ...fields.map((one) => `  ${one}`)];
+  return lines.map((line) => `${line}\n`).join('');
+}

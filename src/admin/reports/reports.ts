@@ -1,0 +1,54 @@
+import type { AuditHistory, Coverage } from '../../audit/history.ts';
+import { containing } from '../../audit/history.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type Actor, assertMay } from '../actor.ts';
+import type { Window } from '../trail/audit-trail.ts';
+import { reading } from '../trail/reading.ts';
+import { type Advice, adviceOf } from './advice.ts';
+import { mappingFacts } from './mapping-facts.ts';
+import { type Promotion, PromotionTally } from './promotion.ts';
+import { type ReviewRow, reviewOf } from './review.ts';
+import { Usage } from './usage.ts';
+
+/** Kinds of reports about mappings. */
+export const REPORTS = ['promotion', 'advice', 'review'] as const;
+export type ReportKind = (typeof REPORTS)[number];
+
+/** One of them is there: the one that was asked for. */
+export interface Report {
+  readonly promotion?: readonly Promotion[];
+  readonly advice?: readonly Advice[];
+  readonly review?: readonly ReviewRow[];
+  readonly coverage: Coverage;
+}
+
+/** Throws AdminError. Without a window: the last 30 days. */
+export type MakeReport = (actor: Actor, kind: ReportKind, window: Window) => Promise<Report>;
+
+interface ReportsDeps {
+  readonly history: AuditHistory;
+  readonly catalog: Pick<Catalog, 'loaded'>;
+  readonly clock: Clock;
+}
+
+const DEFAULT_WINDOW_MS = 30 * 86_400_000;
+
+/** What the mappings of today were used for, or would have done, by the audit log. */
+export function createReports({ history, catalog, clock }: ReportsDeps): MakeReport {
+  return async (actor, kind, { from = clock.now() - DEFAULT_WINDOW_MS, until }) => {
+    assertMay(actor, 'read the audit log');
+    const usage = new Usage();
+    const promotion = new PromotionTally();
+    const texts = kind === 'promotion' ? ['"beside":['] : [containing('type', 'allowed')];
+    const coverage = await reading(history, { from, until, containing: texts }, (record) => {
+      if (kind === 'promotion') promotion.add(record);
+      else usage.add(record);
+      return true;
+    });
+    const mappings = mappingFacts(catalog.loaded());
+    if (kind === 'promotion') return { promotion: promotion.of(mappings), coverage };
+    if (kind === 'advice') return { advice: adviceOf(mappings, usage, clock.now()), coverage };
+    return { review: reviewOf(mappings, usage, clock.now()), coverage };
+  };
+}
