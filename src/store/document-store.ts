@@ -8,9 +8,27 @@ export interface StoredDocument {
   readonly value: JsonValue;
 }
 
-/** Thrown by `put` when somebody else wrote in between: read again, decide again. */
+/** One write of a batch, as `put` takes it. */
+export interface DocumentWrite {
+  readonly collection: string;
+  readonly name: string;
+  readonly value: JsonValue;
+  readonly ifVersion: number;
+}
+
+/** Collection of which every version is kept. */
+export const KEPT_COLLECTION = 'resources';
+
+/** Thrown by `put` and `putAll` when somebody else wrote in between: read again, decide again. */
 export class VersionConflict extends Error {
   override readonly name = 'VersionConflict';
+  /** Name of the document that is not at the expected version; of several, one. */
+  readonly document: string;
+
+  constructor({ collection, name, ifVersion }: Pick<DocumentWrite, 'collection' | 'name' | 'ifVersion'>) {
+    super(`${collection}/${name} is not at version ${ifVersion}`);
+    this.document = name;
+  }
 }
 
 /**
@@ -24,6 +42,16 @@ export interface DocumentStore {
    * Throws VersionConflict otherwise.
    */
   put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number>;
+  /**
+   * Writes all or, where one is not at its `ifVersion`, none and throws VersionConflict. After a crash all of them are
+   * there or none is. Throws RangeError where one document is named twice.
+   */
+  putAll(writes: readonly DocumentWrite[]): Promise<void>;
+  /**
+   * Every version of a document of `resources`, ascending, by whichever version of Carnet it was written; of those before
+   * the first that kept them, the last alone. Of other collections nothing is kept.
+   */
+  history(collection: string, name: string): Promise<readonly StoredDocument[]>;
   /** All documents of a collection by name, ascending. */
   list(collection: string): Promise<readonly StoredDocument[]>;
   /** Calls back after each later write to the collection, by whichever process. `onChange` must not throw. Returns the way to stop. */

@@ -2,6 +2,7 @@ import { Kysely, sql } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type PostgresOptions, postgresClient, postgresPool } from './postgres-connections.ts';
+import { whenNotDeadlocked } from './postgres-deadlock.ts';
 import { pooledDialect } from './postgres-dialect.ts';
 import { migrate } from './postgres-migrations.ts';
 import { PostgresNotices } from './postgres-notices.ts';
@@ -32,7 +33,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       db,
       clock,
       watchIntervalMs,
-      attempt: (work) => work(),
+      attempt: whenNotDeadlocked,
       release: async () => {
         notices?.close();
         await db.destroy();

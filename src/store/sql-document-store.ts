@@ -1,13 +1,20 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
 import { ChangeWatch } from './change-watch.ts';
-import { type DocumentStore, type StoredDocument, VersionConflict } from './document-store.ts';
+import { type DocumentStore, type DocumentWrite, type StoredDocument, VersionConflict } from './document-store.ts';
+import { type ChunkRow, keyOf, writeChunk } from './write-chunk.ts';
+
+/** Rows of one statement: far below what either database binds, and short enough between two requests. */
+const CHUNK_ROWS = 500;
 
 /** What a migration of every database makes. `value` is JSON text everywhere; PostgreSQL gives 64-bit numbers as text. */
 export interface Tables {
   documents: { collection: string; name: string; version: number | string; value: string; written_at: number };
   changes: { collection: string; counter: number | string };
+  /** Filled by triggers alone. */
+  history: { collection: string; name: string; version: number | string; value: string; written_at: number };
 }
 
 interface SqlStoreOptions {
@@ -16,7 +23,7 @@ interface SqlStoreOptions {
   readonly clock: Clock;
   /** How often the writes of other processes are looked for. */
   readonly watchIntervalMs: number;
-  /** Does the work of one statement, again where the database asks for that. */
+  /** Does the work of one statement or transaction, again where the database asks for that. */
   readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
   /** Lets the database go. */
   readonly release: () => Promise<void>;
@@ -55,9 +62,29 @@ export class SqlDocumentStore implements DocumentStore {
     const written = { value: JSON.stringify(value), written_at: this.#options.clock.now() };
     const key = { collection: text(collection), name: text(name) };
     const row = await this.#options.attempt(() => this.#write(key, written, ifVersion));
-    if (row === undefined) throw new VersionConflict(`${collection}/${name} is not at version ${ifVersion}`);
+    if (row === undefined) throw new VersionConflict({ collection, name, ifVersion });
     await this.#watch.look();
     return Number(row.version);
+  }
+
+  async putAll(writes: readonly DocumentWrite[]): Promise<void> {
+    const rows = writes.map(toRow);
+    if (new Set(rows.map(keyOf)).size < rows.length) throw new RangeError('a batch names a document twice');
+    const illegal = writes.find(({ ifVersion }) => !Number.isSafeInteger(ifVersion) || ifVersion < 0);
+    if (illegal !== undefined) throw new VersionConflict(illegal);
+    await this.#options.attempt(() => this.#writeAll(rows));
+    await this.#watch.look();
+  }
+
+  async history(collection: string, name: string): Promise<readonly StoredDocument[]> {
+    const query = this.#db
+      .selectFrom('history')
+      .select(['name', 'version', 'value'])
+      .where('collection', '=', text(collection))
+      .where('name', '=', text(name))
+      .orderBy('version');
+    const rows = await this.#options.attempt(() => query.execute());
+    return rows.map((row) => fromRow(collection, row));
   }
 
   async list(collection: string): Promise<readonly StoredDocument[]> {
@@ -109,6 +136,22 @@ export class SqlDocumentStore implements DocumentStore {
       .executeTakeFirst();
   }
 
+  /** In the order of their keys, so that two batches do not wait for each other. */
+  async #writeAll(rows: readonly ChunkRow[]): Promise<void> {
+    const sorted = rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    const isNew = ({ ifVersion }: ChunkRow) => ifVersion === 0;
+    const parts = [sorted.filter(isNew), sorted.filter((row) => !isNew(row))];
+    await this.#db.transaction().execute(async (transaction) => {
+      for (const part of parts) {
+        for (let from = 0; from < part.length; from += CHUNK_ROWS) {
+          await writeChunk(transaction, part.slice(from, from + CHUNK_ROWS), this.#options.clock.now());
+          // Requests are served between two statements.
+          await nextTurn();
+        }
+      }
+    });
+  }
+
   async #counters(): Promise<ReadonlyMap<string, number>> {
     const rows = await this.#db.selectFrom('changes').select(['collection', 'counter']).execute();
     return new Map(rows.map((row) => [row.collection, Number(row.counter)]));
@@ -117,6 +160,10 @@ export class SqlDocumentStore implements DocumentStore {
 
 type Key = Pick<Tables['documents'], 'collection' | 'name'>;
 type Written = Pick<Tables['documents'], 'value' | 'written_at'>;
+
+function toRow({ collection, name, value, ifVersion }: DocumentWrite): ChunkRow {
+  return { collection: text(collection), name: text(name), value: JSON.stringify(value), ifVersion };
+}
 
 /** The one place where a row becomes a document. */
 function fromRow(collection: string, row: { name: string; version: number | string; value: string }): StoredDocument {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { KEPT_COLLECTION } from './document-store.ts';
 import { whenUnlocked } from './locked.ts';
 import { StoreFault } from './store-fault.ts';
 
@@ -31,6 +32,29 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
           on conflict (collection) do update set counter = counter + 1;
         end`.execute(db);
       }
+    },
+  },
+  '0002-history': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable('history')
+        .addColumn('collection', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('value', 'text', (column) => column.notNull())
+        .addColumn('written_at', 'integer', (column) => column.notNull())
+        .addPrimaryKeyConstraint('history_key', ['collection', 'name', 'version'])
+        .execute();
+      for (const event of ['insert', 'update']) {
+        await sql`create trigger ${sql.ref(`documents_keep_${event}`)} after ${sql.raw(event)} on documents
+          when new.collection = ${sql.lit(KEPT_COLLECTION)} begin
+            insert into history (collection, name, version, value, written_at)
+            values (new.collection, new.name, new.version, new.value, new.written_at);
+          end`.execute(db);
+      }
+      await sql`insert into history (collection, name, version, value, written_at)
+        select collection, name, version, value, written_at from documents
+        where collection = ${KEPT_COLLECTION}`.execute(db);
     },
   },
 };

@@ -3,7 +3,12 @@ import type { JwtSvidGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity, VerifiedIdentity } from '../../src/core/identity.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { TokenType } from '../../src/core/token-types.ts';
-import { type DocumentStore, type StoredDocument, VersionConflict } from '../../src/store/document-store.ts';
+import {
+  type DocumentStore,
+  type DocumentWrite,
+  type StoredDocument,
+  VersionConflict,
+} from '../../src/store/document-store.ts';
 
 export const STREAM = 'replica-0';
 
@@ -75,10 +80,18 @@ export class MemoryStore implements DocumentStore {
   async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
     if (this.failure !== undefined) throw this.failure;
     const present = this.documents.get(`${collection}/${name}`)?.version ?? 0;
-    if (present !== ifVersion) throw new VersionConflict(`${name} has version ${present}`);
+    if (present !== ifVersion) throw new VersionConflict({ collection, name, ifVersion });
     this.documents.set(`${collection}/${name}`, { collection, name, version: present + 1, value });
     if (this.losesAnswers) throw new Error('connection lost');
     return present + 1;
+  }
+
+  async putAll(writes: readonly DocumentWrite[]): Promise<void> {
+    for (const { collection, name, value, ifVersion } of writes) await this.put(collection, name, value, ifVersion);
+  }
+
+  async history(): Promise<readonly StoredDocument[]> {
+    return [];
   }
 
   async list(collection: string): Promise<readonly StoredDocument[]> {

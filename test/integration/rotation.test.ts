@@ -185,6 +185,8 @@ describe('a rotation drill over ten weeks', () => {
 function dyingEachTime(store: DocumentStore): DocumentStore {
   return {
     get: (collection, name) => store.get(collection, name),
+    putAll: (writes) => store.putAll(writes),
+    history: (collection, name) => store.history(collection, name),
     list: (collection) => store.list(collection),
     watch: (collection, onChange) => store.watch(collection, onChange),
     close: () => store.close(),

@@ -198,6 +198,112 @@ export function documentStoreContract(name: string, subject: (context: TestConte
       expect(await store.get('mappings', 'deploy')).toMatchObject({ version: 2, value: 'b' });
     });
 
+    test('keeps every version of a resource, and tells them in their order', async () => {
+      for (const [n, value] of ['a', null, 'c'].entries()) await store.put('resources', 'Guardrail/cap', value, n);
+      await store.put('resources', 'Guardrail/cap-2', 'other', 0);
+      expect(await (await open()).history('resources', 'Guardrail/cap')).toEqual([
+        { collection: 'resources', name: 'Guardrail/cap', version: 1, value: 'a' },
+        { collection: 'resources', name: 'Guardrail/cap', version: 2, value: null },
+        { collection: 'resources', name: 'Guardrail/cap', version: 3, value: 'c' },
+      ]);
+    });
+
+    test('keeps no version of a write that was refused, nor of other collections', async () => {
+      await store.put('resources', 'n', 'a', 0);
+      await expect(store.put('resources', 'n', 'b', 0)).rejects.toThrow(VersionConflict);
+      await expect(store.put('resources', 'n', 'b', 7)).rejects.toThrow(VersionConflict);
+      await store.put('keys', 'n', 'secret', 0);
+      expect(await store.history('resources', 'n')).toMatchObject([{ version: 1, value: 'a' }]);
+      expect(await store.history('keys', 'n')).toEqual([]);
+      expect(await store.history('resources', 'absent')).toEqual([]);
+    });
+
+    test('writes a batch of new and of changed documents, each with its next version', async () => {
+      await store.put('resources', 'old', 'a', 0);
+      await store.put('resources', 'old', 'b', 1);
+      await store.putAll([
+        { collection: 'resources', name: 'old', value: 'c', ifVersion: 2 },
+        { collection: 'resources', name: 'new', value: { n: 1 }, ifVersion: 0 },
+        { collection: 'other', name: 'new', value: null, ifVersion: 0 },
+      ]);
+      expect(await store.list('resources')).toMatchObject([
+        { name: 'new', version: 1, value: { n: 1 } },
+        { name: 'old', version: 3, value: 'c' },
+      ]);
+      expect(await store.list('other')).toMatchObject([{ name: 'new', version: 1, value: null }]);
+      expect((await store.history('resources', 'old')).map(({ value }) => value)).toEqual(['a', 'b', 'c']);
+    });
+
+    test.each([
+      ['one is there already', { name: 'there', ifVersion: 0 }],
+      ['one is not there', { name: 'absent', ifVersion: 1 }],
+      ['one has moved on', { name: 'there', ifVersion: 1 }],
+      ['one version is none', { name: 'there', ifVersion: -1 }],
+    ])('writes nothing of a batch of which %s, names that one and calls nobody back', async (_, wrong) => {
+      await store.put('resources', 'there', 'a', 0);
+      await store.put('resources', 'there', 'b', 1);
+      let calls = 0;
+      store.watch('resources', () => calls++);
+      const fresh = Array.from({ length: 600 }, (_, n) => `n${n}`).map((name) => ({ name, ifVersion: 0 }));
+      const writes = [...fresh, wrong].map((write) => ({ collection: 'resources', value: 'new', ...write }));
+      await expect(store.putAll(writes)).rejects.toMatchObject({ name: 'VersionConflict', document: wrong.name });
+      await settled();
+      expect(await store.list('resources')).toMatchObject([{ name: 'there', version: 2, value: 'b' }]);
+      expect(await store.history('resources', 'n0')).toEqual([]);
+      expect(calls).toBe(0);
+    });
+
+    test('refuses a batch that names a document twice, or one that a database would change', async () => {
+      const write = (name: string, ifVersion: number) => ({ collection: 'c', name, value: 1, ifVersion });
+      await expect(store.putAll([write('n', 0), write('n', 1)])).rejects.toThrow(RangeError);
+      await expect(store.putAll([write('n', 0), write('a\0b', 0)])).rejects.toThrow(RangeError);
+      expect(await store.list('c')).toEqual([]);
+    });
+
+    test('calls a listener back after a batch, by whichever store', async () => {
+      const called = Promise.withResolvers<void>();
+      const other = await open();
+      store.watch('resources', called.resolve);
+      await other.putAll([{ collection: 'resources', name: 'a', value: 1, ifVersion: 0 }]);
+      await called.promise;
+      expect(await store.get('resources', 'a')).toMatchObject({ value: 1 });
+      await other.putAll([]);
+    });
+
+    test('lets batches and single writes over the same documents, in any order, each win or be refused whole', async () => {
+      const stores = [store, await open(), await open()];
+      const names = Array.from({ length: 1200 }, (_, n) => `n${n}`);
+      const write = (name: string, value: string) => ({ collection: 'resources', name, value, ifVersion: 0 });
+      const batches = stores.map((one, n) => {
+        const order = n === 1 ? names.toReversed() : names;
+        return one.putAll(order.map((name) => write(name, `batch ${n}`)));
+      });
+      const singles = names.slice(-20).map((name, n) => stores[n % 3]?.put('resources', name, 'single', 0));
+      const outcomes = await Promise.allSettled([...batches, ...singles]);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(VersionConflict);
+      }
+      const values = new Set((await store.list('resources')).map(({ value }) => value));
+      const whole = [...values].filter((value) => value !== 'single');
+      expect(whole.length).toBe(outcomes.slice(0, 3).filter(({ status }) => status === 'fulfilled').length);
+      expect(whole.length).toBeLessThanOrEqual(1);
+    });
+
+    test('writes a batch of 100,000 documents', async () => {
+      const batch = (ifVersion: number) =>
+        Array.from({ length: 100_000 }, (_, n) => ({
+          collection: 'resources',
+          name: `n${n}`,
+          value: { n },
+          ifVersion,
+        }));
+      await store.putAll(batch(0));
+      await store.putAll(batch(1));
+      const versions = (await store.list('resources')).map(({ version }) => version);
+      expect([versions.length, new Set(versions)]).toEqual([100_000, new Set([2])]);
+      expect(await store.history('resources', 'n77777')).toHaveLength(2);
+    }, 120_000);
+
     test('calls a listener back after own writes to its collection and no other', async () => {
       const calls: string[] = [];
       store.watch('mappings', () => calls.push('mappings'));

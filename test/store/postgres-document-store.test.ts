@@ -59,7 +59,7 @@ describe('openPostgresStore', () => {
     const stores = await Promise.all(Array.from({ length: 6 }, () => open()));
     for (const [n, store] of stores.entries()) await store.put('started', String(n), n, 0);
     expect(await stores[0]?.list('started')).toHaveLength(6);
-    expect(await sql('select name from kysely_migration')).toHaveLength(1);
+    expect(await sql('select name from kysely_migration')).toHaveLength(2);
   });
 
   test('lets one of two stores that were opened together win a first write', async (context) => {
@@ -67,6 +67,32 @@ describe('openPostgresStore', () => {
     const stores = await Promise.all([open(), open()]);
     const outcomes = await Promise.allSettled(stores.map((store, n) => store.put('c', 'n', n, 0)));
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  test('takes over what the version before wrote, and hears of and keeps what that still writes beside it', async (context) => {
+    const { open, sql } = await database(context);
+    await (await open()).close();
+    // The schema as that version left it.
+    for (const statement of [
+      `delete from kysely_migration where name > '0001-documents'`,
+      'drop table history',
+      'drop trigger documents_insert on documents',
+      'drop trigger documents_update on documents',
+      'drop function count_statement()',
+      'create trigger documents_change after insert or update on documents for each row execute function count_change()',
+      `insert into documents values ('resources', 'n', 7, '"old"', 1), ('keys', 'n', 1, '"secret"', 1)`,
+    ])
+      await sql(statement);
+    const store = await open({ watchIntervalMs: 3_600_000 });
+    const heard = Promise.withResolvers<void>();
+    store.watch('resources', heard.resolve);
+    await sql(`update documents set version = 8, value = '"beside"', written_at = 2 where collection = 'resources'`);
+    await heard.promise;
+    expect(await store.history('resources', 'n')).toMatchObject([
+      { version: 7, value: 'old' },
+      { version: 8, value: 'beside' },
+    ]);
+    expect(await store.history('keys', 'n')).toEqual([]);
   });
 
   test('writes to disk before it answers, whatever the database has as its default', async (context) => {
@@ -201,7 +227,7 @@ describe('openPostgresStore: a server that fails', () => {
     await open();
     await sql(`insert into kysely_migration (name, timestamp) values ('9999-later', '2030-01-01T00:00:00.000Z')`);
     await expect(open()).rejects.toThrow(/^store\.postgres\.url: the schema there is not one that this version knows/);
-    expect(await sql('select name from kysely_migration')).toHaveLength(2);
+    expect(await sql('select name from kysely_migration')).toHaveLength(3);
   });
 });
 

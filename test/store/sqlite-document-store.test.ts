@@ -168,6 +168,24 @@ describe('openSqliteStore', () => {
     );
   });
 
+  test('takes over what the version before wrote, and keeps what that still writes beside it', async () => {
+    await (await openSqliteStore({ path, clock })).close();
+    const before = new DatabaseSync(path);
+    // The schema as that version left it.
+    before.exec(`delete from kysely_migration where name > '0001-documents'; drop table history;
+      drop trigger documents_keep_insert; drop trigger documents_keep_update;
+      insert into documents values ('resources', 'n', 7, '"old"', 1), ('keys', 'n', 1, '"secret"', 1)`);
+    const store = await openSqliteStore({ path, clock });
+    before.exec(`update documents set version = 8, value = '"beside"', written_at = 2 where collection = 'resources'`);
+    before.close();
+    expect(await store.history('resources', 'n')).toMatchObject([
+      { version: 7, value: 'old' },
+      { version: 8, value: 'beside' },
+    ]);
+    expect(await store.history('keys', 'n')).toEqual([]);
+    await store.close();
+  });
+
   test('refuses a folder in place of the file', async () => {
     await expect(openSqliteStore({ path: folder, clock })).rejects.toThrow(/^store\.sqlite\.path: /);
   });

@@ -1,9 +1,16 @@
 import type { JsonValue } from '../../src/core/json.ts';
-import { type DocumentStore, type StoredDocument, VersionConflict } from '../../src/store/document-store.ts';
+import {
+  type DocumentStore,
+  type DocumentWrite,
+  KEPT_COLLECTION,
+  type StoredDocument,
+  VersionConflict,
+} from '../../src/store/document-store.ts';
 
 interface Row {
   readonly version: number;
   readonly text: string;
+  readonly before?: Row;
 }
 /** What several stores over the same data share. */
 export interface MemoryDocuments {
@@ -31,12 +38,31 @@ export class MemoryDocumentStore implements DocumentStore {
     const key = legal(name);
     const documents = this.#shared.collections.get(legal(collection)) ?? new Map<string, Row>();
     const present = documents.get(key)?.version ?? 0;
-    if (present !== ifVersion) throw new VersionConflict(`${collection}/${name} is not at version ${ifVersion}`);
-    documents.set(key, { version: present + 1, text: JSON.stringify(value) });
+    if (present !== ifVersion) throw new VersionConflict({ collection, name, ifVersion });
+    const before = collection === KEPT_COLLECTION ? documents.get(key) : undefined;
+    documents.set(key, { version: present + 1, text: JSON.stringify(value), ...(before && { before }) });
     this.#shared.collections.set(collection, documents);
     for (const listener of this.#shared.listeners)
       if (listener.collection === collection) queueMicrotask(listener.onChange);
     return present + 1;
+  }
+
+  async putAll(writes: readonly DocumentWrite[]): Promise<void> {
+    const keys = new Set(writes.map(({ collection, name }) => JSON.stringify([legal(collection), legal(name)])));
+    if (keys.size < writes.length) throw new RangeError('a batch names a document twice');
+    for (const write of writes) {
+      const present = this.#shared.collections.get(write.collection)?.get(write.name)?.version ?? 0;
+      if (present !== write.ifVersion) throw new VersionConflict(write);
+    }
+    for (const { collection, name, value, ifVersion } of writes) void this.put(collection, name, value, ifVersion);
+  }
+
+  async history(collection: string, name: string): Promise<readonly StoredDocument[]> {
+    if (collection !== KEPT_COLLECTION) return [];
+    const versions: StoredDocument[] = [];
+    for (let row = this.#shared.collections.get(collection)?.get(legal(name)); row !== undefined; row = row.before)
+      versions.unshift({ collection, name, version: row.version, value: JSON.parse(row.text) });
+    return versions;
   }
 
   async list(collection: string): Promise<readonly StoredDocument[]> {
