@@ -25,7 +25,8 @@ interface Probe {
  * the number of different claim name sets at an address, and of selectors for one and the same subject there, add probes.
  */
 export class MappingIndex {
-  readonly size: number;
+  /** In no order. */
+  readonly all: readonly CompiledMapping[];
   readonly #byIssuer = new Map<string, CompiledMapping[]>();
   /** Outer key without the issuer, inner key the selector's text. */
   readonly #bySelector = new Map<string, Map<string, CompiledMapping[]>>();
@@ -34,11 +35,15 @@ export class MappingIndex {
   readonly #selectorsOf = new Map<string, Set<string>>();
 
   constructor(mappings: readonly CompiledMapping[], issuers: TrustedIssuers) {
-    this.size = mappings.length;
+    this.all = mappings;
     for (const mapping of mappings) {
       for (const address of mapping.addresses) this.#add(mapping, address);
     }
     this.#matchSelectors(mappings, issuers);
+  }
+
+  get size(): number {
+    return this.all.length;
   }
 
   candidates(identity: VerifiedIdentity, address: string): Candidates {

@@ -59,7 +59,7 @@ export function claimText(identity: VerifiedIdentity, name: string): string | un
 
 /** True when whatever satisfies claim set `a` satisfies `b` too and they are not the same set: `a` is the more specific. */
 function isStricter(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  return implies(a, b) && !implies(b, a);
+  return asksForAll(a, b) && !asksForAll(b, a);
 }
 
 /**
@@ -80,6 +80,7 @@ function issuerRank(subject: Subject): number {
   return subject.issuer.kind === 'name' ? 0 : 1;
 }
 
-function implies(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+/** True when whatever satisfies claim set `a` satisfies `b` too. */
+export function asksForAll(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   return Object.entries(b).every(([key, value]) => Object.hasOwn(a, key) && (value === ANY || a[key] === value));
 }

@@ -56,7 +56,7 @@ export class CelConditions implements Conditions {
     }
     const run = plan(this.#env, parsed.parsed);
     const ask = (attributes: Attributes) => answer(run(this.#bind(attributes)), attributes, [...reads]);
-    return { ok: true, condition: { text: shortened(text), ask } };
+    return { ok: true, condition: { text: shortened(text), whole: text, ask } };
   }
 
   #bind(attributes: Attributes): Bindings {

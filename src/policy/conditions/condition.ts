@@ -38,6 +38,8 @@ export type Answer =
 export interface Condition {
   /** As it is written, cut to a length for audit and explain. */
   readonly text: string;
+  /** As it is written, to the last letter. */
+  readonly whole: string;
   ask(attributes: Attributes): Answer;
 }
 
