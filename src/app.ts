@@ -10,6 +10,7 @@ import { createReports } from './admin/reports/reports.ts';
 import { ResourceAdmin } from './admin/resource-admin.ts';
 import { adminIssuers, createSignIn } from './admin/sign-in.ts';
 import { AuditTrail } from './admin/trail/audit-trail.ts';
+import { createWhy } from './admin/trail/why.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
 import { AuditHistory } from './audit/history.ts';
 import { streamName } from './audit/stream-name.ts';
@@ -339,6 +340,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
     trail: new AuditTrail({ history, clock }),
+    why: createWhy({ history, catalog, clock }),
     report: createReports({ history, catalog, clock }),
   };
 }

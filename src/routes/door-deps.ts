@@ -4,6 +4,7 @@ import type { MakeReport } from '../admin/reports/reports.ts';
 import type { ResourceAdmin } from '../admin/resource-admin.ts';
 import type { SignIn } from '../admin/sign-in.ts';
 import type { AuditTrail } from '../admin/trail/audit-trail.ts';
+import type { TellWhy } from '../admin/trail/why.ts';
 import type { Purpose } from '../authority/authority.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -34,6 +35,7 @@ export interface AdminDeps {
   readonly resources: Pick<ResourceAdmin, 'list' | 'get' | 'put' | 'delete'>;
   readonly nameOwner: NameOwner;
   readonly explain: Explain;
+  readonly why: TellWhy;
   readonly report: MakeReport;
   readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
 }

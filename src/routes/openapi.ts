@@ -55,6 +55,7 @@ function undisturbed(): DoorDeps {
       signIn: unused,
       nameOwner: unused,
       explain: unused,
+      why: unused,
       report: unused,
       trail: { now: unused, records: unused, outstanding: unused },
       resources: { list: unused, get: unused, put: unused, delete: unused },

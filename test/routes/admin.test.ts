@@ -13,6 +13,7 @@ function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
     signIn: async () => OWNER,
     nameOwner: unused,
     explain: unused,
+    why: unused,
     report: unused,
     trail: { now: () => 0, records: unused, outstanding: unused },
     resources: { list: unused, get: unused, put: unused, delete: unused },

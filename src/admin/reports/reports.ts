@@ -3,7 +3,7 @@ import { containing } from '../../audit/history.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type Actor, assertMay } from '../actor.ts';
-import type { Window } from '../trail/audit-trail.ts';
+import type { Window } from '../trail/page.ts';
 import { reading } from '../trail/reading.ts';
 import { type Advice, adviceOf } from './advice.ts';
 import { mappingFacts } from './mapping-facts.ts';

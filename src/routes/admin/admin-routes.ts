@@ -24,13 +24,13 @@ const COLLECTIONS = [
 /** The admin API (DESIGN section 9). Who asks is known before anything else of a request is looked at. */
 export function adminRoutes(
   server: FastifyInstance,
-  { signIn, resources, nameOwner, explain, trail, report }: AdminDeps,
+  { signIn, resources, nameOwner, explain, why, trail, report }: AdminDeps,
   log: Log,
 ): void {
   const access = signedIn(signIn);
   const { actorOf, onRequest } = access;
   for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, access, log });
-  explainRoute(server, `${ADMIN_PATH}explain`, { explain, access, log });
+  explainRoute(server, `${ADMIN_PATH}explain`, { explain, why, access, log });
   auditRoute(server, `${ADMIN_PATH}audit`, { trail, report, access, log });
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
   server.get(`${ADMIN_PATH}whoami`, {

@@ -2,9 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
 import { REPORTS, type ReportKind } from '../../admin/reports/reports.ts';
 import type { AuditFilter } from '../../admin/trail/audit-filter.ts';
-import type { RecordsQuery, Window } from '../../admin/trail/audit-trail.ts';
 import { placesOf } from '../../admin/trail/cursor.ts';
-import { duration, durationSeconds } from '../../resources/duration.ts';
+import { INSTANT_FORM, instantFrom } from '../../admin/trail/instant.ts';
+import type { RecordsQuery, Window } from '../../admin/trail/page.ts';
 import { queryOf } from './admin-request.ts';
 
 /** Parameters that name a member of records and the value it must have. */
@@ -25,7 +25,6 @@ const REPORT_TAKES: readonly string[] = ['report'];
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 500;
 const MAX_VALUE = 2048;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?Z$/;
 
 /** What a request wants of the audit log. */
 export type AuditWish =
@@ -74,18 +73,11 @@ function filterOf(query: ReadonlyMap<string, string>): AuditFilter {
   return Object.fromEntries(found);
 }
 
-/** An instant, or how long ago it was. */
 function instantOf(query: ReadonlyMap<string, string>, name: string, now: number): number | undefined {
   const text = query.get(name);
-  if (text === undefined) return undefined;
-  const instant = INSTANT.test(text) ? Date.parse(text) : agoOf(text, now);
-  // Beyond these a Date cannot say what it is.
-  if (!(instant >= 0)) throw refused(name, 'an RFC 3339 instant in UTC, or a duration ago such as 24h or 7d');
+  const instant = text === undefined ? undefined : instantFrom(text, now);
+  if (text !== undefined && instant === undefined) throw refused(name, INSTANT_FORM);
   return instant;
-}
-
-function agoOf(text: string, now: number): number {
-  return duration.safeParse(text).success ? Math.max(0, now - durationSeconds(text) * 1000) : Number.NaN;
 }
 
 function refused(field: string, legal: string): AdminError {

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
-import type { Explanation, Subject } from '../../admin/explain.ts';
+import type { Subject } from '../../admin/explain.ts';
+import type { Explanation } from '../../admin/explanation.ts';
 import { submittedValue } from '../../admin/submitted-document.ts';
+import type { Why } from '../../admin/trail/why.ts';
 import type { Ask, Grant } from '../../core/decision.ts';
 import { Secret } from '../../core/secret.ts';
 import { fieldName } from '../../resources/field-name.ts';
@@ -18,7 +20,7 @@ import { problemHandler } from './problem.ts';
 import type { SignedIn } from './signed-in.ts';
 
 /** Whom and what a body asks about. Throws AdminError `invalid`, which repeats no value. */
-function question(text: string): { subject: Subject; ask: Ask } {
+function question(text: string): { trace: string } | { subject: Subject; ask: Ask } {
   const value = submittedValue(text);
   const parsed = explainBody.safeParse(value);
   if (!parsed.success) {
@@ -30,9 +32,15 @@ function question(text: string): { subject: Subject; ask: Ask } {
     }));
     throw new AdminError('invalid', { faults });
   }
-  const { token, identity, address, scope, ttlSeconds, requestedTokenType } = parsed.data;
+  const { trace, ...others } = parsed.data;
+  const { token, identity, address, scope, ttlSeconds, requestedTokenType } = others;
+  if (trace !== undefined) {
+    if (Object.keys(others).length === 0) return { trace };
+    throw new AdminError('invalid', { field: 'trace', detail: 'goes alone: the record says all else' });
+  }
+  if (address === undefined) throw new AdminError('invalid', { field: 'address', detail: 'is required' });
   if ((token === undefined) === (identity === undefined)) {
-    throw new AdminError('invalid', { field: 'token', detail: 'exactly one of token and identity is wanted' });
+    throw new AdminError('invalid', { field: 'token', detail: 'exactly one of token, identity and trace is wanted' });
   }
   return {
     subject: token === undefined ? { identity: identity ?? { issuer: '' } } : { token: new Secret(token) },
@@ -52,22 +60,27 @@ function credentialOf({ kind, targetId, ttlSeconds, enforcedBy, deliver, issuedT
 
 function shown({ decision, ...explanation }: Explanation) {
   const grant = 'grant' in decision ? { credential: credentialOf(decision.grant) } : {};
-  const { outcome, mapping, error, reason, detail, steps } = {
+  const { outcome, mapping, error, reason, detail, beside, steps } = {
     mapping: undefined,
     error: undefined,
     reason: undefined,
     detail: undefined,
+    beside: undefined,
     steps: [],
     ...decision,
   };
-  return { ...explanation, decision: { outcome, mapping, error, reason, detail, steps }, ...grant };
+  return { ...explanation, decision: { outcome, mapping, error, reason, detail, beside, steps }, ...grant };
+}
+
+function shownWhy({ today, coverage: { next: _, ...coverage }, ...why }: Why) {
+  return { ...why, today: today && shown(today), coverage };
 }
 
 /** `POST /admin/v1/explain`: what would become of a request, and why. */
 export function explainRoute(
   server: FastifyInstance,
   path: string,
-  { explain, access, log }: Pick<AdminDeps, 'explain'> & { readonly access: SignedIn; readonly log: Log },
+  { explain, why, access, log }: Pick<AdminDeps, 'explain' | 'why'> & { readonly access: SignedIn; readonly log: Log },
 ): void {
   server.post(path, {
     schema: explainSchema,
@@ -76,9 +89,13 @@ export function explainRoute(
     bodyLimit: MAX_BODY_BYTES,
     handler: async (request, reply) => {
       queryOf(request, []);
-      const { subject, ask } = question(bodyText(request));
-      const explanation = await explain(access.actorOf(request), subject, ask);
-      return send(reply, { status: 200, body: shown(explanation), headers: NOT_STORED });
+      const asked = question(bodyText(request));
+      const actor = access.actorOf(request);
+      const body =
+        'trace' in asked
+          ? shownWhy(await why(actor, asked.trace))
+          : shown(await explain(actor, asked.subject, asked.ask));
+      return send(reply, { status: 200, body, headers: NOT_STORED });
     },
   });
   refuseOtherMethods(server, path, ['POST']);
