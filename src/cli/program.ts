@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { addAuditCommands } from './audit/audit-command.ts';
 import type { ExchangeOptions } from './exchange.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
+import { addExplainCommands } from './explain/explain-command.ts';
 import type { IssuerImportOptions } from './issuer-import.ts';
 import { addKeysCommands } from './keys-command.ts';
+import { addReportCommands } from './reports/reports-command.ts';
 import { addSizeCommand } from './size-command.ts';
 import { addStopCommand } from './stop-command.ts';
 import { printable, styleOf } from './style.ts';
@@ -81,17 +84,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       const { exchange } = await import('./exchange.ts');
       finish(await exchange(options, command, surroundings));
     });
-  program
-    .command('audit')
-    .description('work with the audit log')
-    .command('verify')
-    .description('check that no record was changed, left out or cut off')
-    .addOption(configOption())
-    .addOption(outputOption('text', 'json'))
-    .action(async (options: { config: string; output: 'text' | 'json' }) => {
-      const { auditVerify } = await import('./audit-verify.ts');
-      finish(await auditVerify(options, surroundings));
-    });
+  addAuditCommands(program, surroundings, finish);
   addKeysCommands(program, surroundings, finish);
   addSizeCommand(program, surroundings, finish);
   program
@@ -110,6 +103,8 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
     });
   addTrustCommands(program, surroundings, finish);
   addStopCommand(program, surroundings, finish);
+  addExplainCommands(program, surroundings, finish);
+  addReportCommands(program, surroundings, finish);
   addWorkloadCommands(program, surroundings, finish);
   return program;
 }

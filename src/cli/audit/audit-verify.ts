@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
-import { readHeads } from '../audit/heads.ts';
-import { streamName } from '../audit/stream-name.ts';
-import { verifyAuditLog } from '../audit/verify-log.ts';
-import type { StreamReport, VerifyReport } from '../audit/verify-report.ts';
-import type { Config } from '../config/config.ts';
-import { openStore } from '../store/open-store.ts';
-import { StoreFault } from '../store/store-fault.ts';
-import { loadConfiguration } from './configuration.ts';
-import { CommandError, ExitCode } from './exit-code.ts';
-import { printable, type Style, styleOf } from './style.ts';
-import type { Surroundings } from './surroundings.ts';
-import { table } from './table.ts';
+import { readHeads } from '../../audit/heads.ts';
+import { streamName } from '../../audit/stream-name.ts';
+import { verifyAuditLog } from '../../audit/verify-log.ts';
+import type { StreamReport, VerifyReport } from '../../audit/verify-report.ts';
+import type { Config } from '../../config/config.ts';
+import { openStore } from '../../store/open-store.ts';
+import { StoreFault } from '../../store/store-fault.ts';
+import { loadConfiguration } from '../configuration.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
+import { printable, type Style, styleOf } from '../style.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { table } from '../table.ts';
 
 interface VerifyOptions {
   readonly config: string;
