@@ -12,15 +12,15 @@ export interface Actor {
   readonly bootstrap?: true;
 }
 
-export type Right = 'read' | 'change mappings' | 'change issuers and guardrails' | 'read the audit log';
+export type Right = 'read' | 'change mappings' | 'change issuers and guardrails' | 'read the audit log' | 'replay';
 
 /** Who may what: the only place where a role means something. */
 const RIGHTS: Readonly<Record<AdminRole, readonly Right[]>> = {
   viewer: ['read'],
-  editor: ['read', 'change mappings'],
+  editor: ['read', 'change mappings', 'replay'],
   approver: ['read'],
-  auditor: ['read', 'read the audit log'],
-  owner: ['read', 'change mappings', 'change issuers and guardrails', 'read the audit log'],
+  auditor: ['read', 'read the audit log', 'replay'],
+  owner: ['read', 'change mappings', 'change issuers and guardrails', 'read the audit log', 'replay'],
 };
 
 /** Throws AdminError `forbidden` unless a role of the actor gives the right. */

@@ -1,0 +1,229 @@
+import { hash } from 'node:crypto';
+import type { AuditRecord } from '../../audit/record.ts';
+import {
+  type NotReplayable,
+  type Recorded as ReadBack,
+  recordedAsk,
+  recordedIdentity,
+} from '../../audit/recorded-identity.ts';
+import type { Ask } from '../../core/decision.ts';
+import type { VerifiedIdentity } from '../../core/identity.ts';
+import type { Snapshot } from '../../policy/snapshot.ts';
+import { type Example, type Groups, GroupTally } from './groups.ts';
+import { type Difference, differences, isSame, type Outcome, outcomeOf } from './outcome.ts';
+import { questionKey, type WhatCounts } from './what-counts.ts';
+
+/** From what to what a request turns. */
+export interface Flip {
+  /** The mapping before, and the one after, where one selects the caller. */
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+  /** Of the refusal. */
+  readonly reason?: string | undefined;
+}
+
+/** In what the credential of a request changes. */
+export interface Change {
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+  readonly differs: readonly Difference[];
+}
+
+/** The difference between two sets of answers to the same requests. */
+export interface Differences {
+  readonly same: number;
+  readonly toRefused: Groups<Flip>;
+  readonly toAllowed: Groups<Flip>;
+  /** Allowed both times, with another credential. */
+  readonly changed: Groups<Change>;
+  /** Refused both times, for another reason or by another mapping. */
+  readonly refusedOtherwise: number;
+}
+
+/** What was answered then, against what the resources in force say now. */
+export interface Recorded extends Omit<Differences, 'changed'> {
+  /** Allowed both times, by another mapping. */
+  readonly otherMapping: number;
+  /** Requests by the version of the policy code that decided then. */
+  readonly deciders: Readonly<Record<string, number>>;
+}
+
+export interface ReplayTallies {
+  readonly requests: {
+    readonly seen: number;
+    readonly replayed: number;
+    /** Records that cannot be decided on again, by reason. */
+    readonly notReplayable: Readonly<Partial<Record<NotReplayable, number>>>;
+    /** Refused by a limit, such as the rate of an identity, before or after policy was asked. */
+    readonly limited: number;
+  };
+  /** The resources in force against the candidate, by the same code. */
+  readonly candidate: Differences;
+  readonly recorded: Recorded;
+  /** Mappings of the candidate that allowed at least one request. */
+  readonly used: ReadonlySet<string>;
+  /** Questions that were decided; fewer than requests where many ask the same. */
+  readonly decided: number;
+}
+
+interface Known {
+  readonly base: Outcome;
+  readonly candidate: Outcome;
+  /** Seconds that a token had left: for all between these two the answers are the same, for less never gives more. */
+  least: number;
+  most: number;
+}
+
+/** Distinct questions that are remembered; what comes beyond them is decided each time. */
+const MAX_KNOWN = 10_000;
+const MAX_DECIDERS = 20;
+const BY_POLICY: readonly unknown[] = ['target_refused', 'target_denied', 'scope_refused'];
+
+/** Decides the requests of a log on two sets of resources, each at its own time, and counts. Pure, in bounded memory. */
+export class ReplayTally {
+  readonly #base: Snapshot;
+  readonly #candidate: Snapshot;
+  readonly #counts: WhatCounts;
+  readonly #known = new Map<string, Known>();
+  readonly #notReplayable = new Map<NotReplayable, number>();
+  readonly #deciders = new Map<string, number>();
+  readonly #used = new Set<string>();
+  readonly #ahead = new DifferenceTally();
+  readonly #since = new DifferenceTally();
+  #seen = 0;
+  #limited = 0;
+  #replayed = 0;
+  #decided = 0;
+
+  /** `counts` of the documents of both. */
+  constructor(base: Snapshot, candidate: Snapshot, counts: WhatCounts) {
+    this.#base = base;
+    this.#candidate = candidate;
+    this.#counts = counts;
+  }
+
+  /** Takes a record; those that are no question to policy are passed over. */
+  add(record: AuditRecord): void {
+    const { type, error } = record;
+    if (type !== 'allowed' && type !== 'refused') return;
+    this.#seen += 1;
+    if (type === 'refused' && !BY_POLICY.includes(error)) {
+      this.#limited += 1;
+      return;
+    }
+    const [identity, ask] = [recordedIdentity(record), recordedAsk(record)];
+    const at = Date.parse(record.at);
+    if (!identity.ok || !ask.ok || Number.isNaN(at)) {
+      increment(this.#notReplayable, reasonOf(identity) ?? reasonOf(ask) ?? 'unknown_form');
+      return;
+    }
+    this.#replayed += 1;
+    const known = this.#answers(identity.value, ask.value, at);
+    if (known.candidate.outcome === 'allowed' && known.candidate.mapping !== undefined) {
+      this.#used.add(known.candidate.mapping);
+    }
+    const example = (): Example => ({
+      identity: shortened(`${identity.value.issuer} ${identity.value.subject}`),
+      address: shortened(ask.value.address),
+      traceId: clipped(record.traceId),
+      at: record.at,
+    });
+    this.#ahead.add(known.base, known.candidate, example);
+    this.#since.add(recordedOutcome(record), withoutGrant(known.base), example);
+    const decider = clipped(record.decider) ?? 'unknown';
+    if (this.#deciders.has(decider) || this.#deciders.size < MAX_DECIDERS) increment(this.#deciders, decider);
+  }
+
+  result(): ReplayTallies {
+    const { changed, ...since } = this.#since.result();
+    return {
+      requests: {
+        seen: this.#seen,
+        replayed: this.#replayed,
+        notReplayable: Object.fromEntries(this.#notReplayable),
+        limited: this.#limited,
+      },
+      candidate: this.#ahead.result(),
+      recorded: { ...since, otherMapping: changed.count, deciders: Object.fromEntries(this.#deciders) },
+      used: this.#used,
+      decided: this.#decided,
+    };
+  }
+
+  /**
+   * What a token has left only ever caps the ttl, and refuses where the cap is below the target's least: answers that are
+   * the same for two such times are the same for all between them.
+   */
+  #answers(identity: VerifiedIdentity, ask: Ask, at: number): Known {
+    const key = hash('sha256', `${questionKey(identity, at, this.#counts)}${JSON.stringify(ask)}`, 'base64');
+    const left = Math.floor((identity.expiresAt * 1000 - at) / 1000);
+    const known = this.#known.get(key);
+    if (known !== undefined && known.least <= left && left <= known.most) return known;
+    this.#decided += 1;
+    const base = outcomeOf(this.#base, identity, ask, at);
+    const candidate = outcomeOf(this.#candidate, identity, ask, at);
+    if (known !== undefined && isSame(known.base, base) && isSame(known.candidate, candidate)) {
+      known.least = Math.min(known.least, left);
+      known.most = Math.max(known.most, left);
+      return known;
+    }
+    const fresh = { base, candidate: isSame(base, candidate) ? base : candidate, least: left, most: left };
+    if (known !== undefined || this.#known.size < MAX_KNOWN) this.#known.set(key, fresh);
+    return fresh;
+  }
+}
+
+class DifferenceTally {
+  readonly #toRefused = new GroupTally<Flip>();
+  readonly #toAllowed = new GroupTally<Flip>();
+  readonly #changed = new GroupTally<Change>();
+  #same = 0;
+  #refusedOtherwise = 0;
+
+  add(before: Outcome, after: Outcome, example: () => Example): void {
+    const names = { before: before.mapping, after: after.mapping };
+    if (before.outcome !== after.outcome) {
+      const tally = after.outcome === 'refused' ? this.#toRefused : this.#toAllowed;
+      tally.add({ ...names, reason: after.reason ?? before.reason }, example);
+    } else if (isSame(before, after)) this.#same += 1;
+    else if (after.outcome === 'refused') this.#refusedOtherwise += 1;
+    else this.#changed.add({ ...names, differs: differences(before, after) }, example);
+  }
+
+  result(): Differences {
+    return {
+      same: this.#same,
+      toRefused: this.#toRefused.result(),
+      toAllowed: this.#toAllowed.result(),
+      changed: this.#changed.result(),
+      refusedOtherwise: this.#refusedOtherwise,
+    };
+  }
+}
+
+/** What the caller was answered. The credential is compared between resources only: its record does not hold all of it. */
+function recordedOutcome({ type, mapping, reason, error }: AuditRecord): Outcome {
+  if (type === 'allowed') return { outcome: 'allowed', mapping: clipped(mapping) };
+  return { outcome: 'refused', mapping: clipped(mapping), reason: clipped(reason ?? error) };
+}
+
+function withoutGrant({ outcome, mapping, reason }: Outcome): Outcome {
+  return { outcome, mapping, reason };
+}
+
+function reasonOf(read: ReadBack<unknown>): NotReplayable | undefined {
+  return read.ok ? undefined : read.why;
+}
+
+/** A member of a record is whatever its line holds. */
+function clipped(member: unknown): string | undefined {
+  return typeof member === 'string' ? shortened(member) : undefined;
+}
+
+function shortened(text: string): string {
+  return text.length > 256 ? `${text.slice(0, 256)}…` : text;
+}
+
+function increment<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}

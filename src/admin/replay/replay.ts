@@ -1,0 +1,122 @@
+import type { AuditHistory, Coverage, HistoryQuery, Visit } from '../../audit/history.ts';
+import { NOT_RECORDED } from '../../audit/recorded-identity.ts';
+import type { Candidate, Proposal } from '../../catalog/candidate.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Compiled } from '../../policy/compile.ts';
+import { DECIDER } from '../../policy/decide.ts';
+import type { Document, Fault } from '../../resources/document.ts';
+import { type Actor, assertMay } from '../actor.ts';
+import { AdminError } from '../admin-error.ts';
+import { type Changes, changesBetween, faultsOf } from '../changes.ts';
+import { reading } from '../trail/reading.ts';
+import { type ReplayTallies, ReplayTally } from './replay-tally.ts';
+import { whatCounts } from './what-counts.ts';
+
+/** What candidate resources would have done to the requests of a window. */
+export interface Replay extends Omit<ReplayTallies, 'used'> {
+  /** Of the policy code that decided both. */
+  readonly decider: string;
+  readonly revisions: { readonly base: string; readonly candidate: string };
+  readonly coverage: Omit<Coverage, 'next'>;
+  readonly changes: Changes;
+  /** Mappings of the candidate that would have allowed no request. */
+  readonly unused: { readonly count: number; readonly mappings: readonly string[] };
+  /** TrustedIssuers that change: which of their tokens would still verify is not replayed. */
+  readonly issuersNotReplayed: readonly string[];
+  /** What no record holds, in words. */
+  readonly notRecorded: readonly string[];
+}
+
+export interface ReplayWish {
+  readonly proposal: Proposal;
+  readonly windowSeconds: number;
+}
+
+/** Throws AdminError. */
+export type RunReplay = (actor: Actor, wish: ReplayWish) => Promise<Replay>;
+
+interface ReplayDeps {
+  readonly catalog: Pick<Catalog, 'loaded' | 'candidate'>;
+  readonly history: AuditHistory;
+  readonly clock: Clock;
+}
+
+const MAX_UNUSED = 1_000;
+
+/** One replay at a time: each reads the log and keeps a core busy. */
+export function createReplay({ catalog, history, clock }: ReplayDeps): RunReplay {
+  let isRunning = false;
+  const read = (query: HistoryQuery, visit: Visit) => reading(history, query, visit);
+  return async (actor, { proposal, windowSeconds }) => {
+    assertMay(actor, 'replay');
+    if (isRunning) throw new AdminError('too_many', { detail: 'another replay is under way' });
+    isRunning = true;
+    try {
+      const base = catalog.loaded();
+      const candidate = await catalog.candidate(proposal);
+      assertSound(candidate);
+      const now = clock.now();
+      return await replayOf({ base, candidate, read, window: { from: now - windowSeconds * 1000, until: now } });
+    } finally {
+      isRunning = false;
+    }
+  };
+}
+
+interface ReplayInput {
+  readonly base: { readonly documents: readonly Document[]; readonly compiled: Compiled };
+  readonly candidate: Pick<Candidate, 'documents' | 'compiled'>;
+  readonly read: (query: HistoryQuery, visit: Visit) => Promise<Coverage>;
+  /** Milliseconds. */
+  readonly window: { readonly from: number; readonly until: number };
+  /** Told after each record how many there were. */
+  readonly onProgress?: (records: number) => void;
+}
+
+/** Decides each request of the window on both, at the time of its record. */
+export async function replayOf({ base, candidate, read, window, onProgress }: ReplayInput): Promise<Replay> {
+  const counts = whatCounts([...base.documents, ...candidate.documents]);
+  const [before, after] = [base.compiled.snapshot, candidate.compiled.snapshot];
+  const tally = new ReplayTally(before, after, counts);
+  let records = 0;
+  const { next: _, ...coverage } = await read(window, (record) => {
+    tally.add(record);
+    records += 1;
+    onProgress?.(records);
+    return true;
+  });
+  const { used, ...tallies } = tally.result();
+  const changes = changesBetween(base.compiled, candidate.compiled);
+  const unused = candidate.compiled.accepted.flatMap(({ kind, name }) =>
+    kind === 'FederationMapping' && !used.has(name) ? [name] : [],
+  );
+  return {
+    decider: DECIDER,
+    revisions: { base: before.revision, candidate: after.revision },
+    coverage,
+    ...tallies,
+    changes,
+    unused: { count: unused.length, mappings: unused.toSorted().slice(0, MAX_UNUSED) },
+    issuersNotReplayed: [...changes.changed, ...changes.added].flatMap(({ kind, name }) =>
+      kind === 'TrustedIssuer' ? [name] : [],
+    ),
+    notRecorded: NOT_RECORDED,
+  };
+}
+
+/** Errors of the documents that are proposed, by themselves and beside the others. Throws AdminError `invalid`. */
+export function assertSound({ ownFaults, proposed, compiled }: Candidate): void {
+  const keys = new Set(proposed.map(({ kind, name }) => `${kind}/${name}`));
+  const beside = faultsOf(compiled).filter(
+    ({ kind, name, severity }) => severity === 'error' && keys.has(`${kind}/${name}`),
+  );
+  const errors = [...ownFaults, ...beside].filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new AdminError('invalid', { faults: errors.slice(0, MAX_FAULTS).map(ofRequest) });
+}
+
+const MAX_FAULTS = 100;
+
+function ofRequest(fault: Fault): Fault {
+  return { ...fault, source: 'request body' };
+}

@@ -1,0 +1,95 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Compiled } from '../policy/compile.ts';
+import { conditionsFor } from '../policy/conditions/conditions-for.ts';
+import type { ReadContext } from '../resources/context-checks.ts';
+import type { Document, Fault, Kind } from '../resources/document.ts';
+import { readDocuments } from '../resources/read-documents.ts';
+import type { Loaded, LoadInput } from './load-resources.ts';
+
+/** Documents that might come into force. */
+export interface Proposal {
+  /** YAML or JSON documents; each takes the place of what has its kind and name. */
+  readonly text: string;
+  /** What would be deleted. */
+  readonly remove?: readonly { readonly kind: Kind; readonly name: string }[];
+  /** Of what is in force nothing stays but what `text` says again. */
+  readonly replaceAll?: boolean;
+}
+
+export interface Candidate {
+  /** What the text holds. */
+  readonly proposed: readonly Document[];
+  /** Errors within it, by lines of the text. */
+  readonly ownFaults: readonly Fault[];
+  readonly documents: readonly Document[];
+  readonly compiled: Compiled;
+}
+
+interface CandidateInput extends Pick<LoadInput, 'memory' | 'compile' | 'context'> {
+  readonly loaded: Loaded;
+  /** Milliseconds. */
+  readonly now: number;
+}
+
+const PROPOSED = 'proposal';
+/** Where YAML begins another document, whatever stands around it. */
+const MARKER = /^(?=---(?:[ \t\r\n]|$))/m;
+
+/**
+ * All resources as they would be. What has the kind and name of a document in force counts as another version of that
+ * one, wherever that comes from, so that a change to a file can be judged too. No file that it names is read.
+ */
+export async function candidate(proposal: Proposal, input: CandidateInput): Promise<Candidate> {
+  const { loaded, memory, compile, context, now } = input;
+  const read = await readProposed(proposal.text, { development: context.development, now });
+  const inForce = new Map(loaded.documents.map((one) => [keyOf(one), one]));
+  const proposed = read.documents.map((one) => inPlaceOf(inForce.get(keyOf(one)), one));
+  const gone = new Set([...proposed, ...(proposal.remove ?? [])].map(keyOf));
+  const kept = proposal.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
+  const documents = [...kept, ...proposed];
+  const lastGood = memory.lastGood(documents);
+  const compiled = compile({
+    documents,
+    firstSeen: (kind, name, source) => memory.firstSeen(kind, name, source),
+    lastGood,
+    context,
+    conditions: await conditionsFor([...documents, ...lastGood], loaded.conditions),
+  });
+  return { proposed, ownFaults: read.faults, documents, compiled };
+}
+
+/** Requests are served between two documents. */
+async function readProposed(text: string, context: ReadContext) {
+  const documents: Document[] = [];
+  const faults: Fault[] = [];
+  let above = 0;
+  for (const part of text.split(MARKER)) {
+    const before = above;
+    // A base directory marks what may name files; nothing is read from it.
+    const reading = readDocuments(part, { id: PROPOSED, baseDirectory: '/' }, context);
+    for (const one of reading.documents) {
+      const { source } = one;
+      documents.push({
+        ...one,
+        index: documents.length,
+        source: { ...source, line: (path) => before + source.line(path) },
+      });
+    }
+    for (const fault of reading.faults)
+      faults.push(fault.line === undefined ? fault : { ...fault, line: before + fault.line });
+    above += part.split('\n').length - 1;
+    await nextTurn();
+  }
+  return { documents, faults };
+}
+
+/** Under the source of the former version, which then is the one first seen there. */
+function inPlaceOf(former: Document | undefined, one: Document): Document {
+  if (former === undefined) return one;
+  const { source } = former;
+  return { ...one, index: former.index, source: { ...source, line: (path) => one.source.line(path) } };
+}
+
+function keyOf({ kind, name }: { readonly kind: Kind; readonly name: string }): string {
+  return `${kind}/${name}`;
+}
