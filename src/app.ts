@@ -6,6 +6,7 @@ import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token
 import { createExplain } from './admin/explain.ts';
 import { FirstOwner } from './admin/first-owner.ts';
 import { createNameOwner } from './admin/name-owner.ts';
+import { createReplay } from './admin/replay/replay.ts';
 import { createReports } from './admin/reports/reports.ts';
 import { ResourceAdmin } from './admin/resource-admin.ts';
 import { adminIssuers, createSignIn } from './admin/sign-in.ts';
@@ -342,6 +343,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
     trail: new AuditTrail({ history, clock }),
     why: createWhy({ history, catalog, clock }),
     report: createReports({ history, catalog, clock }),
+    replay: createReplay({ history, catalog, clock }),
   };
 }
 

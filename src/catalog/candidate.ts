@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Compiled } from '../policy/compile.ts';
+import type { Conditions } from '../policy/conditions/condition.ts';
 import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import type { ReadContext } from '../resources/context-checks.ts';
 import type { Document, Fault, Kind } from '../resources/document.ts';
@@ -23,6 +24,7 @@ export interface Candidate {
   readonly ownFaults: readonly Fault[];
   readonly documents: readonly Document[];
   readonly compiled: Compiled;
+  readonly conditions: Conditions;
 }
 
 interface CandidateInput extends Pick<LoadInput, 'memory' | 'compile' | 'context'> {
@@ -48,14 +50,15 @@ export async function candidate(proposal: Proposal, input: CandidateInput): Prom
   const kept = proposal.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
   const documents = [...kept, ...proposed];
   const lastGood = memory.lastGood(documents);
+  const conditions = await conditionsFor([...documents, ...lastGood], loaded.conditions);
   const compiled = compile({
     documents,
     firstSeen: (kind, name, source) => memory.firstSeen(kind, name, source),
     lastGood,
     context,
-    conditions: await conditionsFor([...documents, ...lastGood], loaded.conditions),
+    conditions,
   });
-  return { proposed, ownFaults: read.faults, documents, compiled };
+  return { proposed, ownFaults: read.faults, documents, compiled, conditions };
 }
 
 /** Requests are served between two documents. */

@@ -1,5 +1,6 @@
 import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
+import type { RunReplay } from '../admin/replay/replay.ts';
 import type { MakeReport } from '../admin/reports/reports.ts';
 import type { ResourceAdmin } from '../admin/resource-admin.ts';
 import type { SignIn } from '../admin/sign-in.ts';
@@ -37,6 +38,7 @@ export interface AdminDeps {
   readonly explain: Explain;
   readonly why: TellWhy;
   readonly report: MakeReport;
+  readonly replay: RunReplay;
   readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
 }
 

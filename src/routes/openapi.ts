@@ -57,6 +57,7 @@ function undisturbed(): DoorDeps {
       explain: unused,
       why: unused,
       report: unused,
+      replay: unused,
       trail: { now: unused, records: unused, outstanding: unused },
       resources: { list: unused, get: unused, put: unused, delete: unused },
     },

@@ -15,6 +15,7 @@ function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
     explain: unused,
     why: unused,
     report: unused,
+    replay: unused,
     trail: { now: () => 0, records: unused, outstanding: unused },
     resources: { list: unused, get: unused, put: unused, delete: unused },
     ...overrides,

@@ -5,6 +5,7 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Compiled } from '../../policy/compile.ts';
 import { DECIDER } from '../../policy/decide.ts';
+import { type Widening, wideningBetween } from '../../policy/widening.ts';
 import type { Document, Fault } from '../../resources/document.ts';
 import { type Actor, assertMay } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
@@ -20,6 +21,8 @@ export interface Replay extends Omit<ReplayTallies, 'used'> {
   readonly revisions: { readonly base: string; readonly candidate: string };
   readonly coverage: Omit<Coverage, 'next'>;
   readonly changes: Changes;
+  /** Whether anybody could get more, asked for or not. */
+  readonly widening: Widening;
   /** Mappings of the candidate that would have allowed no request. */
   readonly unused: { readonly count: number; readonly mappings: readonly string[] };
   /** TrustedIssuers that change: which of their tokens would still verify is not replayed. */
@@ -66,7 +69,7 @@ export function createReplay({ catalog, history, clock }: ReplayDeps): RunReplay
 
 interface ReplayInput {
   readonly base: { readonly documents: readonly Document[]; readonly compiled: Compiled };
-  readonly candidate: Pick<Candidate, 'documents' | 'compiled'>;
+  readonly candidate: Pick<Candidate, 'documents' | 'compiled' | 'conditions'>;
   readonly read: (query: HistoryQuery, visit: Visit) => Promise<Coverage>;
   /** Milliseconds. */
   readonly window: { readonly from: number; readonly until: number };
@@ -97,6 +100,7 @@ export async function replayOf({ base, candidate, read, window, onProgress }: Re
     coverage,
     ...tallies,
     changes,
+    widening: wideningBetween(before, after, candidate.conditions),
     unused: { count: unused.length, mappings: unused.toSorted().slice(0, MAX_UNUSED) },
     issuersNotReplayed: [...changes.changed, ...changes.added].flatMap(({ kind, name }) =>
       kind === 'TrustedIssuer' ? [name] : [],

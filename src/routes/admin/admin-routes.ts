@@ -9,6 +9,7 @@ import { bodyText, queryOf } from './admin-request.ts';
 import { auditRoute } from './audit-route.ts';
 import { explainRoute } from './explain-route.ts';
 import { problemHandler } from './problem.ts';
+import { replayRoute } from './replay-route.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { signedIn } from './signed-in.ts';
 
@@ -24,13 +25,14 @@ const COLLECTIONS = [
 /** The admin API (DESIGN section 9). Who asks is known before anything else of a request is looked at. */
 export function adminRoutes(
   server: FastifyInstance,
-  { signIn, resources, nameOwner, explain, why, trail, report }: AdminDeps,
+  { signIn, resources, nameOwner, explain, why, trail, report, replay }: AdminDeps,
   log: Log,
 ): void {
   const access = signedIn(signIn);
   const { actorOf, onRequest } = access;
   for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, access, log });
   explainRoute(server, `${ADMIN_PATH}explain`, { explain, why, access, log });
+  replayRoute(server, `${ADMIN_PATH}replay`, { replay, access, log });
   auditRoute(server, `${ADMIN_PATH}audit`, { trail, report, access, log });
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
   server.get(`${ADMIN_PATH}whoami`, {

@@ -11,7 +11,7 @@ import { answer, jsonSchema } from './json-schema.ts';
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const text = z.string();
 
-const fault = z
+export const fault = z
   .strictObject({
     severity: z.enum(['error', 'warning']),
     kind: z.enum(KINDS).optional(),
@@ -51,7 +51,7 @@ const resource = z
   })
   .meta({ id: 'Resource' });
 
-const named = z.strictObject({ kind: z.enum(KINDS), name: text });
+export const named = z.strictObject({ kind: z.enum(KINDS), name: text });
 const change = z
   .strictObject({
     dryRun: z.boolean(),
