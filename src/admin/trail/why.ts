@@ -1,15 +1,14 @@
 import type { AuditHistory, Coverage } from '../../audit/history.ts';
 import { containing } from '../../audit/history.ts';
 import type { AuditRecord } from '../../audit/record.ts';
+import { type NotReplayable, recordedAsk, recordedIdentity } from '../../audit/recorded-identity.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import { type Clock, toSeconds } from '../../core/clock.ts';
 import type { VerifiedIdentity } from '../../core/identity.ts';
-import type { Snapshot } from '../../policy/snapshot.ts';
 import { type Actor, assertMay } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Explanation, explained } from '../explanation.ts';
 import { reading } from './reading.ts';
-import { recordedAsk, recordedIdentity } from './recorded-request.ts';
 import { story, todaySentence } from './story.ts';
 
 /** What became of one request, and what would today. */
@@ -19,7 +18,7 @@ export interface Why {
   readonly records: readonly AuditRecord[];
   /** Sentences for people, those about today last. */
   readonly story: readonly string[];
-  /** The same request decided again; absent where policy decided nothing, or the record was cut to its limit. */
+  /** The same request decided again; absent where policy decided nothing, or the record does not tell enough. */
   readonly today?: Explanation;
   readonly coverage: Coverage;
 }
@@ -45,14 +44,18 @@ export function createWhy({ history, catalog, clock }: WhyDeps): TellWhy {
     assertMay(actor, 'read');
     const { records, coverage } = await recordsOf(history, trace);
     const decided = records.find(isDecision);
-    const today = decided && again(decided, catalog.current(), clock.now());
-    const last = decided && (today === undefined ? UNKNOWN : todaySentence(today, decided));
-    const sentences = [...story(records), ...(last === undefined ? [] : [last])];
-    return { trace, records, story: sentences, ...(today !== undefined && { today }), coverage };
+    if (decided === undefined) return { trace, records, story: story(records), coverage };
+    const today = again(decided, catalog, clock.now());
+    if (typeof today === 'string') return { trace, records, story: [...story(records), NOT_AGAIN[today]], coverage };
+    return { trace, records, story: [...story(records), todaySentence(today, decided)], today, coverage };
   };
 }
 
-const UNKNOWN = 'What it would come to today cannot be told: the record was cut to its limit.';
+const NOT_AGAIN: Readonly<Record<NotReplayable, string>> = {
+  incomplete: 'What it would come to today cannot be told: the record lacks who asked, or for what.',
+  cut: 'What it would come to today cannot be told: the record was cut to its limit.',
+  unknown_form: 'What it would come to today cannot be told: another version of Carnet wrote the record.',
+};
 
 async function recordsOf(history: AuditHistory, trace: string) {
   const found: AuditRecord[] = [];
@@ -87,11 +90,17 @@ function isDecision({ type, error }: AuditRecord): boolean {
 }
 
 /** The token is as old and has as long to live as it had then. */
-function again(record: AuditRecord, snapshot: Snapshot, now: number): Explanation | undefined {
+function again(record: AuditRecord, catalog: WhyDeps['catalog'], now: number): Explanation | NotReplayable {
   const identity = recordedIdentity(record);
+  if (!identity.ok) return identity.why;
   const ask = recordedAsk(record);
-  if (identity === undefined || ask === undefined) return undefined;
-  return explained(snapshot, moved(identity, toSeconds(now) - toSeconds(Date.parse(record.at))), ask, now);
+  if (!ask.ok) return ask.why;
+  return explained(
+    catalog.current(),
+    moved(identity.value, toSeconds(now) - toSeconds(Date.parse(record.at))),
+    ask.value,
+    now,
+  );
 }
 
 function moved(identity: VerifiedIdentity, seconds: number): VerifiedIdentity {

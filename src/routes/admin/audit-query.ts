@@ -8,7 +8,7 @@ import type { RecordsQuery, Window } from '../../admin/trail/page.ts';
 import { queryOf } from './admin-request.ts';
 
 /** Parameters that name a member of records and the value it must have. */
-export const FILTERS = [
+const FILTERS = [
   'type',
   'outcome',
   'issuer',

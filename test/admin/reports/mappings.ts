@@ -13,7 +13,7 @@ export function mapping(name: string, spec: object = {}, more: Partial<MappingFa
   return { name, labels: {}, state: 'in-force', spec: SPEC_SCHEMAS.FederationMapping.parse(whole), ...more };
 }
 
-export const GRANT: RecordedGrant = {
+const GRANT: RecordedGrant = {
   target: ROLE.roleArn,
   ttl: 3600,
   enforcedBy: [],
