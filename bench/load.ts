@@ -60,3 +60,8 @@ export const peer = loadVariant('peer', async (bed) => [await benchServer(bed, [
 export function refused(tokens: TokenClass): Variant {
   return loadVariant(`refused.${tokens}`, async (bed) => [await carnet(bed)], { tokens, status: 400 });
 }
+
+/** A 503 for want of time, as the door writes it before anything else is done. */
+export const refusedBusy = loadVariant('refused.busy', async (bed) => [await benchServer(bed, ['busy-server.ts'])], {
+  status: 503,
+});

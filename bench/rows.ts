@@ -32,6 +32,7 @@ export const ROWS: readonly Row[] = [
   { key: 'refused.badSignature', label: 'refused: bad signature', unit: 'µs', against: times('exchange.full') },
   { key: 'refused.repeatedForgery', label: 'refused: same forgery again', unit: 'µs', against: times('exchange.full') },
   { key: 'refused.expired', label: 'refused: expired', unit: 'µs', against: times('exchange.full') },
+  { key: 'refused.busy', label: 'refused: too busy', unit: 'µs', against: times('exchange.full') },
   { key: 'tls.new', label: 'exchange, new TLS connection', unit: 'µs', against: times('exchange.full') },
   { key: 'tls.resumed', label: 'exchange, TLS session resumed', unit: 'µs', against: times('exchange.full') },
   { key: 'latency.exchange.saturation', label: 'saturation, exchange', unit: '/s' },

@@ -4,6 +4,8 @@ interface TurnQueueDeps {
   readonly clock: Clock;
   /** Calls back once, after the events that are ready now: `setImmediate`. */
   readonly defer: (drain: () => void) => void;
+  /** How many connections have been accepted so far. */
+  readonly connections: () => number;
 }
 
 interface Waiting {
@@ -13,13 +15,12 @@ interface Waiting {
 
 /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
 const MAX_BATCH = 64;
-/**
- * Turns from one batch to the next while some are left over. Node accepts one connection in a turn, however many wait:
- * without turns that are short, who comes anew would wait for a batch of the others each.
- */
-const TURNS_BETWEEN = 16;
-/** Once somebody has waited so long, further ones would wait longer still and are better off elsewhere or later. */
+/** Turns before a batch at most, while each of them brings a new connection and newcomers are refused at once. */
+const MAX_TURNS_BUSY = 256;
+/** Once somebody has waited so long, more is asked than can be answered. */
 const MAX_WAIT_MS = 100;
+/** How many may wait while more is asked than can be answered: enough for the next batch to be whole. */
+const MAX_WAITING_BUSY = 2 * MAX_BATCH;
 
 /**
  * Lets work that came in during one turn of the event loop go on together, in the order it came, so that the same code
@@ -28,38 +29,53 @@ const MAX_WAIT_MS = 100;
 export class TurnQueue {
   readonly #deps: TurnQueueDeps;
   #waiting: Waiting[] = [];
-  #overdue = false;
+  /** More is asked than can be answered. */
+  #busy = false;
 
   constructor(deps: TurnQueueDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Whether there is more to do than can be done: when last a batch went on, whoever is next had waited too long. A
-   * pause of the whole process alone does not make it so, for whoever waited through it goes on at once.
+   * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when a batch has gone on
+   * and whoever is next has waited too long already is there more to do than can be done. From then on, until a batch
+   * takes everybody, few may wait. A pause of the whole process alone does not make it so, for whoever waited through it
+   * goes on at once.
    */
   get overdue(): boolean {
-    return this.#overdue;
+    return this.#busy && this.#waiting.length >= MAX_WAITING_BUSY;
   }
 
   /** Resolves when it is the caller's turn. */
   turn(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#waiting.length === 0) this.#deps.defer(this.#drain);
+    if (this.#waiting.length === 0) this.#drainAfter(1);
     this.#waiting.push({ since: this.#deps.clock.now(), proceed: resolve });
     return promise;
   }
 
+  /**
+   * Node accepts one connection in a turn, however many wait, and a turn with a batch in it is long. So the batch comes
+   * later while each turn brings a connection: by as many turns as the batch has members, and by more where newcomers
+   * are refused at once, for then they cost little.
+   */
   #drainAfter(turns: number): void {
-    this.#deps.defer(turns === 1 ? this.#drain : () => this.#drainAfter(turns - 1));
+    const { connections, defer } = this.#deps;
+    const before = connections();
+    defer(() => {
+      const most = this.#busy ? MAX_TURNS_BUSY : Math.min(this.#waiting.length, MAX_BATCH);
+      if (turns < most && connections() > before) this.#drainAfter(turns + 1);
+      else this.#drain();
+    });
   }
 
-  readonly #drain = (): void => {
+  #drain(): void {
     const batch = this.#waiting.slice(0, MAX_BATCH);
     this.#waiting = this.#waiting.slice(MAX_BATCH);
     const [next] = this.#waiting;
-    this.#overdue = next !== undefined && this.#deps.clock.now() - next.since > MAX_WAIT_MS;
-    if (next !== undefined) this.#drainAfter(TURNS_BETWEEN);
+    const late = next !== undefined && this.#deps.clock.now() - next.since > MAX_WAIT_MS;
+    this.#busy = late || (this.#busy && next !== undefined);
+    if (next !== undefined) this.#drainAfter(1);
     for (const { proceed } of batch) proceed();
-  };
+  }
 }

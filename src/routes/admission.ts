@@ -1,13 +1,10 @@
-import type { FastifyInstance } from 'fastify';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { TurnQueue } from '../core/turn-queue.ts';
 import type { Exchange } from '../exchange/exchange-request.ts';
+import { TOO_BUSY } from './busy-front.ts';
 
 /** Each holds a token of up to 16 KiB and perhaps a call to a cloud: beyond this, waiting only makes all of them late. */
 export const MAX_EXCHANGES_AT_ONCE = 1024;
-
-/** One for all whom it refuses: it is thrown too often to be made each time. */
-const TOO_BUSY = new OAuthError('overloaded', { detail: 'requests wait too long for their turn' });
 
 interface Admission {
   /** Exchanges that run or wait for their turn. */
@@ -33,12 +30,4 @@ export function admitted(exchange: Exchange, { limit, turns }: Admission): Excha
       running -= 1;
     }
   };
-}
-
-/** Whoever asks for a credential while too many wait is told so before the body is read: a refusal has to be cheap. */
-export function refuseWhileBusy(server: FastifyInstance, turns: Pick<TurnQueue, 'overdue'>, base: string): void {
-  const asksForCredential = (url = '') => url.startsWith(`${base}/oauth2/`) || url.startsWith(`${base}/sdk/`);
-  server.addHook('onRequest', (request, _reply, done) => {
-    done(turns.overdue && asksForCredential(request.raw.url) ? TOO_BUSY : undefined);
-  });
 }

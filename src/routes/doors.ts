@@ -4,8 +4,9 @@ import { OAuthError } from '../core/oauth-error.ts';
 import { TurnQueue } from '../core/turn-queue.ts';
 import { ADMIN_PATH, adminRoutes } from './admin/admin-routes.ts';
 import { problem } from './admin/problem.ts';
-import { admitted, MAX_EXCHANGES_AT_ONCE, refuseWhileBusy } from './admission.ts';
+import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
 import { awsError, stsError } from './aws-error.ts';
+import { busyFront } from './busy-front.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
@@ -33,22 +34,22 @@ function pathOf(url: string): string {
   return new URL(url).pathname.replace(/\/$/, '');
 }
 
+function serves(listener: DoorName, door: DoorName): boolean {
+  return listener === door || listener === 'all';
+}
+
 /** Every route of a listener. */
 export function registerRoutes(server: FastifyInstance, name: DoorName, deps: DoorDeps): void {
-  const serves = (door: DoorName) => name === door || name === 'all';
-  healthRoutes(server, deps, { details: serves('admin') });
-  if (serves('public') || serves('workload')) discoveryRoutes(server, deps);
-  if (serves('public')) bundleRoute(server, deps, pathOf(deps.issuer('cloud')));
-  if (serves('workload')) {
-    const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate });
-    const bounded = { ...deps, exchange: admitted(deps.exchange, { limit: MAX_EXCHANGES_AT_ONCE, turns }) };
+  healthRoutes(server, deps, { details: serves(name, 'admin') });
+  if (serves(name, 'public') || serves(name, 'workload')) discoveryRoutes(server, deps);
+  if (serves(name, 'public')) bundleRoute(server, deps, pathOf(deps.issuer('cloud')));
+  if (serves(name, 'workload')) {
     const base = pathOf(deps.workloadUrl);
-    refuseWhileBusy(server, turns, base);
     for (const route of [tokenRoute, sdkAwsRoute, sdkAwsStsRoute, sdkGcpRoute, sdkAzureRoute]) {
-      route(server, bounded, base);
+      route(server, deps, base);
     }
   }
-  if (serves('admin')) {
+  if (serves(name, 'admin')) {
     metricsRoute(server, deps);
     if (deps.admin !== undefined) adminRoutes(server, deps.admin, deps.log);
   }
@@ -65,12 +66,11 @@ function takeBodiesAsBytes(server: FastifyInstance): void {
 
 /** What has no route speaks the protocol of the paths that it stands among. */
 function errorBodies(name: DoorName, { workloadUrl }: DoorDeps): ErrorBody {
-  const serves = (door: DoorName) => name === door || name === 'all';
   const aws = `${pathOf(workloadUrl)}/sdk/aws`;
   return (error, traceId, url) => {
     const [path = ''] = url.split('?', 1);
-    if (serves('admin') && path.startsWith(ADMIN_PATH)) return problem(AdminError.from(error), traceId);
-    if (!serves('workload')) return oauthError(error, traceId);
+    if (serves(name, 'admin') && path.startsWith(ADMIN_PATH)) return problem(AdminError.from(error), traceId);
+    if (!serves(name, 'workload')) return oauthError(error, traceId);
     if (path === aws || path === `${aws}/`) return stsError(error, traceId);
     return path.startsWith(`${aws}/`) ? awsError(error, traceId) : oauthError(error, traceId);
   };
@@ -106,8 +106,17 @@ function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics 
  */
 export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyInstance {
   const refused = errorHandler({ log: deps.log, body: errorBodies(name, deps) });
+  let connections = 0;
+  const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate, connections: () => connections });
+  const base = pathOf(deps.workloadUrl);
   const server = fastify({
-    serverFactory: (handler) => httpServer(handler, tls),
+    serverFactory: (handler) => {
+      const open = () => server.server.listening;
+      const listener = serves(name, 'workload') ? busyFront(handler, { ...deps, turns, open, base }) : handler;
+      return httpServer(listener, tls).on('connection', () => {
+        connections += 1;
+      });
+    },
     logger: false,
     genReqId: newTraceId,
     requestIdHeader: false,
@@ -127,6 +136,7 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
   server.setNotFoundHandler(() => {
     throw new OAuthError('not_found');
   });
-  registerRoutes(server, name, deps);
+  const exchange = admitted(deps.exchange, { limit: MAX_EXCHANGES_AT_ONCE, turns });
+  registerRoutes(server, name, { ...deps, exchange });
   return server;
 }

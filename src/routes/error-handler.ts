@@ -21,12 +21,16 @@ export function asOAuthError(thrown: unknown): OAuthError {
 }
 
 interface Challenge {
-  readonly status: number;
-  readonly authorization: string | undefined;
+  /** Default: the error's own. */
+  readonly status?: number;
+  readonly authorization?: string | undefined;
 }
 
 /** Headers that an error brings along whatever its body looks like. */
-function errorHeaders(error: OAuthError, { status, authorization }: Challenge): Record<string, string> {
+export function errorHeaders(
+  error: OAuthError,
+  { status = error.status, authorization }: Challenge = {},
+): Record<string, string> {
   const retry = error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(error.retryAfterSeconds) };
   // RFC 6749 section 5.2: the challenge answers the scheme that was tried.
   const scheme = /^basic\s/i.test(authorization ?? '') ? 'Basic' : 'Bearer';
@@ -46,9 +50,9 @@ function levelOf(status: number): 'error' | 'warn' | 'info' {
 }
 
 /** The precise reason, once, for operators; never what the caller sent (E18). */
-export function logRefusal(log: Log, error: OAuthError, traceId: string): void {
+export function logRefusal(log: Log, error: OAuthError, traceId: string, more: { readonly count?: number } = {}): void {
   const { key, status, reason, detail, issuer, cause } = error;
-  log[levelOf(status)]('refused', { traceId, error: key, status, reason, detail, issuer, cause });
+  log[levelOf(status)]('refused', { traceId, error: key, status, reason, detail, issuer, cause, ...more });
 }
 
 /** Status and body of an error in the words of a protocol; `url` is that of the request, from its first slash. */

@@ -11,10 +11,16 @@ interface Rendered {
 }
 
 /** JSON goes as `application/json` unless told, without the charset parameter that RFC 8259 does not define. */
-export function send(reply: FastifyReply, { status, body, headers = {} }: Rendered): FastifyReply {
+export function encoded({ status, body, headers = {} }: Rendered) {
   const isXml = typeof body === 'string';
-  return reply
-    .code(status)
-    .headers({ 'content-type': isXml ? 'text/xml' : 'application/json', ...headers })
-    .send(Buffer.from(isXml ? body : JSON.stringify(body)));
+  return {
+    status,
+    headers: { 'content-type': isXml ? 'text/xml' : 'application/json', ...headers },
+    bytes: Buffer.from(isXml ? body : JSON.stringify(body)),
+  };
+}
+
+export function send(reply: FastifyReply, rendered: Rendered): FastifyReply {
+  const { status, headers, bytes } = encoded(rendered);
+  return reply.code(status).headers(headers).send(bytes);
 }

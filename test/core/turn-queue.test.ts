@@ -5,7 +5,8 @@ import { FakeClock } from '../support/fake-clock.ts';
 /** A queue whose turns of the event loop are made by hand. */
 function queueByHand(clock = new FakeClock()) {
   const deferred: (() => void)[] = [];
-  const queue = new TurnQueue({ clock, defer: (drain) => deferred.push(drain) });
+  let connections = 0;
+  const queue = new TurnQueue({ clock, defer: (drain) => deferred.push(drain), connections: () => connections });
   const went: number[] = [];
   const join = (name: number) => queue.turn().then(() => went.push(name));
   /** Runs what was put off until now, and lets promises settle. */
@@ -13,11 +14,14 @@ function queueByHand(clock = new FakeClock()) {
     for (const drain of deferred.splice(0)) drain();
     await new Promise<void>((resolve) => setImmediate(resolve));
   };
-  /** As many turns as lie between two batches. */
-  const nextBatch = async () => {
-    for (let turn = 0; turn < 16; turn += 1) await nextTurn();
+  /** A turn in which a connection is accepted, as many times over. */
+  const connectingTurns = async (times: number) => {
+    for (let turn = 0; turn < times; turn += 1) {
+      connections += 1;
+      await nextTurn();
+    }
   };
-  return { clock, queue, deferred, went, join, nextTurn, nextBatch };
+  return { clock, queue, deferred, went, join, nextTurn, connectingTurns };
 }
 
 describe('TurnQueue', () => {
@@ -32,7 +36,7 @@ describe('TurnQueue', () => {
     expect(deferred).toHaveLength(0);
   });
 
-  test('lets 64 go on in one turn, and leaves 16 turns to new connections for each further 64', async () => {
+  test('lets 64 go on in one turn and the next in the turn after it', async () => {
     const { went, join, nextTurn, deferred } = queueByHand();
     for (let name = 0; name < 130; name += 1) void join(name);
     const lengths: number[] = [];
@@ -41,18 +45,27 @@ describe('TurnQueue', () => {
       await nextTurn();
       lengths.push(went.length);
     }
-    expect(lengths).toEqual([...Array(16).fill(64), ...Array(16).fill(128), 130]);
+    expect(lengths).toEqual([64, 128, 130]);
     expect(went).toEqual(went.toSorted((a, b) => a - b));
   });
 
-  test('leaves no turn out when nobody is left over', async () => {
-    const { went, join, nextTurn, deferred } = queueByHand();
-    for (let name = 0; name < 64; name += 1) void join(name);
-    await nextTurn();
+  test('waits for turns that bring a connection, but for no more of them than wait to go on', async () => {
+    const { went, join, nextTurn, connectingTurns, deferred } = queueByHand();
+    for (let name = 0; name < 3; name += 1) void join(name);
+    await connectingTurns(2);
+    expect(went).toHaveLength(0);
+    await connectingTurns(1);
+    expect(went).toHaveLength(3);
     expect(deferred).toHaveLength(0);
-    void join(64);
+    for (let name = 0; name < 130; name += 1) void join(name);
+    await connectingTurns(63);
+    expect(went).toHaveLength(3);
+    await connectingTurns(1);
+    expect(went).toHaveLength(67);
+    await connectingTurns(5);
+    expect(went).toHaveLength(67);
     await nextTurn();
-    expect(went).toHaveLength(65);
+    expect(went).toHaveLength(131);
   });
 
   test('puts whoever comes while a turn runs into the next one, however often', async () => {
@@ -85,17 +98,44 @@ describe('TurnQueue', () => {
     expect(went).toEqual([2]);
   });
 
-  test('is overdue when whoever is left after a batch has waited more than 100 ms, and no longer when nobody is', async () => {
-    const { clock, queue, join, nextTurn, nextBatch } = queueByHand();
-    for (let name = 0; name < 129; name += 1) void join(name);
+  /** 300 wait, and those who were left over by a batch have waited too long. */
+  async function busyQueue() {
+    const made = queueByHand();
+    for (let name = 0; name < 300; name += 1) void made.join(name);
+    made.clock.advance(101);
+    await made.nextTurn();
+    return made;
+  }
+
+  test('is overdue when whoever is left after a batch has waited more than 100 ms, and not before', async () => {
+    const { clock, queue, join, nextTurn } = queueByHand();
+    for (let name = 0; name < 300; name += 1) void join(name);
     clock.advance(100);
     await nextTurn();
     expect(queue.overdue).toBe(false);
-    clock.advance(1);
-    await nextBatch();
+    expect((await busyQueue()).queue.overdue).toBe(true);
+  });
+
+  test('lets two batches wait from then on, until a batch takes everybody', async () => {
+    const { queue, join, nextTurn } = await busyQueue();
+    await nextTurn();
     expect(queue.overdue).toBe(true);
-    await nextBatch();
+    await nextTurn();
     expect(queue.overdue).toBe(false);
+    for (let name = 0; name < 20; name += 1) void join(name);
+    expect(queue.overdue).toBe(true);
+    for (let batch = 0; batch < 2; batch += 1) await nextTurn();
+    for (let name = 0; name < 300; name += 1) void join(name);
+    expect(queue.overdue).toBe(false);
+  });
+
+  test('waits for up to 256 connections while newcomers are refused', async () => {
+    const { went, connectingTurns } = await busyQueue();
+    expect(went).toHaveLength(64);
+    await connectingTurns(255);
+    expect(went).toHaveLength(64);
+    await connectingTurns(1);
+    expect(went).toHaveLength(128);
   });
 
   test('is not overdue after a pause of the process, whoever came before it and whoever came after', async () => {

@@ -1,14 +1,11 @@
-import { fastify } from 'fastify';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import type { ExchangeRequest } from '../../src/exchange/exchange-request.ts';
-import { admitted, refuseWhileBusy } from '../../src/routes/admission.ts';
-import { errorHandler } from '../../src/routes/error-handler.ts';
-import { createLogger } from '../../src/telemetry/logger.ts';
+import { admitted } from '../../src/routes/admission.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { credential, sendRaw } from './door-fixture.ts';
+import { credential } from './door-fixture.ts';
 
 const request: ExchangeRequest = {
   subjectToken: new Secret('x'),
@@ -82,37 +79,5 @@ describe('admission', () => {
     for (let attempt = 0; attempt < 3; attempt += 1) {
       await expect(exchange(request, context)).rejects.toMatchObject({ key: 'token_expired' });
     }
-  });
-});
-
-describe('refuseWhileBusy', () => {
-  async function listening(queue: { readonly overdue: boolean }) {
-    const log = createLogger({ level: 'error', clock: new FakeClock(), destination: { write: () => undefined } });
-    const server = fastify();
-    refuseWhileBusy(server, queue, '/base');
-    server.setErrorHandler(errorHandler({ log }));
-    for (const path of ['/base/oauth2/token', '/base/sdk/aws/:mapping', '/livez']) {
-      server.all(path, async () => 'served');
-    }
-    const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
-    onTestFinished(() => server.close());
-    return (line: string, more = '') =>
-      sendRaw(Number(port), `${line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${more}\r\n`);
-  }
-
-  test('answers 503 with Retry-After to a request whose body has not come', async () => {
-    const ask = await listening({ overdue: true });
-    const answer = await ask('POST /base/oauth2/token', 'content-length: 1400\r\n');
-    expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
-    expect(answer).toContain('"error":"temporarily_unavailable"');
-    expect(await ask('GET /base/sdk/aws/reports')).toMatch(/^HTTP\/1\.1 503 /);
-  });
-
-  test('lets what asks for no credential through, and everybody while nobody waits too long', async () => {
-    const queue = { overdue: true };
-    const ask = await listening(queue);
-    expect(await ask('GET /livez')).toMatch(/^HTTP\/1\.1 200 /);
-    queue.overdue = false;
-    expect(await ask('GET /base/sdk/aws/reports')).toMatch(/^HTTP\/1\.1 200 /);
   });
 });

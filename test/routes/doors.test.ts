@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/routes/schemas/errors.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { credential, type Door, FORM_TYPE, formBody, openDoor, post, send, sendRaw } from './door-fixture.ts';
 
 const SERVED: Readonly<Record<string, readonly string[]>> = {
@@ -147,6 +148,34 @@ describe('a client that goes away', () => {
     gate.resolve();
     expect((await post(door, formBody())).status).toBe(200);
     expect(door.log()).not.toContain('"level":"error"');
+  });
+});
+
+describe('a door that is asked more than it can answer', () => {
+  test('serves what waits for its turn already, and tells newcomers to come again', async () => {
+    const clock = new FakeClock();
+    let begun = 0;
+    const slow = async () => {
+      clock.advance(10);
+      begun += 1;
+      if (begun === 200) newcomer.write(`${head}${rest}`);
+      return credential(clock);
+    };
+    const door = await openDoor({ name: 'workload', clock, exchange: slow });
+    const body = formBody();
+    const head = `POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM_TYPE[1]}\r\n`;
+    const rest = `Content-Length: ${body.length}\r\n\r\n${body}`;
+    const newcomer = connect(door.port, '127.0.0.1');
+    await once(newcomer, 'connect');
+    const refused = once(newcomer, 'data').finally(() => newcomer.destroy());
+    const asking = Array.from({ length: 6 }, () =>
+      sendRaw(door.port, `${head}${rest}`.repeat(139).concat(head, 'Connection: close\r\n', rest)),
+    );
+    const answers = (await Promise.all(asking)).join('');
+    expect(answers.match(/HTTP\/1\.1 200/g)).toHaveLength(840);
+    expect(String(await refused)).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
+    expect(door.log()).toMatch(/"error":"overloaded".*"count":1,/);
+    expect((await post(door, body)).status).toBe(200);
   });
 });
 
