@@ -51,8 +51,8 @@ export interface Catalog {
   faults(): readonly Fault[];
   /** That reading with all its documents. Throws before `start` has resolved. */
   loaded(): Loaded;
-  /** What another document in the store would bring, or none. Changes nothing. */
-  preview(change: StoredChange): Promise<Preview>;
+  /** What other documents in the store would bring, or none of some names. Changes nothing. */
+  preview(changes: readonly StoredChange[]): Promise<Preview>;
   /** What would be in force if these documents were. Changes nothing. */
   candidate(proposal: Proposal): Promise<Candidate>;
   /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
@@ -117,9 +117,9 @@ class FileCatalog implements Catalog {
     return this.#loaded;
   }
 
-  preview(change: StoredChange): Promise<Preview> {
+  preview(changes: readonly StoredChange[]): Promise<Preview> {
     const { memory, compile, context, clock } = this.#deps;
-    return preview(change, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
+    return preview(changes, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
   }
 
   candidate(proposal: Proposal): Promise<Candidate> {

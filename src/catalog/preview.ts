@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Provenance } from '../core/author.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Compiled } from '../policy/compile.ts';
 import { conditionsFor } from '../policy/conditions/conditions-for.ts';
@@ -7,17 +9,23 @@ import type { Loaded, LoadInput } from './load-resources.ts';
 import { storedSource } from './stored-resources.ts';
 
 /** What the store would hold under a kind and name: a document, or none. */
-export interface StoredChange {
+export interface StoredChange extends Provenance {
   readonly kind: Kind;
   readonly name: string;
   readonly document: JsonObject | undefined;
 }
 
-export interface Preview {
-  /** The changed document as it would be read; absent when there would be none, or when it cannot be named. */
+/** A changed document as it would be read. */
+export interface ReadChange {
+  /** Absent when there would be none, or when it cannot be named. */
   readonly document?: Document;
   /** What is wrong within it. */
   readonly ownFaults: readonly Fault[];
+}
+
+export interface Preview {
+  /** In the order of the changes. */
+  readonly changes: readonly ReadChange[];
   /** All resources as they would be. */
   readonly compiled: Compiled;
 }
@@ -29,12 +37,19 @@ interface PreviewInput extends Omit<LoadInput, 'reading' | 'conditions'> {
 }
 
 /** The next Snapshot if the store changed like this, by the very reader and compiler of a reload. Remembers nothing. */
-export async function preview({ kind, name, document }: StoredChange, input: PreviewInput): Promise<Preview> {
-  const { loaded, memory, compile, context, now } = input;
-  const id = storedSource(kind, name);
-  const text = document === undefined ? '' : JSON.stringify(document);
-  const reading = readDocuments(text, { id }, { development: context.development, now });
-  const documents = [...loaded.documents.filter(({ source }) => source.id !== id), ...reading.documents];
+export async function preview(changes: readonly StoredChange[], input: PreviewInput): Promise<Preview> {
+  const { loaded, memory, compile, context } = input;
+  const read: (ReadChange & { readonly id: string })[] = [];
+  for (const change of changes) {
+    read.push(readChange(change, input));
+    // Requests are served between two documents.
+    await nextTurn();
+  }
+  const changed = new Set(read.map(({ id }) => id));
+  const documents = [
+    ...loaded.documents.filter(({ source }) => !changed.has(source.id)),
+    ...read.flatMap(({ document }) => document ?? []),
+  ];
   const lastGood = memory.lastGood(documents);
   const compiled = compile({
     documents,
@@ -43,6 +58,13 @@ export async function preview({ kind, name, document }: StoredChange, input: Pre
     context,
     conditions: await conditionsFor([...documents, ...lastGood], loaded.conditions),
   });
-  const [read] = reading.documents;
-  return { ...(read !== undefined && { document: read }), ownFaults: reading.faults, compiled };
+  return { changes: read, compiled };
+}
+
+function readChange({ kind, name, document: value, ...provenance }: StoredChange, { context, now }: PreviewInput) {
+  const id = storedSource(kind, name);
+  const text = value === undefined ? '' : JSON.stringify(value);
+  const reading = readDocuments(text, { ...provenance, id }, { development: context.development, now });
+  const [document] = reading.documents;
+  return { id, ...(document !== undefined && { document }), ownFaults: reading.faults };
 }

@@ -24,7 +24,7 @@ export interface ResourceReading {
   readonly known: KnownReadings;
 }
 
-/** Readings without faults by source, each with the hash of its text: what has not changed is not parsed again. */
+/** Readings without faults by source, each with the hash of its origin and text: what has not changed is not parsed again. */
 export type KnownReadings = ReadonlyMap<string, { readonly hash: string; readonly reading: Reading }>;
 
 interface Beside {
@@ -42,11 +42,14 @@ export async function readResources(
   const { files, faults, unread, signature } = await readFiles(paths);
   const texts = [
     ...files.map(({ path, text }) => ({ origin: { id: path, baseDirectory: dirname(path) }, text })),
-    ...stored.map(({ source, text }) => ({ origin: { id: source }, text })),
+    ...stored.map(({ source, text, ...provenance }) => ({ origin: { ...provenance, id: source }, text })),
   ];
   const readings = new Map<string, { hash: string; reading: Reading }>();
   for (const { origin, text } of texts) {
-    const hash = createHash('sha256').update(text).digest('hex');
+    // Who wrote it belongs to what was read.
+    const hash = createHash('sha256')
+      .update(`${JSON.stringify(origin)}\n${text}`)
+      .digest('hex');
     const before = known.get(origin.id);
     if (before?.hash === hash) readings.set(origin.id, before);
     else {

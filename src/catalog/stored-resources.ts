@@ -1,22 +1,31 @@
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { Provenance } from '../core/author.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Kind } from '../resources/document.ts';
-import type { DocumentStore } from '../store/document-store.ts';
+import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
+import { type StoredVersion, storedValue, versionFrom } from './stored-value.ts';
 
-/** Name of the collection in the store. */
-const RESOURCES = 'resources';
+/** Name of the collection in the store: every version of its documents is kept. */
+const RESOURCES = KEPT_COLLECTION;
 
 /** One document as text, under the identity of its source. */
-export interface ResourceText {
+export interface ResourceText extends Provenance {
   readonly source: string;
   readonly text: string;
 }
 
 /** What the store holds of one kind and name. */
-export interface StoredResource {
+export interface StoredResource extends StoredVersion {
   /** 0 when there has never been one. It grows with each change, a deletion too, and never starts anew. */
   readonly version: number;
-  /** Absent when there is none, or no longer. */
-  readonly document?: JsonObject;
+}
+
+/** One write, over the version that the writer knows. */
+export interface ResourceWrite extends Provenance {
+  readonly kind: Kind;
+  readonly name: string;
+  /** Undefined deletes. */
+  readonly document: JsonObject | undefined;
+  readonly ifVersion: number;
 }
 
 /** The source of a stored document. No path of a file looks like it. */
@@ -64,8 +73,9 @@ export class StoredResources {
     try {
       const documents = await this.#store.list(RESOURCES);
       this.#last = documents.flatMap(({ name, value }) => {
-        const document = documentOf(value);
-        return document === undefined ? [] : [{ source: `store:/${name}`, text: JSON.stringify(document) }];
+        const { document, ...provenance } = versionFrom(value);
+        if (document === undefined) return [];
+        return [{ ...provenance, source: `store:/${name}`, text: JSON.stringify(document) }];
       });
       this.#stale = false;
       return { texts: this.#last, stale: false };
@@ -79,17 +89,34 @@ export class StoredResources {
   async get(kind: Kind, name: string): Promise<StoredResource> {
     const stored = await this.#store.get(RESOURCES, `${kind}/${name}`);
     if (stored === undefined) return { version: 0 };
-    const document = documentOf(stored.value);
-    return { version: stored.version, ...(document !== undefined && { document }) };
+    return { ...versionFrom(stored.value), version: stored.version };
   }
 
-  /** Writes a document, or deletes it where it is undefined. Resolves to the new version; throws VersionConflict. */
-  put(kind: Kind, name: string, document: JsonObject | undefined, ifVersion: number): Promise<number> {
-    return this.#store.put(RESOURCES, `${kind}/${name}`, { document: document ?? null }, ifVersion);
+  /** Every resource that there is or has been, by kind and name. */
+  async all(): Promise<ReadonlyMap<string, StoredResource>> {
+    const documents = await this.#store.list(RESOURCES);
+    return new Map(documents.map(({ name, value, version }) => [name, { ...versionFrom(value), version }]));
+  }
+
+  /** Every version that is kept, ascending. */
+  async history(kind: Kind, name: string): Promise<readonly StoredResource[]> {
+    const versions = await this.#store.history(RESOURCES, `${kind}/${name}`);
+    return versions.map(({ value, version }) => ({ ...versionFrom(value), version }));
+  }
+
+  /** Resolves to the new version; throws VersionConflict. */
+  put(write: ResourceWrite): Promise<number> {
+    const { collection, name, value, ifVersion } = stored(write);
+    return this.#store.put(collection, name, value, ifVersion);
+  }
+
+  /** Writes all or none; throws VersionConflict. */
+  putAll(writes: readonly ResourceWrite[]): Promise<void> {
+    return this.#store.putAll(writes.map(stored));
   }
 }
 
-function documentOf(value: unknown): JsonObject | undefined {
-  const document = isJsonObject(value) ? value['document'] : undefined;
-  return isJsonObject(document) ? document : undefined;
+function stored({ kind, name, ifVersion, document, ...provenance }: ResourceWrite): DocumentWrite {
+  const value = storedValue({ ...provenance, ...(document !== undefined && { document }) });
+  return { collection: RESOURCES, name: `${kind}/${name}`, value, ifVersion };
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Document } from '../resources/document.ts';
 
 /**
- * `r-` and 16 hex digits of SHA-256 over the content of all documents and of the last good versions kept in the place of
+ * `r-` and 16 hex digits of SHA-256 over the content and the authors of all documents and of the last good versions kept in the place of
  * faulty ones: equal wherever the same resources are in force, whatever the order and the files they stand in.
  */
 export function revisionOf(documents: readonly Document[], kept: readonly Document[]): string {
@@ -16,8 +16,9 @@ export function revisionOf(documents: readonly Document[], kept: readonly Docume
 }
 
 function contentOf(document: Document): string {
-  const { kind, name, labels } = document;
-  return canonical([kind, name, labels, document.valid, document.valid ? document.spec : document.raw]);
+  const { kind, name, labels, source } = document;
+  const author = source.author === undefined ? [] : [source.author];
+  return canonical([kind, name, labels, document.valid, document.valid ? document.spec : document.raw, ...author]);
 }
 
 /** JSON with members sorted; what JSON cannot say counts as null, absent members do not count. */

@@ -1,3 +1,4 @@
+import type { Provenance } from '../core/author.ts';
 import type { AccessRequestSpec } from './access-request.ts';
 import type { FederationGrantSpec } from './federation-grant.ts';
 import type { FederationMappingSpec } from './federation-mapping.ts';
@@ -19,8 +20,8 @@ interface Specs {
   AccessRequest: AccessRequestSpec;
 }
 
-/** Where a document came from, and where in it each field stands. */
-export interface Source {
+/** Where a document came from, who put it there where that was a door of Carnet, and where in it each field stands. */
+export interface Source extends Provenance {
   /** Stable identity of the source: a file path as configured. Together with kind and name it says what was first seen where. */
   readonly id: string;
   /** Folder against which `*File` fields resolve; absent for documents that are not from files. */

@@ -16,7 +16,7 @@ import { RESOURCE_SCHEMAS } from './resource-schemas.ts';
 import { type SchemaFault, schemaFaults } from './schema-faults.ts';
 import { type YamlDocument, yamlDocuments } from './yaml-documents.ts';
 
-export type Origin = Pick<Source, 'id' | 'baseDirectory'>;
+export type Origin = Omit<Source, 'line'>;
 
 export interface Reading {
   readonly documents: readonly Document[];

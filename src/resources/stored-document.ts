@@ -1,3 +1,4 @@
+import { authorFrom } from '../core/author.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { KINDS, type ValidDocument } from './document.ts';
 import { labels as labelsSchema, name as nameSchema } from './names.ts';
@@ -6,7 +7,8 @@ import { SPEC_SCHEMAS } from './resource-schemas.ts';
 /** A valid document as one line of JSON; equal documents give equal lines. */
 export function documentLine({ kind, name, labels, spec, source, index }: ValidDocument): string {
   const baseDirectory = source.baseDirectory ?? null;
-  return JSON.stringify({ kind, name, labels, source: source.id, baseDirectory, index, spec });
+  const { id, author } = source;
+  return JSON.stringify({ kind, name, labels, source: id, baseDirectory, ...(author && { author }), index, spec });
 }
 
 /**
@@ -21,6 +23,7 @@ export function documentFromLine(line: string): ValidDocument | undefined {
   const name = nameSchema.safeParse(value['name']);
   const labels = labelsSchema.safeParse(value['labels']);
   const { source, baseDirectory, index } = value;
+  const author = authorFrom(value['author']);
   if (!spec.success || !name.success || !labels.success || typeof source !== 'string') return undefined;
   return {
     kind,
@@ -29,7 +32,12 @@ export function documentFromLine(line: string): ValidDocument | undefined {
     labels: labels.data,
     spec: spec.data,
     index: typeof index === 'number' ? index : 0,
-    source: { id: source, ...(typeof baseDirectory === 'string' && { baseDirectory }), line: () => 1 },
+    source: {
+      id: source,
+      ...(author && { author }),
+      ...(typeof baseDirectory === 'string' && { baseDirectory }),
+      line: () => 1,
+    },
   } as ValidDocument;
 }
 

@@ -60,7 +60,7 @@ function parsed(text: string): JsonObject {
 }
 
 function put({ stored }: Running, kind: Kind, name: string, text: string | undefined, ifVersion = 0) {
-  return stored.put(kind, name, text === undefined ? undefined : parsed(text), ifVersion);
+  return stored.put({ kind, name, document: text === undefined ? undefined : parsed(text), ifVersion });
 }
 
 function guardrails({ catalog }: Running): readonly string[] {
@@ -74,7 +74,8 @@ function errors({ catalog }: Running): readonly string[] {
 describe('documents in the store, a second source beside the files (DESIGN section 5)', () => {
   test('are in force from the start on', async () => {
     const store = new MemoryDocumentStore();
-    await new StoredResources(store).put('Guardrail', 'cap', parsed(guardrail('cap')), 0);
+    const document = parsed(guardrail('cap'));
+    await new StoredResources(store).put({ kind: 'Guardrail', name: 'cap', document, ifVersion: 0 });
     expect(guardrails(await started(await temporaryFolder(), store))).toEqual(['cap']);
   });
 
@@ -82,9 +83,10 @@ describe('documents in the store, a second source beside the files (DESIGN secti
     const shared = memoryDocuments();
     const here = await started(await temporaryFolder(), new MemoryDocumentStore(shared));
     const elsewhere = new StoredResources(new MemoryDocumentStore(shared));
-    const version = await elsewhere.put('Guardrail', 'cap', parsed(guardrail('cap')), 0);
+    const cap = { kind: 'Guardrail', name: 'cap' } as const;
+    const version = await elsewhere.put({ ...cap, document: parsed(guardrail('cap')), ifVersion: 0 });
     await expect.poll(() => guardrails(here)).toEqual(['cap']);
-    await elsewhere.put('Guardrail', 'cap', undefined, version);
+    await elsewhere.put({ ...cap, document: undefined, ifVersion: version });
     await expect.poll(() => guardrails(here)).toEqual([]);
   });
 
@@ -146,8 +148,9 @@ describe('a preview of a change', () => {
     const running = await started(await temporaryFolder());
     const { revision } = running.catalog.current();
     const change = { kind: 'FederationMapping', name: 'pay', document: parsed(mapping('pay')) } as const;
-    const { document, ownFaults, compiled } = await running.catalog.preview(change);
-    expect([document?.valid, ownFaults, compiled.snapshot.mappings.size]).toEqual([true, [], 1]);
+    const { changes, compiled } = await running.catalog.preview([change]);
+    expect(changes).toMatchObject([{ document: { valid: true }, ownFaults: [] }]);
+    expect(compiled.snapshot.mappings.size).toBe(1);
     // Its TrustedIssuer is nowhere.
     expect(compiled.faults).toMatchObject([{ name: 'pay', field: 'spec.subject.issuer' }]);
     expect([
@@ -160,7 +163,7 @@ describe('a preview of a change', () => {
     const running = await started(await temporaryFolder());
     await put(running, 'Guardrail', 'cap', guardrail('cap'));
     await expect.poll(() => guardrails(running)).toEqual(['cap']);
-    const { compiled } = await running.catalog.preview({ kind: 'Guardrail', name: 'cap', document: undefined });
+    const { compiled } = await running.catalog.preview([{ kind: 'Guardrail', name: 'cap', document: undefined }]);
     expect(compiled.snapshot.guardrails).toEqual([]);
     expect(guardrails(running)).toEqual(['cap']);
   });

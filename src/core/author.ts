@@ -1,0 +1,32 @@
+import { isJsonObject } from './json.ts';
+
+/** Who wrote a document: set by the door that it came through, never read from the document. */
+export interface Author {
+  /** `iss` of the token that the author signed in with. */
+  readonly issuer: string;
+  readonly subject: string;
+  /** The values of `admin.oidc.roles` that gave the right to write it. */
+  readonly as: readonly string[];
+  /** Every entry that gave the right was limited to some documents. */
+  readonly scoped?: true;
+}
+
+/** How a document came into the store. What was written before these were kept has none of them. */
+export interface Provenance {
+  readonly author?: Author;
+  /** The author's own words. */
+  readonly why?: string;
+  /** Name of the set that it was applied with. */
+  readonly set?: string;
+  /** Milliseconds. */
+  readonly at?: number;
+}
+
+/** Without every word of it there is no author: a limit that cannot be read must not be lost. */
+export function authorFrom(value: unknown): Author | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { issuer, subject, as, scoped } = value;
+  if (typeof issuer !== 'string' || typeof subject !== 'string' || !Array.isArray(as)) return undefined;
+  if (!as.every((one) => typeof one === 'string') || (scoped !== undefined && scoped !== true)) return undefined;
+  return { issuer, subject, as, ...(scoped === true && { scoped }) };
+}
