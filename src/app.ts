@@ -337,7 +337,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
       onRefused: (reason) => journal.notSignedIn(reason),
       ...(bootstrap !== undefined && { bootstrap }),
     }),
-    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal }),
+    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
     trail: new AuditTrail({ history, clock }),

@@ -1,4 +1,5 @@
 import type { AdminRole } from '../core/admin-role.ts';
+import type { Author } from '../core/author.ts';
 import { AdminError } from './admin-error.ts';
 
 /** Whoever asks, verified. */
@@ -28,4 +29,9 @@ export function assertMay({ roles }: Actor, right: Right): void {
   if (roles.some((role) => RIGHTS[role].includes(right))) return;
   const able = (Object.keys(RIGHTS) as AdminRole[]).filter((role) => RIGHTS[role].includes(right));
   throw new AdminError('forbidden', { detail: `to ${right} takes one of the roles ${able.join(', ')}` });
+}
+
+/** The actor as the author of what he writes. */
+export function authorOf({ issuer, subject }: Actor): Author {
+  return { issuer, subject, as: [] };
 }

@@ -1,5 +1,6 @@
 import type { Loaded } from '../catalog/load-resources.ts';
 import { storedSource } from '../catalog/stored-resources.ts';
+import type { Provenance } from '../core/author.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { API_VERSION, type Document, type Fault } from '../resources/document.ts';
 import { fileReferences } from '../resources/file-references.ts';
@@ -8,7 +9,9 @@ import { fileReferences } from '../resources/file-references.ts';
 export interface ResourceView {
   readonly document: JsonObject;
   /** `store`: may be changed through the API. `file`: is changed there, `path` as configured, `line` of its beginning. */
-  readonly source: { readonly type: 'store' } | { readonly type: 'file'; readonly path: string; readonly line: number };
+  readonly source:
+    | ({ readonly type: 'store' } & Provenance)
+    | { readonly type: 'file'; readonly path: string; readonly line: number };
   /** `faulty`: something is wrong with it, and its last good version stands in its place, or it refuses. */
   readonly state: 'in-force' | 'faulty';
   readonly faults: readonly Fault[];
@@ -46,7 +49,9 @@ function textOf(document: Document): JsonObject {
 
 function sourceOf(document: Document): ResourceView['source'] {
   const { source } = document;
-  return isStored(document) ? { type: 'store' } : { type: 'file', path: source.id, line: source.line([]) };
+  if (!isStored(document)) return { type: 'file', path: source.id, line: source.line([]) };
+  const { id: _, baseDirectory: __, line: ___, ...provenance } = source;
+  return { type: 'store', ...provenance };
 }
 
 export function isStored({ kind, name, source }: Document): boolean {

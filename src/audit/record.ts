@@ -67,9 +67,13 @@ export interface RecordedDocument {
 /** What somebody did through the admin API, or was refused. */
 export interface RecordedAdminAct {
   readonly by: { readonly issuer: string; readonly subject: string };
-  readonly action: 'put' | 'delete' | 'name-owner';
+  readonly action: 'put' | 'delete' | 'rollback' | 'name-owner';
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
+  /** In the words of who did it. */
+  readonly why?: string | undefined;
+  /** Name of the set that it belongs to. */
+  readonly set?: string | undefined;
   /** Absent: there was none. */
   readonly before?: RecordedDocument | undefined;
   /** Absent: there is none any more. */

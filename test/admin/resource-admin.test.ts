@@ -76,7 +76,7 @@ async function replica(folder: string, { store = new MemoryDocumentStore(), dura
   onTestFinished(() => catalog.close());
   await catalog.start();
   const journal = new AdminJournal(audit, clock);
-  const admin = new ResourceAdmin({ catalog, stored, deletedNames, journal });
+  const admin = new ResourceAdmin({ catalog, stored, deletedNames, journal, clock });
   return { admin, reload: () => catalog.reload(), notes };
 }
 

@@ -1,11 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
-import type { ListQuery, Wish } from '../../admin/resource-admin.ts';
+import type { Wish } from '../../admin/resource-admin.ts';
+import type { ListQuery } from '../../admin/resource-list.ts';
 import { name as nameSchema } from '../../resources/names.ts';
 import { headerValues } from '../form.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 500;
+const WHY = /^[^\p{C}\p{Zl}\p{Zp}]{1,256}$/u;
 const MEDIA_TYPE = /^application\/(json|yaml)[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
 
 /** Parameters of the query by name, each once and none but these. Throws AdminError `malformed` naming the parameter. */
@@ -44,15 +46,30 @@ export function listQuery(request: FastifyRequest): ListQuery {
 
 /** How a change is wished. Throws AdminError `malformed`. */
 export function wishOf(request: FastifyRequest): Wish {
-  const dryRun = queryOf(request, ['dryRun']).get('dryRun') ?? 'false';
-  if (dryRun !== 'true' && dryRun !== 'false') throw refused('dryRun', 'true or false');
+  const query = queryOf(request, ['dryRun', 'why']);
+  const dryRun = flagOf(query, 'dryRun');
+  const why = whyOf(query);
   const header = (name: string) => {
     const [value, second] = headerValues(request.raw.rawHeaders, name.toLowerCase());
     if (second !== undefined) throw new AdminError('malformed', { field: name, detail: 'is there twice' });
     return value?.trim();
   };
   const ifMatch = header('If-Match');
-  return { traceId: request.id, dryRun: dryRun === 'true', ifMatch, ifNoneMatch: header('If-None-Match') };
+  return { traceId: request.id, dryRun, why, ifMatch, ifNoneMatch: header('If-None-Match') };
+}
+
+/** A parameter that is `true` or `false`; false where it is absent. Throws AdminError `malformed`. */
+export function flagOf(query: ReadonlyMap<string, string>, name: string): boolean {
+  const value = query.get(name) ?? 'false';
+  if (value !== 'true' && value !== 'false') throw refused(name, 'true or false');
+  return value === 'true';
+}
+
+/** The caller's own words for a change. Throws AdminError `malformed`. */
+export function whyOf(query: ReadonlyMap<string, string>): string | undefined {
+  const why = query.get('why');
+  if (why === undefined || (WHY.test(why) && why.trim() !== '')) return why;
+  throw refused('why', '1 to 256 printable characters');
 }
 
 /** The body as text: JSON or YAML, UTF-8. Throws AdminError `media_type` or `malformed`. */

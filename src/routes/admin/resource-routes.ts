@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
+import type { AdminKind, Target } from '../../admin/change/edit.ts';
 import type { Changes } from '../../admin/changes.ts';
-import type { AdminKind, Outcome, Target } from '../../admin/resource-admin.ts';
+import type { Outcome } from '../../admin/resource-admin.ts';
 import type { ResourceView } from '../../admin/resource-view.ts';
 import { name as nameSchema } from '../../resources/names.ts';
 import type { Log } from '../../telemetry/logger.ts';
@@ -15,7 +16,11 @@ import { problemHandler, shownFault } from './problem.ts';
 import type { SignedIn } from './signed-in.ts';
 
 function shown({ document, source, state, faults }: ResourceView) {
-  return { document, source, state, faults: faults.map(shownFault) };
+  return { document, source: shownSource(source), state, faults: faults.map(shownFault) };
+}
+
+function shownSource(source: ResourceView['source']) {
+  return 'at' in source && source.at !== undefined ? { ...source, at: new Date(source.at).toISOString() } : source;
 }
 
 function shownChanges({ newFaults, goneFaults, ...changes }: Changes) {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { AdminError, PROBLEMS, type ProblemKey } from '../../admin/admin-error.ts';
-import type { AdminKind } from '../../admin/resource-admin.ts';
+import type { AdminKind } from '../../admin/change/edit.ts';
 import { ADMIN_ROLES } from '../../core/admin-role.ts';
 import { KINDS } from '../../resources/document.ts';
 import { name } from '../../resources/names.ts';
@@ -37,11 +37,26 @@ const problemBody = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457.' });
 
+/** Who wrote what the store holds. */
+const provenance = {
+  author: z
+    .strictObject({
+      issuer: text,
+      subject: text,
+      as: z.array(text).meta({ description: 'The values of `admin.oidc.roles` that gave the right.' }),
+      scoped: z.literal(true).optional().meta({ description: 'Each entry that gave the right was limited.' }),
+    })
+    .optional(),
+  why: text.optional().meta({ description: "The author's own words." }),
+  set: text.optional().meta({ description: 'The set that it was applied with.' }),
+  at: text.optional().meta({ description: 'When it was written, RFC 3339.' }),
+};
+
 const resource = z
   .strictObject({
     document: z.looseObject({}).meta({ description: 'The document; what `*File` fields name is left out.' }),
     source: z.union([
-      z.strictObject({ type: z.literal('store') }),
+      z.strictObject({ type: z.literal('store'), ...provenance }),
       z.strictObject({ type: z.literal('file'), path: text, line: z.number().int() }),
     ]),
     state: z
@@ -98,8 +113,9 @@ export const ADMIN_ROUTE = { tags: ['admin'], security: [{ adminToken: [] }] };
 const params = jsonSchema(z.object({ name: name.meta({ examples: ['example'] }) }));
 const headers = (fields: readonly string[]) =>
   jsonSchema(z.object(Object.fromEntries(fields.map((field) => [field, text.optional()]))), 'input');
-const dryRun = z.object({
+const wish = z.object({
   dryRun: z.enum(['true', 'false']).optional().meta({ description: 'Tells what would change, and changes nothing.' }),
+  why: text.optional().meta({ description: 'In your own words, 1 to 256 printable characters; recorded and kept.' }),
 });
 
 const EXAMPLES: Readonly<Record<AdminKind, { readonly id: string; readonly plural: string; readonly spec: object }>> = {
@@ -172,7 +188,7 @@ export function resourceSchemas(kind: AdminKind) {
       operationId: `put${id}`,
       summary: `Create a ${kind}, or change the one that If-Match names`,
       params,
-      querystring: jsonSchema(dryRun, 'input'),
+      querystring: jsonSchema(wish, 'input'),
       headers: headers(['if-match', 'if-none-match']),
       consumes: ['application/json', 'application/yaml'],
       body: { content: { 'application/json': body, 'application/yaml': body } },
@@ -195,7 +211,7 @@ export function resourceSchemas(kind: AdminKind) {
       operationId: `delete${id}`,
       summary: `Delete the ${kind} that If-Match names`,
       params,
-      querystring: jsonSchema(dryRun, 'input'),
+      querystring: jsonSchema(wish, 'input'),
       headers: headers(['if-match']),
       response: {
         200: changed('Deleted, or a dry run.'),

@@ -1,0 +1,59 @@
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { ReadChange, StoredChange } from '../../catalog/preview.ts';
+import type { Compiled } from '../../policy/compile.ts';
+import type { Fault } from '../../resources/document.ts';
+import { AdminError } from '../admin-error.ts';
+import { type Changes, changesBetween, faultsOf } from '../changes.ts';
+
+const MAX_TOLD_FAULTS = 100;
+
+/**
+ * What would change. Throws AdminError `invalid` where a document is wrong by itself or beside the others, and where it
+ * would take from mappings that are not changed.
+ */
+export async function judged(catalog: Catalog, changes: readonly StoredChange[]): Promise<Changes> {
+  const preview = await catalog.preview(changes);
+  const bySource = Map.groupBy(faultsOf(preview.compiled), ({ source }) => source);
+  const found = preview.changes.flatMap((read, index) => faultsIn(changes[index], read, bySource));
+  const errors = found.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new AdminError('invalid', { faults: errors.slice(0, MAX_TOLD_FAULTS).map(ofRequest) });
+  const { compiled } = catalog.loaded();
+  const difference = changesBetween(compiled, preview.compiled);
+  assertHarmless(changes, compiled, difference);
+  return difference;
+}
+
+type BySource = ReadonlyMap<string, readonly Fault[]>;
+
+/** What is wrong within a document has compiled to nothing, and says so once more: then that alone. */
+function faultsIn(change: StoredChange | undefined, { document, ownFaults }: ReadChange, beside: BySource) {
+  if (ownFaults.length > 0 || document === undefined) return ownFaults;
+  const here = beside.get(document.source.id) ?? [];
+  return here.filter(({ kind, name }) => kind === change?.kind && name === change?.name);
+}
+
+/**
+ * A mapping that takes a name, an audience or an address of others would put them out of force or leave them less, those
+ * of files too. Throws AdminError `invalid` with what would be wrong with them.
+ */
+function assertHarmless(changes: readonly StoredChange[], { accepted }: Compiled, { newFaults }: Changes): void {
+  const mappings = changes.filter(({ kind }) => kind === 'FederationMapping');
+  if (!mappings.some(({ document }) => document !== undefined)) return;
+  const changed = new Set(mappings.map(({ name }) => name));
+  const others = new Set(accepted.flatMap(({ kind, name }) => (isMapping(kind) && !changed.has(name) ? [name] : [])));
+  const faults = newFaults.filter(({ kind, name }) => isMapping(kind) && name !== undefined && others.has(name));
+  if (faults.length === 0) return;
+  throw new AdminError('invalid', {
+    detail: 'it would take from other mappings',
+    faults: faults.slice(0, MAX_TOLD_FAULTS),
+  });
+}
+
+function isMapping(kind: string | undefined): boolean {
+  return kind === 'FederationMapping';
+}
+
+/** The lines are those of the store's own text. */
+function ofRequest({ line: _, ...fault }: Fault): Fault {
+  return { ...fault, source: 'request body' };
+}
