@@ -141,7 +141,7 @@ export function ask(address: string, changes: Partial<Ask> = {}): Ask {
 }
 
 /** Each text is compiled once for a whole test file. */
-const CONDITIONS = new RememberedConditions(new CelConditions());
+export const CONDITIONS = new RememberedConditions(new CelConditions());
 
 const CONTEXT: CompileInput['context'] = {
   ownIssuers: ['https://carnet.example.org', 'https://carnet.example.org/svid'],
