@@ -6,9 +6,11 @@ import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token
 import { createExplain } from './admin/explain.ts';
 import { FirstOwner } from './admin/first-owner.ts';
 import { createNameOwner } from './admin/name-owner.ts';
+import { Proposals } from './admin/proposals.ts';
 import { createReplay } from './admin/replay/replay.ts';
 import { createReports } from './admin/reports/reports.ts';
 import { ResourceAdmin } from './admin/resource-admin.ts';
+import { SecondPerson } from './admin/second-person.ts';
 import { adminIssuers, createSignIn } from './admin/sign-in.ts';
 import { AuditTrail } from './admin/trail/audit-trail.ts';
 import { createWhy } from './admin/trail/why.ts';
@@ -327,6 +329,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
   const owner = new FirstOwner(store);
   const journal = new AdminJournal(audit, clock);
   const bootstrap = await bootstrapToken(parts, owner);
+  const secondPerson = new SecondPerson({ rules: config.admin, proposals: new Proposals(store, clock), journal });
   const history = new AuditHistory({ directory: config.audit.directory, clock });
   return {
     signIn: createSignIn({
@@ -337,7 +340,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
       onRefused: (reason) => journal.notSignedIn(reason),
       ...(bootstrap !== undefined && { bootstrap }),
     }),
-    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock }),
+    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
     trail: new AuditTrail({ history, clock }),

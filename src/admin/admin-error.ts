@@ -17,6 +17,11 @@ export const PROBLEMS = {
     mend: 'send Authorization: Bearer with a JWT of the issuer and for the audience of admin.oidc',
   },
   forbidden: { status: 403, title: 'The roles of this identity do not allow this' },
+  read_only: {
+    status: 403,
+    title: 'Through the API nothing may be widened',
+    mend: 'change it in the files; what only narrows, as a stop does, is taken here',
+  },
   not_found: { status: 404, title: 'There is nothing of this name' },
   method: { status: 405, title: 'This path answers only the methods of its Allow header' },
   from_file: {

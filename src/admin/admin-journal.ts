@@ -41,6 +41,16 @@ export class AdminJournal {
     return this.#audit.record({ type: 'changed', outcome: 'admin', ...parts(act) });
   }
 
+  /** Resolves once the record of a proposal, for which a second person is wanted, is durable. Throws the same. */
+  proposing(act: Act): Promise<void> {
+    return this.#audit.record({ type: 'changed', outcome: 'admin-proposed', ...parts(act) });
+  }
+
+  /** Resolves once it is durable that the first person takes a proposal back. Throws the same. */
+  withdrawing(act: Act): Promise<void> {
+    return this.#audit.record({ type: 'changed', outcome: 'admin-withdrawn', ...parts(act) });
+  }
+
   /** Records without waiting that an attempt, or a change that was recorded already, came to nothing. */
   refused(act: Act, detail: ProblemKey): void {
     if (this.#refusals.take(this.#clock.now())) {

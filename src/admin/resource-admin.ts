@@ -7,6 +7,7 @@ import { type Changed, Changing, type ChangingDeps } from './change/changing.ts'
 import { type AdminKind, type Intent, rightOver, type Target } from './change/edit.ts';
 import { Turns } from './change/turns.ts';
 import { assertVersion, etagOf, type Preconditions } from './change/versions.ts';
+import type { Proposal } from './proposals.ts';
 import { type ListQuery, listed, type ResourceList } from './resource-list.ts';
 import { isStored, type ResourceView, viewsOf } from './resource-view.ts';
 import { submittedDocument } from './submitted-document.ts';
@@ -64,6 +65,18 @@ export class ResourceAdmin {
     });
   }
 
+  /** Open proposals about a resource, or about all of a kind. */
+  async proposals(actor: Actor, kind: AdminKind, name?: string): Promise<readonly Proposal[]> {
+    assertMay(actor, 'read');
+    return this.#deps.secondPerson.about(kind, name);
+  }
+
+  /** Takes back what the actor proposed about a resource. */
+  async withdraw(actor: Actor, target: Target, traceId: string): Promise<readonly Proposal[]> {
+    assertMay(actor, rightOver(target.kind));
+    return this.#deps.secondPerson.withdraw({ actor, traceId, action: 'delete', ...target });
+  }
+
   /** `wanted`: what is to be there, once it is clear that the caller knows what is. */
   async #attempt(
     { actor, action, target, wish }: Attempt,
@@ -81,7 +94,7 @@ export class ResourceAdmin {
         const intent: Intent = { actor, traceId, action: action === 'delete' ? 'put' : action, why, dryRun };
         const changed = await this.#changing.change(intent, [{ ...target, before, document, set: before.set }]);
         const created = document !== undefined && before.document === undefined;
-        const isWritten = document !== undefined && !dryRun;
+        const isWritten = document !== undefined && !dryRun && changed.proposal === undefined;
         return { ...changed, created, ...(isWritten && { etag: etagOf(before.version + 1) }) };
       });
     } catch (error) {

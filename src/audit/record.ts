@@ -78,6 +78,12 @@ export interface RecordedAdminAct {
   readonly before?: RecordedDocument | undefined;
   /** Absent: there is none any more. */
   readonly after?: RecordedDocument | undefined;
+  /** Id of what was proposed or withdrawn. */
+  readonly proposal?: string | undefined;
+  /** The first person's proposal that this change, by a second one, confirms. */
+  readonly confirms?:
+    | { readonly proposal: string; readonly by: { readonly issuer: string; readonly subject: string } }
+    | undefined;
 }
 
 /** All that a record says, without its place in the chain. Absent members do not apply to its type; undefined is absent. */

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Provenance } from '../core/author.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Compiled } from '../policy/compile.ts';
+import type { Conditions } from '../policy/conditions/condition.ts';
 import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import type { Document, Fault, Kind } from '../resources/document.ts';
 import { readDocuments } from '../resources/read-documents.ts';
@@ -28,6 +29,8 @@ export interface Preview {
   readonly changes: readonly ReadChange[];
   /** All resources as they would be. */
   readonly compiled: Compiled;
+  /** What their conditions are compiled with. */
+  readonly conditions: Conditions;
 }
 
 interface PreviewInput extends Omit<LoadInput, 'reading' | 'conditions'> {
@@ -51,14 +54,15 @@ export async function preview(changes: readonly StoredChange[], input: PreviewIn
     ...read.flatMap(({ document }) => document ?? []),
   ];
   const lastGood = memory.lastGood(documents);
+  const conditions = await conditionsFor([...documents, ...lastGood], loaded.conditions);
   const compiled = compile({
     documents,
     firstSeen: (ofKind, ofName, source) => memory.firstSeen(ofKind, ofName, source),
     lastGood,
     context,
-    conditions: await conditionsFor([...documents, ...lastGood], loaded.conditions),
+    conditions,
   });
-  return { changes: read, compiled };
+  return { changes: read, compiled, conditions };
 }
 
 function readChange({ kind, name, document: value, ...provenance }: StoredChange, { context, now }: PreviewInput) {

@@ -49,6 +49,10 @@ export interface Config {
   /** The admin API is there where `oidc` is. */
   readonly admin: {
     readonly bootstrapTokenFile?: string;
+    /** Widening changes through the API take two people. */
+    readonly fourEyes: boolean;
+    /** Widening changes through the API are refused. */
+    readonly readOnly: boolean;
     readonly oidc?: {
       readonly issuer: string;
       readonly audience: string;

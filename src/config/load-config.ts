@@ -75,8 +75,10 @@ function storeOf({ store }: ConfigDocument, absolute: (path: string) => string):
 }
 
 function adminOf({ admin }: ConfigDocument, absolute: (path: string) => string): Config['admin'] {
-  const { bootstrapTokenFile: file, oidc } = admin ?? {};
+  const { bootstrapTokenFile: file, oidc, fourEyes = false, readOnly = false } = admin ?? {};
   return {
+    fourEyes,
+    readOnly,
     ...(file !== undefined && { bootstrapTokenFile: absolute(file) }),
     ...(oidc !== undefined && { oidc }),
   };

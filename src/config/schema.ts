@@ -59,6 +59,8 @@ export const configSchema = z.strictObject({
   admin: z
     .strictObject({
       bootstrapTokenFile: text.optional(),
+      fourEyes: z.boolean().default(false),
+      readOnly: z.boolean().default(false),
       oidc: z
         .strictObject({
           issuer: issuerAddress,

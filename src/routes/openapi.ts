@@ -59,7 +59,7 @@ function undisturbed(): DoorDeps {
       report: unused,
       replay: unused,
       trail: { now: unused, records: unused, outstanding: unused },
-      resources: { list: unused, get: unused, put: unused, delete: unused },
+      resources: { list: unused, get: unused, put: unused, delete: unused, proposals: unused, withdraw: unused },
     },
     parts: unused,
     issuer: (purpose) => (purpose === 'cloud' ? 'https://issuer.example.org' : 'https://issuer.example.org/svid'),

@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Actor } from '../../src/admin/actor.ts';
 import { AdminJournal } from '../../src/admin/admin-journal.ts';
+import { Proposals } from '../../src/admin/proposals.ts';
 import { ResourceAdmin } from '../../src/admin/resource-admin.ts';
+import { SecondPerson } from '../../src/admin/second-person.ts';
 import type { AuditLog } from '../../src/audit/audit-log.ts';
 import type { AuditEvent } from '../../src/audit/events.ts';
 import { createCatalog } from '../../src/catalog/catalog.ts';
@@ -76,7 +78,9 @@ async function replica(folder: string, { store = new MemoryDocumentStore(), dura
   onTestFinished(() => catalog.close());
   await catalog.start();
   const journal = new AdminJournal(audit, clock);
-  const admin = new ResourceAdmin({ catalog, stored, deletedNames, journal, clock });
+  const rules = { fourEyes: false, readOnly: false };
+  const secondPerson = new SecondPerson({ rules, proposals: new Proposals(store, clock), journal });
+  const admin = new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson });
   return { admin, reload: () => catalog.reload(), notes };
 }
 

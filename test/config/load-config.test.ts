@@ -299,7 +299,7 @@ describe('admin', () => {
   });
 
   test('is absent where the file has none of it', () => {
-    expect(load(development).admin).toEqual({});
+    expect(load(development).admin).toEqual({ fourEyes: false, readOnly: false });
   });
 
   test.each([

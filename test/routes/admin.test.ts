@@ -17,7 +17,7 @@ function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
     report: unused,
     replay: unused,
     trail: { now: () => 0, records: unused, outstanding: unused },
-    resources: { list: unused, get: unused, put: unused, delete: unused },
+    resources: { list: unused, get: unused, put: unused, delete: unused, proposals: unused, withdraw: unused },
     ...overrides,
   };
 }
@@ -126,7 +126,14 @@ describe('bodies of the admin API', () => {
       created: true,
       inForce: true,
       etag: '"1"',
-      changes: { added: [], removed: [], changed: [], newFaults: [], goneFaults: [] },
+      widening: { widens: false, reasons: [], more: 0 },
+      changes: {
+        added: [],
+        removed: [],
+        changed: [],
+        newFaults: [],
+        goneFaults: [],
+      },
     }),
   };
 

@@ -6,11 +6,12 @@ import type { Document } from '../../resources/document.ts';
 import { VersionConflict } from '../../store/document-store.ts';
 import { type Actor, authorOf } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
-import { type AdminJournal, recorded } from '../admin-journal.ts';
-import type { Changes } from '../changes.ts';
+import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
+import type { Proposal } from '../proposals.ts';
 import { isStored } from '../resource-view.ts';
+import type { SecondPerson } from '../second-person.ts';
 import type { Edit, Intent } from './edit.ts';
-import { judged } from './judging.ts';
+import { type Judged, judged } from './judging.ts';
 
 /** Records that are made durable together: few enough to leave the log to exchanges. */
 const RECORDS_AT_ONCE = 64;
@@ -21,13 +22,15 @@ export interface ChangingDeps {
   readonly deletedNames: DeletedNames;
   readonly journal: AdminJournal;
   readonly clock: Clock;
+  readonly secondPerson: SecondPerson;
 }
 
 /** What has come of a change. */
-export interface Changed {
+export interface Changed extends Judged {
   /** False after a dry run, and where this replica could not load the change yet. */
   readonly inForce: boolean;
-  readonly changes: Changes;
+  /** Nothing has changed: it waits for a second person. */
+  readonly proposal?: Proposal;
 }
 
 /** The one way to change resources: all edits or none. Throws AdminError and OAuthError `audit_unavailable`. */
@@ -40,7 +43,7 @@ export class Changing {
 
   /** Judges, and unless it is a dry run records and then writes. */
   async change(intent: Intent, edits: readonly Edit[]): Promise<Changed> {
-    const { catalog, stored } = this.#deps;
+    const { catalog, stored, journal, secondPerson } = this.#deps;
     for (const edit of edits) this.#assertFresh(intent.actor, edit);
     const at = this.#deps.clock.now();
     const { why } = intent;
@@ -49,17 +52,28 @@ export class Changing {
       ...(why !== undefined && { why }),
       ...(set !== undefined && { set }),
     }));
-    const changes = await judged(catalog, writes);
-    if (intent.dryRun) return { inForce: false, changes };
-    await this.#record(intent, edits);
+    if (secondPerson.isAsked && !intent.dryRun) await this.#catchUp(edits);
+    const judgement = await judged(catalog, writes);
+    if (intent.dryRun) return { inForce: false, ...judgement };
+    const passage = await secondPerson.ask({
+      actor: intent.actor,
+      widening: judgement.widening,
+      writes: edits.map(({ kind, name, document, before }) => ({ kind, name, document, version: before.version })),
+      record: (proposal) => this.#record(edits, (edit) => journal.proposing({ ...actOf(intent, edit), proposal })),
+    });
+    if (passage.kind === 'proposed') return { inForce: false, ...judgement, proposal: passage.proposal };
+    const { confirms } = passage;
+    const confirmed = confirms && { proposal: confirms.id, by: confirms.by };
+    await this.#record(edits, (edit) => journal.changing({ ...actOf(intent, edit), confirms: confirmed }));
     await stored.putAll(writes).catch((cause) => {
       if (!(cause instanceof VersionConflict)) {
         throw new AdminError('unavailable', { detail: 'the store cannot be written', cause });
       }
       throw new AdminError('precondition_failed', { detail: `somebody else has changed ${cause.document}`, cause });
     });
+    if (confirms !== undefined) await secondPerson.over(confirms);
     const inForce = (await catalog.reload()) !== 'failed' && !stored.stale;
-    return { inForce, changes };
+    return { inForce, ...judgement };
   }
 
   /** What a file has is changed there. Throws AdminError `from_file`. */
@@ -83,19 +97,32 @@ export class Changing {
     });
   }
 
-  async #record({ actor, traceId, action, why }: Intent, edits: readonly Edit[]): Promise<void> {
+  /**
+   * What another replica has narrowed and this one has not read yet could be widened again unseen. Guardrails that are
+   * new narrow whatever is in force, so that a stop waits for nothing.
+   */
+  async #catchUp(edits: readonly Edit[]): Promise<void> {
+    if (edits.every(({ kind, before }) => kind === 'Guardrail' && before.document === undefined)) return;
+    const { catalog, stored } = this.#deps;
+    if ((await catalog.reload()) !== 'failed' && !stored.stale) return;
+    const detail = 'what is in force cannot be read, so nobody can tell what it widens';
+    throw new AdminError('unavailable', { detail });
+  }
+
+  async #record(edits: readonly Edit[], record: (edit: Edit) => Promise<void>): Promise<void> {
     for (let from = 0; from < edits.length; from += RECORDS_AT_ONCE) {
-      const records = edits.slice(from, from + RECORDS_AT_ONCE).map(({ kind, name, before, document, set }) =>
-        this.#deps.journal.changing({
-          ...{ actor, traceId, kind, name, why, set },
-          action: document === undefined ? 'delete' : action,
-          before: before.document && recorded(before.document, before.version, { whole: true }),
-          after: document && recorded(document, before.version + 1, { whole: true }),
-        }),
-      );
-      await Promise.all(records);
+      await Promise.all(edits.slice(from, from + RECORDS_AT_ONCE).map(record));
     }
   }
+}
+
+function actOf({ actor, traceId, action, why }: Intent, { kind, name, before, document, set }: Edit): Act {
+  return {
+    ...{ actor, traceId, kind, name, why, set },
+    action: document === undefined ? 'delete' : action,
+    before: before.document && recorded(before.document, before.version, { whole: true }),
+    after: document && recorded(document, before.version + 1, { whole: true }),
+  };
 }
 
 function keyOf({ kind, name }: Pick<Document, 'kind' | 'name'>): string {

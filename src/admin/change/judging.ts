@@ -1,17 +1,25 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { ReadChange, StoredChange } from '../../catalog/preview.ts';
 import type { Compiled } from '../../policy/compile.ts';
+import { type Widening, wideningBetween } from '../../policy/widening.ts';
 import type { Fault } from '../../resources/document.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Changes, changesBetween, faultsOf } from '../changes.ts';
 
 const MAX_TOLD_FAULTS = 100;
 
+/** What a change would do. */
+export interface Judged {
+  readonly changes: Changes;
+  /** Whether anybody may get more. */
+  readonly widening: Widening;
+}
+
 /**
  * What would change. Throws AdminError `invalid` where a document is wrong by itself or beside the others, and where it
  * would take from mappings that are not changed.
  */
-export async function judged(catalog: Catalog, changes: readonly StoredChange[]): Promise<Changes> {
+export async function judged(catalog: Catalog, changes: readonly StoredChange[]): Promise<Judged> {
   const preview = await catalog.preview(changes);
   const bySource = Map.groupBy(faultsOf(preview.compiled), ({ source }) => source);
   const found = preview.changes.flatMap((read, index) => faultsIn(changes[index], read, bySource));
@@ -20,7 +28,8 @@ export async function judged(catalog: Catalog, changes: readonly StoredChange[])
   const { compiled } = catalog.loaded();
   const difference = changesBetween(compiled, preview.compiled);
   assertHarmless(changes, compiled, difference);
-  return difference;
+  const widening = wideningBetween(compiled.snapshot, preview.compiled.snapshot, preview.conditions);
+  return { changes: difference, widening };
 }
 
 type BySource = ReadonlyMap<string, readonly Fault[]>;

@@ -44,6 +44,13 @@ export function listQuery(request: FastifyRequest): ListQuery {
   };
 }
 
+/** Whether a list, or a deletion, means proposals. Throws AdminError `malformed`. */
+export function meansProposals(request: FastifyRequest): boolean {
+  const text = /[?&]proposed(=|&|$)/.test(request.raw.url ?? '');
+  if (text && queryOf(request, ['proposed']).get('proposed') !== 'true') throw refused('proposed', 'true, and alone');
+  return text;
+}
+
 /** How a change is wished. Throws AdminError `malformed`. */
 export function wishOf(request: FastifyRequest): Wish {
   const query = queryOf(request, ['dryRun', 'why']);

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
 import type { AdminKind, Target } from '../../admin/change/edit.ts';
 import type { Changes } from '../../admin/changes.ts';
+import type { Proposal } from '../../admin/proposals.ts';
 import type { Outcome } from '../../admin/resource-admin.ts';
 import type { ResourceView } from '../../admin/resource-view.ts';
 import { name as nameSchema } from '../../resources/names.ts';
@@ -11,7 +12,7 @@ import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { resourceSchemas } from '../schemas/admin.ts';
-import { bodyText, listQuery, queryOf, wishOf } from './admin-request.ts';
+import { bodyText, listQuery, meansProposals, queryOf, wishOf } from './admin-request.ts';
 import { problemHandler, shownFault } from './problem.ts';
 import type { SignedIn } from './signed-in.ts';
 
@@ -37,8 +38,23 @@ function answer(reply: FastifyReply, body: object, { status = 200, etag }: { sta
   return send(reply, { status, body, headers: { ...NOT_STORED, ...(etag !== undefined && { etag }) } });
 }
 
-function answerChange(reply: FastifyReply, { etag, created, inForce, changes }: Outcome, dryRun: boolean) {
-  const body = { dryRun, inForce, changes: shownChanges(changes) };
+function shownProposal({ id, by, at, until, resources, reasons }: Proposal) {
+  return { id, by, at: new Date(at).toISOString(), until: new Date(until).toISOString(), resources, reasons };
+}
+
+function answerChange(
+  reply: FastifyReply,
+  { etag, created, inForce, changes, widening, proposal }: Outcome,
+  dryRun: boolean,
+) {
+  const body = {
+    dryRun,
+    inForce,
+    changes: shownChanges(changes),
+    widening,
+    proposal: proposal && shownProposal(proposal),
+  };
+  if (proposal !== undefined) return answer(reply, body, { status: 202 });
   return answer(reply, body, { status: created && !dryRun ? 201 : 200, ...(etag !== undefined && { etag }) });
 }
 
@@ -61,6 +77,10 @@ export function resourceRoutes(
     ...common,
     schema: schemas.list,
     handler: async (request, reply) => {
+      if (meansProposals(request)) {
+        const proposals = await resources.proposals(actorOf(request), kind);
+        return answer(reply, { items: [], proposals: proposals.map(shownProposal) });
+      }
       const { items, next } = resources.list(actorOf(request), kind, listQuery(request));
       return answer(reply, { items: items.map(shown), next });
     },
@@ -71,8 +91,11 @@ export function resourceRoutes(
     schema: schemas.get,
     handler: async (request, reply) => {
       queryOf(request, []);
-      const { etag, ...view } = await resources.get(actorOf(request), targetOf(request, kind));
-      return answer(reply, shown(view), etag === undefined ? {} : { etag });
+      const target = targetOf(request, kind);
+      const { etag, ...view } = await resources.get(actorOf(request), target);
+      const proposals = await resources.proposals(actorOf(request), kind, target.name);
+      const body = { ...shown(view), proposals: proposals.length > 0 ? proposals.map(shownProposal) : undefined };
+      return answer(reply, body, etag === undefined ? {} : { etag });
     },
   });
   server.put(one, {
@@ -88,6 +111,10 @@ export function resourceRoutes(
     ...common,
     schema: schemas.delete,
     handler: async (request, reply) => {
+      if (meansProposals(request)) {
+        const withdrawn = await resources.withdraw(actorOf(request), targetOf(request, kind), request.id);
+        return answer(reply, { withdrawn: withdrawn.map(shownProposal) });
+      }
       const wish = wishOf(request);
       const outcome = await resources.delete(actorOf(request), targetOf(request, kind), wish);
       return answerChange(reply, outcome, wish.dryRun);

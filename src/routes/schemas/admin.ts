@@ -52,6 +52,20 @@ const provenance = {
   at: text.optional().meta({ description: 'When it was written, RFC 3339.' }),
 };
 
+const proposal = z
+  .strictObject({
+    id: text,
+    by: z.strictObject({ issuer: text, subject: text }).meta({ description: 'The first person.' }),
+    at: text,
+    until: text.meta({ description: 'From then on it is gone.' }),
+    resources: z.array(z.strictObject({ kind: text, name: text, version: z.number().int() })),
+    reasons: z.array(text),
+  })
+  .meta({
+    id: 'Proposal',
+    description: 'A widening change that somebody else than the first person puts in force, by the same request.',
+  });
+
 const resource = z
   .strictObject({
     document: z.looseObject({}).meta({ description: 'The document; what `*File` fields name is left out.' }),
@@ -63,6 +77,7 @@ const resource = z
       .enum(['in-force', 'faulty'])
       .meta({ description: 'A faulty one refuses, or its last good version stands in its place.' }),
     faults: z.array(fault),
+    proposals: z.array(proposal).optional().meta({ description: 'Open ones about it.' }),
   })
   .meta({ id: 'Resource' });
 
@@ -80,6 +95,14 @@ const change = z
       newFaults: z.array(fault),
       goneFaults: z.array(fault),
     }),
+    widening: z
+      .strictObject({
+        widens: z.boolean(),
+        reasons: z.array(z.strictObject({ kind: z.enum(KINDS), name: text, field: text, why: text })),
+        more: z.number().int().meta({ description: 'Reasons that are not listed.' }),
+      })
+      .meta({ description: 'Whether anybody may get more. What is not provably narrower counts as widening.' }),
+    proposal: proposal.optional().meta({ description: 'Nothing has changed: it waits for a second person.' }),
   })
   .meta({ id: 'Change', description: 'What the change changes among all resources that are in force.' });
 
@@ -141,13 +164,29 @@ const EXAMPLES: Readonly<Record<AdminKind, { readonly id: string; readonly plura
   Guardrail: { id: 'Guardrail', plural: 'Guardrails', spec: { match: { namespace: 'payments' }, maxTtl: '1h' } },
 };
 
+const PROPOSAL = {
+  id: '3f1b0c8e5a7d9246',
+  by: { issuer: 'https://idp.example.org', subject: '248289761001' },
+  at: '2026-11-27T09:00:00.000Z',
+  until: '2026-11-28T09:00:00.000Z',
+  resources: [{ kind: 'FederationMapping', name: 'example', version: 0 }],
+  reasons: ['FederationMapping example comes into force'],
+};
+
 /** How the routes of one kind are described. */
 export function resourceSchemas(kind: AdminKind) {
   const { id, plural, spec } = EXAMPLES[kind];
   const document = { apiVersion: 'carnet.dev/v1alpha1', kind, metadata: { name: 'example' }, spec };
   const view = { document, source: { type: 'store' }, state: 'in-force', faults: [] };
-  const changes = { added: [{ kind, name: 'example' }], removed: [], changed: [], newFaults: [], goneFaults: [] };
-  const made = { example: { value: { dryRun: false, inForce: true, changes } } };
+  const widening = { widens: true, reasons: [{ kind, name: 'example', field: '', why: 'comes into force' }], more: 0 };
+  const added = [{ kind, name: 'example' }];
+  const changes = { added, removed: [], changed: [], newFaults: [], goneFaults: [] };
+  const waits = answer({
+    description: 'Under four eyes: proposed, and nothing has changed yet.',
+    schema: change,
+    examples: { proposed: { value: { dryRun: false, inForce: false, changes, widening, proposal: PROPOSAL } } },
+  });
+  const made = { example: { value: { dryRun: false, inForce: true, changes, widening } } };
   const changed = (description: string) => answer({ description, schema: change, examples: made });
   const body = { schema: { ...jsonSchema(z.looseObject({}), 'input'), examples: [document] } };
   return {
@@ -161,13 +200,18 @@ export function resourceSchemas(kind: AdminKind) {
           after: text.optional().meta({ description: 'A name after which to go on: `next` of the page before.' }),
           label: text.optional().meta({ description: 'KEY=VALUE: only those with this label.' }),
           source: z.enum(['file', 'store']).optional(),
+          proposed: z.literal('true').optional().meta({ description: 'The open proposals instead; stands alone.' }),
         }),
         'input',
       ),
       response: {
         200: answer({
           description: 'A page; `next` is there where more follow.',
-          schema: z.strictObject({ items: z.array(resource), next: text.optional() }),
+          schema: z.strictObject({
+            items: z.array(resource),
+            next: text.optional(),
+            proposals: z.array(proposal).optional(),
+          }),
           examples: { page: { value: { items: [view] } } },
         }),
         ...problems(),
@@ -195,7 +239,9 @@ export function resourceSchemas(kind: AdminKind) {
       response: {
         200: changed('Changed, or a dry run.'),
         201: changed('Created.'),
+        202: waits,
         ...problems(
+          'read_only',
           'not_found',
           'from_file',
           'precondition_failed',
@@ -211,11 +257,21 @@ export function resourceSchemas(kind: AdminKind) {
       operationId: `delete${id}`,
       summary: `Delete the ${kind} that If-Match names`,
       params,
-      querystring: jsonSchema(wish, 'input'),
+      querystring: jsonSchema(
+        wish.extend({
+          proposed: z.literal('true').optional().meta({ description: 'Takes own proposals back; stands alone.' }),
+        }),
+        'input',
+      ),
       headers: headers(['if-match']),
       response: {
-        200: changed('Deleted, or a dry run.'),
-        ...problems('not_found', 'from_file', 'precondition_failed', 'precondition_required'),
+        200: answer({
+          description: 'Deleted, a dry run, or own proposals taken back.',
+          schema: z.union([change, z.strictObject({ withdrawn: z.array(proposal) })]),
+          examples: made,
+        }),
+        202: waits,
+        ...problems('read_only', 'not_found', 'from_file', 'precondition_failed', 'precondition_required'),
       },
     },
   };

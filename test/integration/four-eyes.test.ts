@@ -1,0 +1,179 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { FakeCluster } from '../fakes/cluster.ts';
+import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
+import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
+import {
+  AUDIENCE,
+  clusterIssuer,
+  exchangeForm,
+  install,
+  type RunningCarnet,
+  start,
+} from '../support/running-carnet.ts';
+
+let cluster: FakeCluster;
+let idp: FakeOidcIssuer;
+let carnet: RunningCarnet;
+
+beforeEach(async () => {
+  cluster = await FakeCluster.start();
+  idp = await FakeOidcIssuer.start();
+});
+
+afterEach(async () => {
+  await carnet.stop();
+  await cluster.close();
+  await idp.close();
+  await carnet.remove();
+});
+
+async function run(rules: string): Promise<void> {
+  const more = adminConfig(idp).replace('admin:\n', `admin:\n  ${rules}\n`);
+  carnet = await start(await install({ cluster, resources: clusterIssuer(cluster), allowOrigins: [idp.issuer], more }));
+}
+
+function mapping(name: string, more: object = {}) {
+  const subject = { issuer: 'prod-eu', namespace: 'payments', serviceAccount: '*' };
+  return {
+    apiVersion: 'carnet.dev/v1alpha1',
+    kind: 'FederationMapping',
+    metadata: { name },
+    spec: { owner: 'platform@example.org', subject, target: { jwtSvid: { audiences: [name] } }, ...more },
+  };
+}
+
+const stop = {
+  apiVersion: 'carnet.dev/v1alpha1',
+  kind: 'Guardrail',
+  metadata: { name: 'stop' },
+  spec: { deny: 'true' },
+};
+
+/** Somebody with the right to change mappings, or of the role that is named. */
+function by(sub: string, role = 'owner') {
+  const token = adminToken(idp, [`${role}s`], sub);
+  return {
+    put: (path: string, body: unknown, etag?: unknown) =>
+      askAdmin(carnet.url, path, { token, method: 'PUT', body, headers: etag ? { 'if-match': String(etag) } : {} }),
+    delete: (path: string, etag?: unknown) =>
+      askAdmin(carnet.url, path, { token, method: 'DELETE', headers: etag ? { 'if-match': String(etag) } : {} }),
+    get: (path: string) => askAdmin(carnet.url, path, { token }),
+  };
+}
+
+async function outcome(audience: string): Promise<string> {
+  const token = cluster.token({ audiences: [AUDIENCE], boundTo: { kind: 'pod', name: 'reporter-7d9f' } });
+  const { status, body } = await carnet.exchange(exchangeForm(token, audience));
+  return status === 200 ? 'issued' : String(body['reason'] ?? body['error']);
+}
+
+async function adminRecords(): Promise<Record<string, unknown>[]> {
+  const folder = join(carnet.folder, 'data/audit/carnet');
+  const files = (await readdir(folder)).filter((name) => name !== 'lock').toSorted();
+  const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')));
+  const records = texts.flatMap((text) => text.trimEnd().split('\n')).map((line) => JSON.parse(line));
+  return records.filter((record) => String(record['outcome']).startsWith('admin'));
+}
+
+describe('admin.fourEyes', () => {
+  test('a widening change is in force once somebody else sends the same, and both are on record', async () => {
+    await run('fourEyes: true');
+    const body = mapping('ledger');
+    const proposed = await by('alice', 'editor').put('mappings/ledger', body);
+    expect(proposed).toMatchObject({
+      status: 202,
+      body: { inForce: false, widening: { widens: true }, proposal: { by: { subject: 'alice' } } },
+    });
+    const again = await by('alice', 'editor').put('mappings/ledger', body);
+    expect([again.status, again.body['proposal']]).toEqual([202, proposed.body['proposal']]);
+    expect(await outcome('ledger')).toBe('invalid_target');
+    const listed = await by('bob', 'viewer').get('mappings?proposed=true');
+    expect(listed.body['proposals']).toEqual([proposed.body['proposal']]);
+
+    expect((await by('bob', 'viewer').put('mappings/ledger', body)).status).toBe(403);
+    expect(await by('bob', 'editor').put('mappings/ledger', body)).toMatchObject({
+      status: 201,
+      body: { inForce: true },
+    });
+    expect(await outcome('ledger')).toBe('issued');
+    expect((await by('bob').get('mappings?proposed=true')).body['proposals']).toEqual([]);
+    const { id } = proposed.body['proposal'] as { id: string };
+    const records = (await adminRecords()).filter(({ outcome: word }) => word !== 'admin-refused');
+    expect(records).toMatchObject([
+      { outcome: 'admin-proposed', admin: { by: { subject: 'alice' }, proposal: id, after: { document: body } } },
+      { outcome: 'admin', admin: { by: { subject: 'bob' }, confirms: { proposal: id, by: { subject: 'alice' } } } },
+    ]);
+  });
+
+  test('other content by somebody else is a proposal of its own', async () => {
+    await run('fourEyes: true');
+    await by('alice').put('mappings/ledger', mapping('ledger'));
+    const other = await by('bob').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }));
+    expect([other.status, await outcome('ledger')]).toEqual([202, 'invalid_target']);
+  });
+
+  test('what narrows needs nobody else: a stop, a lower ttl, a deletion', async () => {
+    await run('fourEyes: true');
+    await by('alice').put('mappings/ledger', mapping('ledger'));
+    const { etag } = await by('bob').put('mappings/ledger', mapping('ledger'));
+    const lower = await by('alice').put('mappings/ledger', mapping('ledger', { ttl: { max: '10m' } }), etag);
+    expect(lower).toMatchObject({ status: 200, body: { widening: { widens: false, reasons: [] } } });
+    expect((await by('alice').put('guardrails/stop', stop)).status).toBe(201);
+    expect(await outcome('ledger')).toBe('guardrail');
+    expect((await by('alice').delete('mappings/ledger', lower.etag)).status).toBe(200);
+  });
+
+  test('taking a stop off needs a second person', async () => {
+    await run('fourEyes: true');
+    const { etag } = await by('alice').put('guardrails/stop', stop);
+    const off = await by('alice').delete('guardrails/stop', etag);
+    expect(off).toMatchObject({
+      status: 202,
+      body: { proposal: { resources: [{ kind: 'Guardrail', name: 'stop' }] } },
+    });
+    const shown = await by('bob').get('guardrails/stop');
+    expect(shown.body['proposals']).toEqual([off.body['proposal']]);
+    expect((await by('bob').delete('guardrails/stop', etag)).status).toBe(200);
+  });
+
+  test('a change in between makes the proposal void: it was made on another version', async () => {
+    await run('fourEyes: true');
+    await by('alice').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }));
+    const { etag } = await by('bob').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }));
+    const wider = mapping('ledger', { ttl: { max: '1h' } });
+    expect((await by('alice').put('mappings/ledger', wider, etag)).status).toBe(202);
+    const between = await by('carol').put('mappings/ledger', mapping('ledger', { ttl: { max: '20m' } }), etag);
+    expect(between.status).toBe(200);
+    expect((await by('bob').put('mappings/ledger', wider, etag)).status).toBe(412);
+    const anew = await by('bob').put('mappings/ledger', wider, between.etag);
+    expect(anew).toMatchObject({ status: 202, body: { proposal: { by: { subject: 'bob' } } } });
+  });
+
+  test('the first person, and nobody else, takes a proposal back', async () => {
+    await run('fourEyes: true');
+    await by('alice').put('mappings/ledger', mapping('ledger'));
+    expect((await by('bob').delete('mappings/ledger?proposed=true')).status).toBe(404);
+    expect(await by('alice').delete('mappings/ledger?proposed=true')).toMatchObject({
+      status: 200,
+      body: { withdrawn: [{ by: { subject: 'alice' } }] },
+    });
+    expect((await by('bob').put('mappings/ledger', mapping('ledger'))).status).toBe(202);
+    expect((await adminRecords()).map(({ outcome: word }) => word)).toContain('admin-withdrawn');
+  });
+});
+
+describe('admin.readOnly', () => {
+  test('what widens is refused and what narrows is taken', async () => {
+    await run('readOnly: true');
+    expect(await by('alice').put('mappings/ledger', mapping('ledger'))).toMatchObject({
+      status: 403,
+      body: { type: 'urn:carnet:problem:read-only', mend: expect.stringContaining('files') },
+    });
+    const dry = await by('alice').put('mappings/ledger?dryRun=true', mapping('ledger'));
+    expect(dry).toMatchObject({ status: 200, body: { widening: { widens: true } } });
+    const { status, etag } = await by('alice').put('guardrails/stop', stop);
+    expect([status, (await by('alice').delete('guardrails/stop', etag)).status]).toEqual([201, 403]);
+  });
+});
