@@ -55,6 +55,12 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
   }
 }
 
+/** What compiles schemas into code is a sixth of the modules of a start: given something in its place, it is not loaded. */
+const neverBuilt = (): never => {
+  throw new Error('schemas are not compiled');
+};
+const NO_COMPILERS = { compilersFactory: { buildValidator: neverBuilt, buildSerializer: neverBuilt } };
+
 /** Reading bodies is the routes' own business: everything comes as bytes, nothing is parsed by content type. */
 function takeBodiesAsBytes(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
@@ -118,6 +124,7 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
       });
     },
     logger: false,
+    schemaController: NO_COMPILERS,
     genReqId: newTraceId,
     requestIdHeader: false,
     trustProxy: false,
