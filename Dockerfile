@@ -14,6 +14,8 @@ COPY package.json LICENSE ./
 COPY bin bin
 COPY scripts/find-node.sh scripts/
 COPY src src
+# The root is read-only when it runs: what every start would compile anew is compiled here.
+RUN node --import ./bin/compile-cache.js --eval "import('./src/app.ts')" && chmod -R a+rX node_modules/.cache
 USER 65532:65532
 VOLUME /var/lib/carnet
 EXPOSE 8443 8444 8445
