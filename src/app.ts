@@ -24,6 +24,7 @@ import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { DeletedNames } from './catalog/deleted-names.ts';
+import { ParsedTexts } from './catalog/parsed-texts.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
 import { StoredResources } from './catalog/stored-resources.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
@@ -185,9 +186,12 @@ async function open(
   const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...shared });
   const stored = new StoredResources(store);
   const deletedNames = new DeletedNames(store);
+  const parsed = await parsedTexts(config.store, { seal: createCacheSeal(encryptionKey), log });
+  opened.defer(() => parsed?.close());
   const catalog = createCatalog({
     sources: config.resources,
     stored,
+    ...(parsed && { parsed }),
     memory: new ResourceMemory(store),
     deletedNames,
     onNameReused: (name) => audit.note({ type: 'changed', outcome: 'mapping-name-reused', detail: name }),
@@ -398,6 +402,19 @@ async function openCache(config: Config, deps: Pick<Parts, 'clock' | 'metrics' |
       ok
         ? log.info('the cache can be had', { part: 'cache', state: 'ok' })
         : log.error('the cache cannot be had', { part: 'cache', state: 'degraded', detail: reason }),
+  });
+}
+
+/** Beside a store that is a file; where the store is a server, there is no folder that outlives the process. */
+async function parsedTexts(
+  place: Config['store'],
+  { seal, log }: { readonly seal: CacheSeal; readonly log: Log },
+): Promise<ParsedTexts | undefined> {
+  if (!('sqlite' in place)) return undefined;
+  return await ParsedTexts.open({
+    path: `${place.sqlite.path}-parsed`,
+    seal,
+    onFailure: (cause) => log.warn('what the next start would not have to parse cannot be kept', { cause }),
   });
 }
 

@@ -9,6 +9,7 @@ import { errorCode } from './file-fault.ts';
 import { signatureOf } from './file-source.ts';
 import { FileWatch } from './file-watch.ts';
 import { type Compile, type Loaded, type LoadInput, loadResources } from './load-resources.ts';
+import type { ParsedTexts } from './parsed-texts.ts';
 import { type Preview, preview, type StoredChange } from './preview.ts';
 import { type KnownReadings, readResources } from './read-resources.ts';
 import type { ResourceMemory } from './resource-memory.ts';
@@ -25,6 +26,8 @@ export interface CatalogDeps {
   /** The documents beside them. */
   readonly stored: StoredResources;
   readonly memory: ResourceMemory;
+  /** What is left of the parsing of an earlier start, where there is a place for it. */
+  readonly parsed?: ParsedTexts;
   readonly deletedNames: DeletedNames;
   /** Told of each mapping that is back under the name of a deleted one, once that is durable. Must not throw. */
   readonly onNameReused?: (name: string) => void;
@@ -180,16 +183,18 @@ class FileCatalog implements Catalog {
 
   /** Reads, compiles, swaps, remembers; in this order, so that whatever throws before the swap changes nothing. */
   async #load(): Promise<Snapshot> {
-    const { sources, memory, compile, context, clock } = this.#deps;
+    const { sources, memory, parsed, compile, context, clock } = this.#deps;
     const readContext = { development: context.development, now: clock.now() };
     const { changes, texts, stale } = await this.#readStore();
-    const reading = await readResources(sources, readContext, { known: this.#known, stored: texts });
+    const beside = { known: this.#known, stored: texts, ...(parsed && { parsed }) };
+    const reading = await readResources(sources, readContext, beside);
     const conditions = this.#loaded?.conditions;
     const loaded = await loadResources({ reading, memory, compile, context, conditions });
     if (this.#loaded === undefined && loaded.stopping.length > 0) {
       throw new StartRefused(withStopping(loaded));
     }
     this.#known = reading.known;
+    parsed?.keepSoon([...reading.known.values()].map(({ hash }) => hash));
     this.#signature = stale || reading.unread.length > 0 ? undefined : `${changes} ${reading.signature}`;
     this.#deps.beforeSwap?.(loaded.snapshot);
     const told = this.faults();

@@ -6,6 +6,7 @@ import type { Document, Fault } from '../resources/document.ts';
 import { type Reading, readDocuments } from '../resources/read-documents.ts';
 import { fileFieldFaults } from './file-checks.ts';
 import { readFiles } from './file-source.ts';
+import type { ParsedTexts } from './parsed-texts.ts';
 import type { ResourceText } from './stored-resources.ts';
 
 export interface ResourceReading {
@@ -31,13 +32,14 @@ interface Beside {
   readonly known?: KnownReadings;
   /** Documents that are not from files. */
   readonly stored?: readonly ResourceText[];
+  readonly parsed?: ParsedTexts;
 }
 
 /** Reads resource files and folders: the same for `carnet check` and for the service. Throws only UnsteadyFiles. */
 export async function readResources(
   paths: readonly string[],
   context: ReadContext,
-  { known = new Map(), stored = [] }: Beside = {},
+  { known = new Map(), stored = [], parsed }: Beside = {},
 ): Promise<ResourceReading> {
   const { files, faults, unread, signature } = await readFiles(paths);
   const texts = [
@@ -53,7 +55,7 @@ export async function readResources(
     const before = known.get(origin.id);
     if (before?.hash === hash) readings.set(origin.id, before);
     else {
-      readings.set(origin.id, { hash, reading: readDocuments(text, origin, context) });
+      readings.set(origin.id, { hash, reading: readDocuments(text, origin, context, parsed?.read(text, hash)) });
       // Requests are served between two texts.
       await nextTurn();
     }

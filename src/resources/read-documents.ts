@@ -14,7 +14,7 @@ import { labels as labelsSchema, name as nameSchema } from './names.ts';
 import { nearestName } from './nearest-name.ts';
 import { RESOURCE_SCHEMAS } from './resource-schemas.ts';
 import { type SchemaFault, schemaFaults } from './schema-faults.ts';
-import { type YamlDocument, yamlDocuments } from './yaml-documents.ts';
+import { type YamlDocument, type YamlText, yamlDocuments } from './yaml-documents.ts';
 
 export type Origin = Omit<Source, 'line'>;
 
@@ -28,9 +28,16 @@ export interface Reading {
   readonly complete: boolean;
 }
 
-/** Reads the documents of one text with all their faults together. Pure; never throws. */
-export function readDocuments(text: string, origin: Origin, context: ReadContext): Reading {
-  const yaml = yamlDocuments(text);
+/**
+ * Reads the documents of one text with all their faults together; `yaml` is what `yamlDocuments` makes of the text. Pure;
+ * never throws.
+ */
+export function readDocuments(
+  text: string,
+  origin: Origin,
+  context: ReadContext,
+  yaml: YamlText = yamlDocuments(text),
+): Reading {
   const read = yaml.documents.map((document, index) => readDocument(document, index, { origin, context }));
   const damaged = yaml.faults.length > 0 || yaml.documents.some(({ torn }) => torn);
   return {

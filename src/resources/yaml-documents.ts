@@ -38,8 +38,16 @@ export interface YamlDocument {
   readonly faults: readonly YamlFault[];
   /** The text cannot be trusted to end where this document seems to: what follows may be missing. */
   readonly torn: boolean;
+  readonly place: Place;
   /** 1-based line of a field, or of the nearest ancestor that exists. */
   readonly line: (path: FieldPath) => number;
+}
+
+/** Where the text of a document is: offsets of its first line's beginning and of its end, and the number of that line, from 1. */
+export interface Place {
+  readonly start: number;
+  readonly end: number;
+  readonly line: number;
 }
 
 export interface YamlText {
@@ -53,7 +61,7 @@ export interface YamlText {
  * anything that YAML 1.1 would read differently. Never throws. Work is bounded by the size of the text, at most 1 MiB.
  */
 export function yamlDocuments(input: string): YamlText {
-  const text = input.startsWith('\uFEFF') ? input.slice(1) : input;
+  const text = withoutMark(input);
   const refused = textFault(text);
   if (refused !== undefined) return { documents: [], faults: [refused] };
   const tokens = parseTokens(text);
@@ -61,6 +69,21 @@ export function yamlDocuments(input: string): YamlText {
   const lines = lineCounter(text);
   const read = composeAll(tokens).map((document) => readDocument(document, text, lines));
   return { documents: read.filter(({ value, faults }) => value !== null || faults.length > 0), faults: [] };
+}
+
+/**
+ * A document of `input` as it was read before: `value` and `place` are what `yamlDocuments` made of the very same text,
+ * without faults.
+ */
+export function yamlDocumentReadBefore(
+  input: string,
+  { value, place }: Pick<YamlDocument, 'value' | 'place'>,
+): YamlDocument {
+  return { value, faults: [], torn: false, place, line: lineFinder(withoutMark(input), place) };
+}
+
+function withoutMark(input: string): string {
+  return input.startsWith('\uFEFF') ? input.slice(1) : input;
 }
 
 function composeAll(tokens: readonly CST.Token[]): readonly Parsed[] {
@@ -78,28 +101,32 @@ function readDocument(document: Parsed, text: string, lines: LineCounter): YamlD
     report(document.range[0], [], 'directives are not allowed', 'leave the lines that begin with % out');
   }
   const value = readNode(document.contents, [], report);
-  return { value, faults, torn: document.errors.length > 0, line: lineFinder(document, text, lines) };
+  const place = placeOf(document, text, lines);
+  return { value, faults, torn: document.errors.length > 0, place, line: lineFinder(text, place) };
 }
 
 function hasTagDirective({ directives }: Parsed): boolean {
   return Object.keys(directives?.tags ?? {}).some((handle) => handle !== '!!');
 }
 
+function placeOf({ contents }: Parsed, text: string, lines: LineCounter): Place {
+  const [contentStart, , end] = contents?.range ?? [0, 0, 0];
+  const start = text.lastIndexOf('\n', contentStart - 1) + 1;
+  return { start, end, line: lines.linePos(start).line };
+}
+
 /**
  * Lines are asked for when something is wrong. Until then only the text of the document is kept, an order of magnitude
  * smaller than its nodes, and it is parsed again: once for all that is asked in a row.
  */
-function lineFinder({ contents }: Parsed, text: string, lines: LineCounter): YamlDocument['line'] {
-  const [contentStart, , contentEnd] = contents?.range ?? [0, 0, 0];
-  const start = text.lastIndexOf('\n', contentStart - 1) + 1;
-  const firstLine = lines.linePos(start).line;
-  const part = text.slice(start, contentEnd);
+function lineFinder(text: string, { start, end, line }: Place): YamlDocument['line'] {
+  const part = text.slice(start, end);
   let parsed: WeakRef<Document> | undefined;
   return (path) => {
     const again = parsed?.deref() ?? parseDocument(part, OPTIONS);
     if (parsed?.deref() !== again) parsed = new WeakRef(again);
     const offset = offsetOf(again.contents as ParsedNode | null, path);
-    return firstLine + part.slice(0, offset).split('\n').length - 1;
+    return line + part.slice(0, offset).split('\n').length - 1;
   };
 }
 

@@ -58,6 +58,8 @@ function readScalar(node: Scalar, path: FieldPath, report: Report): JsonValue | 
     return undefined;
   }
   const plain = value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  // JSON has no -0: read anew or from what was kept of it, a text says the same.
+  if (Object.is(value, -0)) return 0;
   return plain ? value : undefined;
 }
 

@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { FakeCluster } from '../fakes/cluster.ts';
-import { clusterIssuer, install, start } from '../support/running-carnet.ts';
+import { AUDIENCE, clusterIssuer, exchangeForm, install, start } from '../support/running-carnet.ts';
 
 async function jwks(url: string): Promise<unknown> {
   const [cloud, svid] = await Promise.all([
@@ -24,6 +24,41 @@ test('a restart publishes the same keys, and another encryption key is refused b
     await second.stop();
     await writeFile(join(installation.folder, 'data/kek'), `${Buffer.alloc(32, 7).toString('base64')}\n`);
     await expect(start(installation)).rejects.toThrow('signing.encryptionKeyFile');
+  } finally {
+    await cluster.close();
+    await installation.remove();
+  }
+});
+
+test('a restart believes what was kept of parsing, and not what somebody has written there (DESIGN 11)', async () => {
+  const cluster = await FakeCluster.start();
+  const mapping = `apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: { name: mesh }
+spec:
+  owner: platform@example.org
+  subject: { issuer: prod-eu, namespace: payments, serviceAccount: '*' }
+  target: { jwtSvid: { audiences: [ledger] } }
+`;
+  const installation = await install({ cluster, resources: clusterIssuer(cluster) + mapping });
+  const kept = join(installation.folder, 'data/carnet.db-parsed');
+  const token = () => cluster.token({ audiences: [AUDIENCE], boundTo: { kind: 'pod', name: 'reporter-7d9f' } });
+  const statuses = async () => {
+    const carnet = await start(installation);
+    const ask = async (audience: string) => (await carnet.exchange(exchangeForm(token(), audience))).status;
+    const found = [await ask('ledger'), await ask('stolen')];
+    await carnet.stop();
+    return found;
+  };
+  try {
+    expect(await statuses()).toEqual([200, 400]);
+    const written = await readFile(kept, 'utf8');
+    expect(written).toContain('ledger');
+    expect(await statuses()).toEqual([200, 400]);
+    expect(await readFile(kept, 'utf8')).toBe(written);
+    await writeFile(kept, written.replaceAll('ledger', 'stolen'));
+    expect(await statuses()).toEqual([200, 400]);
+    expect(await readFile(kept, 'utf8')).toBe(written);
   } finally {
     await cluster.close();
     await installation.remove();

@@ -1,0 +1,147 @@
+import { hash as hashOf, randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { isJsonObject, type JsonValue } from '../core/json.ts';
+import {
+  type YamlDocument,
+  type YamlText,
+  yamlDocumentReadBefore,
+  yamlDocuments,
+} from '../resources/yaml-documents.ts';
+import type { CacheSeal } from '../store/cache-seal.ts';
+
+/** Beyond this everything is parsed anew: more than twice what all resource files together may have. */
+const MAX_FILE_BYTES = 160 * 1024 * 1024;
+
+/** All that a text is read by. Whatever of it changes, nothing that was read before counts any more. */
+const READER = [
+  '../resources/yaml-documents.ts',
+  '../resources/yaml-nodes.ts',
+  '../resources/yaml-scalars.ts',
+  '../../node_modules/yaml/package.json',
+].map((name) => new URL(name, import.meta.url));
+
+interface ParsedTextsDeps {
+  /** A file of Carnet's own, beside its store. */
+  readonly path: string;
+  readonly seal: CacheSeal;
+  /** The file could not be written; the next start parses everything. Must not throw. */
+  readonly onFailure: (cause: unknown) => void;
+}
+
+type Kept = Pick<YamlDocument, 'value' | 'place'>;
+
+/**
+ * What the YAML reader made of texts that it found no fault in, kept from one start to the next by the hash of the text:
+ * parsing is most of a start. Only parsing is left out. Schemas and policy see every document at every start, and a fault
+ * finds its line by parsing again.
+ *
+ * What is found counts only under a seal over the text's hash and the reader, by a key that neither the file nor the
+ * store holds, for it takes the place of what the resource files say. A file that is missing, foreign or damaged costs
+ * time and nothing else.
+ */
+export class ParsedTexts {
+  readonly #deps: ParsedTextsDeps;
+  readonly #reader: string;
+  #found: ReadonlyMap<string, string>;
+  /** Sealed, and not in the file yet. */
+  readonly #fresh = new Map<string, string>();
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(deps: ParsedTextsDeps, reader: string, found: ReadonlyMap<string, string>) {
+    this.#deps = deps;
+    this.#reader = reader;
+    this.#found = found;
+  }
+
+  /** Undefined where the reader's own files cannot be read: then nothing tells whether it is the same. */
+  static async open(deps: ParsedTextsDeps): Promise<ParsedTexts | undefined> {
+    const reader = await Promise.all(READER.map((file) => readFile(file, 'utf8'))).catch(() => undefined);
+    if (reader === undefined) return undefined;
+    return new ParsedTexts(deps, hashOf('sha256', JSON.stringify(reader)), await entriesOf(deps.path));
+  }
+
+  /** The same as `yamlDocuments`; `hash` is the SHA-256 of the text. */
+  read(text: string, hash: string): YamlText {
+    const found = this.#opened(hash);
+    if (found !== undefined) {
+      return { documents: found.map((kept) => yamlDocumentReadBefore(text, kept)), faults: [] };
+    }
+    const yaml = yamlDocuments(text);
+    if (yaml.faults.length === 0 && yaml.documents.every(({ faults }) => faults.length === 0)) {
+      const kept = yaml.documents.map(({ value, place }) => ({ value, place }));
+      this.#fresh.set(hash, this.#deps.seal.seal(JSON.stringify(kept), this.#boundTo(hash)));
+    }
+    return yaml;
+  }
+
+  /** Writes the file with what is known of these texts, unless it has all of them. Does not wait. */
+  keepSoon(hashes: readonly string[]): void {
+    this.#found = new Map();
+    if (this.#fresh.size === 0) return;
+    this.#writing = this.#writing.then(() => this.#write(hashes)).catch(this.#deps.onFailure);
+  }
+
+  /** Resolves when nothing is being written. */
+  async close(): Promise<void> {
+    await this.#writing;
+  }
+
+  #boundTo(hash: string): readonly string[] {
+    return ['parsed-text', this.#reader, hash];
+  }
+
+  #opened(hash: string): readonly Kept[] | undefined {
+    const sealed = this.#found.get(hash);
+    const body = sealed === undefined ? undefined : this.#deps.seal.open(sealed, this.#boundTo(hash));
+    if (body === undefined) return undefined;
+    return (JSON.parse(body) as readonly Kept[]).map(({ value = null, place }) => ({
+      value: withoutPrototypes(value),
+      place,
+    }));
+  }
+
+  async #write(hashes: readonly string[]): Promise<void> {
+    const known = new Map([...(await entriesOf(this.#deps.path)), ...this.#fresh]);
+    this.#fresh.clear();
+    const lines = hashes.flatMap((hash) => {
+      const sealed = known.get(hash);
+      return sealed === undefined ? [] : [`${hash}\n${sealed}\n`];
+    });
+    const draft = `${this.#deps.path}.${randomBytes(8).toString('hex')}`;
+    try {
+      await writeFile(draft, lines.join(''), { mode: 0o600, flag: 'wx' });
+      await rename(draft, this.#deps.path);
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+}
+
+/** Sealed entries by their hashes, nothing of them believed yet: three lines each, none of which has a line feed in it. */
+async function entriesOf(path: string): Promise<ReadonlyMap<string, string>> {
+  const entries = new Map<string, string>();
+  const lines = (await textOf(path)).split('\n');
+  for (let at = 0; at + 2 < lines.length; at += 3) {
+    entries.set(lines[at] ?? '', `${lines[at + 1]}\n${lines[at + 2]}`);
+  }
+  return entries;
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    return size > MAX_FILE_BYTES ? '' : await file.readFile('utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The YAML reader's objects have none. */
+function withoutPrototypes(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(withoutPrototypes);
+  if (!isJsonObject(value)) return value;
+  const object: Record<string, JsonValue> = Object.create(null);
+  for (const [name, member] of Object.entries(value)) object[name] = withoutPrototypes(member);
+  return object;
+}
