@@ -1,6 +1,8 @@
-import { appendFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toBody } from '../../src/audit/events.ts';
 import {
   AuditHistory,
   type Coverage,
@@ -11,7 +13,9 @@ import {
   type HistoryQuery,
   UnknownPlace,
 } from '../../src/audit/history.ts';
-import { bench } from './audit-fixture.ts';
+import { GENESIS, type Head, toLine } from '../../src/audit/line.ts';
+import { segmentName } from '../../src/audit/segments.ts';
+import { bench, recordsOf, temporaryDirectory } from './audit-fixture.ts';
 import { event, STREAM } from './audit-records.ts';
 
 const MINUTE = 60_000;
@@ -161,6 +165,20 @@ describe('the history of the audit log', () => {
     expect((await history.read({}, () => true)).complete).toBe(true);
   });
 
+  test('finds records that a clock which was set back put out of the order of their times', async () => {
+    const { read, audit, clock, files } = await log(3);
+    const from = clock.now();
+    clock.advance(6 * MINUTE);
+    for (let number = 0; number < 12; number += 1) await audit.record(event('allowed', 'ahead'));
+    clock.advance(-8 * MINUTE);
+    await audit.record(event('allowed', 'set-back'));
+    clock.advance(9 * MINUTE);
+    await audit.record(event('allowed', 'later'));
+    expect((await files()).length).toBeGreaterThan(3);
+    expect((await read({ from })).traces).toEqual(['later', ...Array.from({ length: 12 }, () => 'ahead'), 'trace-3']);
+    expect((await read({ until: from })).traces).toEqual(['set-back', 'trace-2', 'trace-1']);
+  });
+
   test('never keeps the writer waiting: records are committed while a reading stands still', async () => {
     const { directory, clock, audit } = await log(5);
     const history = new AuditHistory({ directory, clock });
@@ -175,3 +193,82 @@ describe('the history of the audit log', () => {
     expect(audit.state()).toEqual({ ok: true });
   });
 });
+
+describe('reading backwards', () => {
+  const sizes = fc.array(fc.oneof(fc.nat(200), fc.integer({ min: 20_000, max: 31_000 })), {
+    minLength: 1,
+    maxLength: 60,
+  });
+
+  test('finds what reading forwards finds, whatever the sizes of lines, segments and pages', async () => {
+    const directory = await temporaryDirectory();
+    const clock = { now: () => 0 };
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        sizes,
+        fc.integer({ min: 40_000, max: 400_000 }),
+        fc.integer({ min: 1, max: 25 }),
+        async (lines, segmentBytes, page) => {
+          runs += 1;
+          const log = join(directory, String(runs));
+          await written(log, lines, segmentBytes);
+          const forwards = (await recordsOf(log)).map(({ seq }) => seq);
+          const history = new AuditHistory({ directory: log, clock });
+          const seqs: number[] = [];
+          let after: Coverage['next'];
+          do {
+            let left = page;
+            const covered = await history.read({ after }, ({ seq }) => {
+              seqs.push(seq);
+              left -= 1;
+              return left > 0;
+            });
+            expect(covered.unreadable).toBe(0);
+            after = covered.next;
+          } while (after !== undefined);
+          expect(seqs).toEqual(forwards.toReversed());
+        },
+      ),
+      { numRuns: 25 },
+    );
+  }, 60_000);
+
+  test('finds a window among many records as reading all of them does', async () => {
+    const directory = await temporaryDirectory();
+    const lines = Array.from({ length: 3_000 }, (_, index) => (index * 7919) % 900);
+    await written(directory, lines, 300_000);
+    const records = await recordsOf(directory);
+    const history = new AuditHistory({ directory, clock: { now: () => 0 } });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(3_200), fc.nat(3_200), async (one, other) => {
+        const [from, until] = [one * MINUTE, other * MINUTE];
+        const seqs: number[] = [];
+        await history.read({ from, until }, ({ seq }) => seqs.push(seq) > 0);
+        const wanted = records.filter(({ at }) => Date.parse(at) >= from && Date.parse(at) < until);
+        expect(seqs).toEqual(wanted.map(({ seq }) => seq).toReversed());
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+});
+
+/** A stream of records a minute apart, each with a detail of so many characters, in segments of about so many bytes. */
+async function written(directory: string, sizes: readonly number[], segmentBytes: number): Promise<void> {
+  const folder = join(directory, STREAM);
+  await mkdir(folder, { recursive: true });
+  let after: Head = GENESIS;
+  let text = '';
+  let first = 1;
+  for (const [index, size] of sizes.entries()) {
+    const body = { ...toBody(event('refused', `trace-${index}`)), detail: 'x'.repeat(size) };
+    const { line, head } = toLine({ stream: STREAM, after, at: index * MINUTE, body });
+    text += line;
+    after = head;
+    if (text.length >= segmentBytes || index === sizes.length - 1) {
+      await writeFile(join(folder, segmentName(first)), text);
+      first = head.seq + 1;
+      text = '';
+    }
+  }
+}
