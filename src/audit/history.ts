@@ -40,16 +40,20 @@ export interface Coverage {
 export interface HistoryLimits {
   readonly maxBytes: number;
   readonly maxMilliseconds: number;
+  /** Between two pieces of 128 KiB, each of which takes one or two. */
+  readonly pauseMilliseconds: number;
 }
 
-export const HISTORY_LIMITS: HistoryLimits = { maxBytes: 256 * 1024 * 1024, maxMilliseconds: 15_000 };
+export const HISTORY_LIMITS: HistoryLimits = {
+  maxBytes: 256 * 1024 * 1024,
+  maxMilliseconds: 15_000,
+  pauseMilliseconds: 3,
+};
 
 /** Whoever has to wait behind more than these asks again later. */
 const MAX_WAITING = 4;
 /** Clocks that were set back put records out of the order of their times by at most this. */
 const SLACK_MS = 10 * 60_000;
-/** Between two chunks, so that a reading has half of the thread at most. */
-const PAUSE_MS = 2;
 
 /** Too many readings wait already. */
 export class HistoryBusy extends Error {
@@ -128,7 +132,7 @@ export class AuditHistory {
         const bytes = fronts.reduce((sum, { reader }) => sum + reader.bytes, 0);
         const isOver = bytes >= limits.maxBytes || clock.now() - began >= limits.maxMilliseconds;
         if (isOver) return stopped(seen, oldest, fronts);
-        await pass(PAUSE_MS);
+        await pass(limits.pauseMilliseconds);
         await advance(front);
       }
     }

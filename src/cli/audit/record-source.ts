@@ -45,7 +45,11 @@ export function recordSource(options: SourceOptions, surroundings: Surroundings)
 }
 
 /** Nobody else is served by this process, so nothing bounds it but the log. */
-const UNBOUNDED = { maxBytes: Number.POSITIVE_INFINITY, maxMilliseconds: Number.POSITIVE_INFINITY };
+const UNBOUNDED = {
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxMilliseconds: Number.POSITIVE_INFINITY,
+  pauseMilliseconds: 0,
+};
 
 function ofDirectory(directory: string, { clock }: Surroundings): RecordSource {
   const history = new AuditHistory({ directory, clock, limits: UNBOUNDED });
