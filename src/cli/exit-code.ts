@@ -4,6 +4,10 @@ export const ExitCode = {
   /** Carnet refused, or a check found a fault. */
   refused: 1,
   usage: 2,
+  /** `diff` found differences. */
+  differs: 3,
+  /** With `--fail-on flips`: requests of the window would be answered otherwise. */
+  flips: 4,
   /** The other side is down, throttles or does not speak the protocol: trying again may help. */
   unavailable: 69,
   /** A defect of Carnet's own. */

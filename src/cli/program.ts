@@ -6,6 +6,7 @@ import { CommandError, ExitCode } from './exit-code.ts';
 import { addExplainCommands } from './explain/explain-command.ts';
 import type { IssuerImportOptions } from './issuer-import.ts';
 import { addKeysCommands } from './keys-command.ts';
+import { addReplayCommands } from './replay/replay-command.ts';
 import { addReportCommands } from './reports/reports-command.ts';
 import { addSizeCommand } from './size-command.ts';
 import { addStopCommand } from './stop-command.ts';
@@ -104,6 +105,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
   addTrustCommands(program, surroundings, finish);
   addStopCommand(program, surroundings, finish);
   addExplainCommands(program, surroundings, finish);
+  addReplayCommands(program, surroundings, finish);
   addReportCommands(program, surroundings, finish);
   addWorkloadCommands(program, surroundings, finish);
   return program;

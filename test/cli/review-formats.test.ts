@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { markdownTable } from '../../src/cli/markdown.ts';
 import { csv } from '../../src/cli/reports/csv.ts';
-import { markdownTable } from '../../src/cli/reports/markdown-table.ts';
 
 describe('CSV', () => {
   test('is rows of quoted cells, ended as RFC 4180 says', () => {

@@ -1,12 +1,12 @@
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { coverageLine } from '../audit/coverage-line.ts';
 import { ExitCode } from '../exit-code.ts';
+import { markdownTable } from '../markdown.ts';
 import { printableJson, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { table } from '../table.ts';
 import { askReport, type ReportOptions, textIn } from './ask-report.ts';
 import { csv } from './csv.ts';
-import { markdownTable } from './markdown-table.ts';
 
 export interface ReviewOptions extends ReportOptions {
   readonly output: 'table' | 'csv' | 'markdown' | 'json';
