@@ -8,7 +8,7 @@ import { readDocuments } from '../resources/read-documents.ts';
 import type { Loaded, LoadInput } from './load-resources.ts';
 
 /** Documents that might come into force. */
-export interface Proposal {
+export interface CandidateDocuments {
   /** YAML or JSON documents; each takes the place of what has its kind and name. */
   readonly text: string;
   /** What would be deleted. */
@@ -33,7 +33,7 @@ interface CandidateInput extends Pick<LoadInput, 'memory' | 'compile' | 'context
   readonly now: number;
 }
 
-const PROPOSED = 'proposal';
+const PROPOSED = 'candidate';
 /** Where YAML begins another document, whatever stands around it. */
 const MARKER = /^(?=---(?:[ \t\r\n]|$))/m;
 
@@ -41,13 +41,13 @@ const MARKER = /^(?=---(?:[ \t\r\n]|$))/m;
  * All resources as they would be. What has the kind and name of a document in force counts as another version of that
  * one, wherever that comes from, so that a change to a file can be judged too. No file that it names is read.
  */
-export async function candidate(proposal: Proposal, input: CandidateInput): Promise<Candidate> {
+export async function candidate(wanted: CandidateDocuments, input: CandidateInput): Promise<Candidate> {
   const { loaded, memory, compile, context, now } = input;
-  const read = await readProposed(proposal.text, { development: context.development, now });
+  const read = await readProposed(wanted.text, { development: context.development, now });
   const inForce = new Map(loaded.documents.map((one) => [keyOf(one), one]));
   const proposed = read.documents.map((one) => inPlaceOf(inForce.get(keyOf(one)), one));
-  const gone = new Set([...proposed, ...(proposal.remove ?? [])].map(keyOf));
-  const kept = proposal.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
+  const gone = new Set([...proposed, ...(wanted.remove ?? [])].map(keyOf));
+  const kept = wanted.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
   const documents = [...kept, ...proposed];
   const lastGood = memory.lastGood(documents);
   const conditions = await conditionsFor([...documents, ...lastGood], loaded.conditions);

@@ -3,7 +3,7 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import { type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Candidate, candidate, type Proposal } from './candidate.ts';
+import { type Candidate, type CandidateDocuments, candidate } from './candidate.ts';
 import type { DeletedNames } from './deleted-names.ts';
 import { errorCode } from './file-fault.ts';
 import { signatureOf } from './file-source.ts';
@@ -57,7 +57,7 @@ export interface Catalog {
   /** What other documents in the store would bring, or none of some names. Changes nothing. */
   preview(changes: readonly StoredChange[]): Promise<Preview>;
   /** What would be in force if these documents were. Changes nothing. */
-  candidate(proposal: Proposal): Promise<Candidate>;
+  candidate(wanted: CandidateDocuments): Promise<Candidate>;
   /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
   reload(): Promise<ReloadOutcome>;
   /** Calls back after each reload, with its outcome; listeners must not throw. Returns the way to stop. */
@@ -125,9 +125,9 @@ class FileCatalog implements Catalog {
     return preview(changes, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
   }
 
-  candidate(proposal: Proposal): Promise<Candidate> {
+  candidate(wanted: CandidateDocuments): Promise<Candidate> {
     const { memory, compile, context, clock } = this.#deps;
-    return candidate(proposal, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
+    return candidate(wanted, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
   }
 
   reload(): Promise<ReloadOutcome> {

@@ -178,6 +178,32 @@ describe('POST /admin/v1/replay (DESIGN 6)', () => {
     expect(body['coverage']).toMatchObject({ unreadable: 2 });
   });
 
+  test('goes with a dry run of a change and of a deletion, and with nothing that changes anything', async () => {
+    const dry = async (method: string, query: string, body?: object) =>
+      askAdmin(carnet.url, `mappings/extra?${query}`, {
+        token: adminToken(idp, ['editors']),
+        method,
+        ...(body !== undefined && { body }),
+        ...(method === 'DELETE' && { headers: { 'if-match': '"1"' } }),
+      });
+    const extra = mapping('extra', '*', { target: { jwtSvid: { audiences: ['till'] } } });
+    const would = await dry('PUT', 'dryRun=true&replay=1h', extra);
+    expect([would.status, flips(would.body['replay'] as Record<string, unknown>, 'toAllowed')]).toEqual([
+      200,
+      ['1 undefined extra target_refused'],
+    ]);
+    expect((await dry('PUT', 'dryRun=true', extra)).body['replay']).toBeUndefined();
+    expect(await dry('PUT', 'replay=1h', extra)).toMatchObject({ status: 400, body: { field: 'replay' } });
+    expect((await dry('PUT', 'dryRun=true&replay=soon', extra)).status).toBe(400);
+    expect((await dry('PUT', '', extra)).status).toBe(201);
+    const gone = await dry('DELETE', 'dryRun=true&replay=1h');
+    expect(flips(gone.body['replay'] as Record<string, unknown>, 'toRefused')).toEqual([
+      '1 extra undefined target_refused',
+    ]);
+    expect((gone.body['replay'] as { changes: object }).changes).toMatchObject({ removed: [{ name: 'extra' }] });
+    expect((await dry('DELETE', '')).status).toBe(200);
+  });
+
   // Last, for it changes what is in force.
   test('what it foretells is what becomes of the same requests once the documents are in force', async () => {
     const documents = [main('reporter', { ttl: { default: '2m', max: '2m' } }), mapping('till', '*')];

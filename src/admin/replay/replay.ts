@@ -1,6 +1,6 @@
 import type { AuditHistory, Coverage, HistoryQuery, Visit } from '../../audit/history.ts';
 import { NOT_RECORDED } from '../../audit/recorded-identity.ts';
-import type { Candidate, Proposal } from '../../catalog/candidate.ts';
+import type { Candidate, CandidateDocuments } from '../../catalog/candidate.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Compiled } from '../../policy/compile.ts';
@@ -32,7 +32,7 @@ export interface Replay extends Omit<ReplayTallies, 'used'> {
 }
 
 export interface ReplayWish {
-  readonly proposal: Proposal;
+  readonly candidate: CandidateDocuments;
   readonly windowSeconds: number;
 }
 
@@ -51,13 +51,13 @@ const MAX_UNUSED = 1_000;
 export function createReplay({ catalog, history, clock }: ReplayDeps): RunReplay {
   let isRunning = false;
   const read = (query: HistoryQuery, visit: Visit) => reading(history, query, visit);
-  return async (actor, { proposal, windowSeconds }) => {
+  return async (actor, { candidate: wanted, windowSeconds }) => {
     assertMay(actor, 'replay');
     if (isRunning) throw new AdminError('too_many', { detail: 'another replay is under way' });
     isRunning = true;
     try {
       const base = catalog.loaded();
-      const candidate = await catalog.candidate(proposal);
+      const candidate = await catalog.candidate(wanted);
       assertSound(candidate);
       const now = clock.now();
       return await replayOf({ base, candidate, read, window: { from: now - windowSeconds * 1000, until: now } });

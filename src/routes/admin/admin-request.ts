@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
 import type { Wish } from '../../admin/resource-admin.ts';
 import type { ListQuery } from '../../admin/resource-list.ts';
+import { duration, durationSeconds } from '../../resources/duration.ts';
 import { name as nameSchema } from '../../resources/names.ts';
 import { headerValues } from '../form.ts';
 
@@ -53,8 +54,9 @@ export function meansProposals(request: FastifyRequest): boolean {
 
 /** How a change is wished. Throws AdminError `malformed`. */
 export function wishOf(request: FastifyRequest): Wish {
-  const query = queryOf(request, ['dryRun', 'why']);
+  const query = queryOf(request, ['dryRun', 'why', 'replay']);
   const dryRun = flagOf(query, 'dryRun');
+  if (query.has('replay') && !dryRun) throw refused('replay', 'with dryRun=true');
   const why = whyOf(query);
   const header = (name: string) => {
     const [value, second] = headerValues(request.raw.rawHeaders, name.toLowerCase());
@@ -63,6 +65,13 @@ export function wishOf(request: FastifyRequest): Wish {
   };
   const ifMatch = header('If-Match');
   return { traceId: request.id, dryRun, why, ifMatch, ifNoneMatch: header('If-None-Match') };
+}
+
+/** Seconds of a parameter that is a duration, or of its default. Throws AdminError `malformed`. */
+export function durationOf(query: ReadonlyMap<string, string>, name: string, otherwise: string): number {
+  const text = query.get(name) ?? otherwise;
+  if (!duration.safeParse(text).success) throw refused(name, 'a duration such as 24h or 7d');
+  return durationSeconds(text);
 }
 
 /** A parameter that is `true` or `false`; false where it is absent. Throws AdminError `malformed`. */

@@ -30,7 +30,7 @@ export function adminRoutes(
 ): void {
   const access = signedIn(signIn);
   const { actorOf, onRequest } = access;
-  for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, access, log });
+  for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, replay, access, log });
   explainRoute(server, `${ADMIN_PATH}explain`, { explain, why, access, log });
   replayRoute(server, `${ADMIN_PATH}replay`, { replay, access, log });
   auditRoute(server, `${ADMIN_PATH}audit`, { trail, report, access, log });

@@ -5,6 +5,7 @@ import type { Changes } from '../../admin/changes.ts';
 import type { Proposal } from '../../admin/proposals.ts';
 import type { Outcome } from '../../admin/resource-admin.ts';
 import type { ResourceView } from '../../admin/resource-view.ts';
+import type { CandidateDocuments } from '../../catalog/candidate.ts';
 import { name as nameSchema } from '../../resources/names.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
@@ -12,8 +13,9 @@ import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { resourceSchemas } from '../schemas/admin.ts';
-import { bodyText, listQuery, meansProposals, queryOf, wishOf } from './admin-request.ts';
+import { bodyText, durationOf, listQuery, meansProposals, queryOf, wishOf } from './admin-request.ts';
 import { problemHandler, shownFault } from './problem.ts';
+import { shownReplay } from './replay-route.ts';
 import type { SignedIn } from './signed-in.ts';
 
 function shown({ document, source, state, faults }: ResourceView) {
@@ -45,7 +47,7 @@ function shownProposal({ id, by, at, until, resources, reasons }: Proposal) {
 function answerChange(
   reply: FastifyReply,
   { etag, created, inForce, changes, widening, proposal }: Outcome,
-  dryRun: boolean,
+  { dryRun, replay }: { readonly dryRun: boolean; readonly replay: object | undefined },
 ) {
   const body = {
     dryRun,
@@ -53,6 +55,7 @@ function answerChange(
     changes: shownChanges(changes),
     widening,
     proposal: proposal && shownProposal(proposal),
+    replay,
   };
   if (proposal !== undefined) return answer(reply, body, { status: 202 });
   return answer(reply, body, { status: created && !dryRun ? 201 : 200, ...(etag !== undefined && { etag }) });
@@ -68,11 +71,23 @@ interface Kind {
 export function resourceRoutes(
   server: FastifyInstance,
   { kind, path }: Kind,
-  { resources, access, log }: Pick<AdminDeps, 'resources'> & { readonly access: SignedIn; readonly log: Log },
+  {
+    resources,
+    replay,
+    access,
+    log,
+  }: Pick<AdminDeps, 'resources' | 'replay'> & { readonly access: SignedIn; readonly log: Log },
 ): void {
   const { actorOf, onRequest } = access;
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
   const schemas = resourceSchemas(kind);
+  /** What a dry run that names a window would have done to its requests. */
+  const replayed = async (request: FastifyRequest, candidate: CandidateDocuments) => {
+    const query = queryOf(request, ['dryRun', 'why', 'replay']);
+    if (!query.has('replay')) return undefined;
+    const windowSeconds = durationOf(query, 'replay', '');
+    return shownReplay(await replay(actorOf(request), { candidate, windowSeconds }));
+  };
   server.get(path, {
     ...common,
     schema: schemas.list,
@@ -103,8 +118,9 @@ export function resourceRoutes(
     schema: schemas.put,
     handler: async (request, reply) => {
       const wish = wishOf(request);
-      const outcome = await resources.put(actorOf(request), targetOf(request, kind), bodyText(request), wish);
-      return answerChange(reply, outcome, wish.dryRun);
+      const text = bodyText(request);
+      const outcome = await resources.put(actorOf(request), targetOf(request, kind), text, wish);
+      return answerChange(reply, outcome, { dryRun: wish.dryRun, replay: await replayed(request, { text }) });
     },
   });
   server.delete(one, {
@@ -116,8 +132,10 @@ export function resourceRoutes(
         return answer(reply, { withdrawn: withdrawn.map(shownProposal) });
       }
       const wish = wishOf(request);
-      const outcome = await resources.delete(actorOf(request), targetOf(request, kind), wish);
-      return answerChange(reply, outcome, wish.dryRun);
+      const target = targetOf(request, kind);
+      const outcome = await resources.delete(actorOf(request), target, wish);
+      const replay = await replayed(request, { text: '', remove: [target] });
+      return answerChange(reply, outcome, { dryRun: wish.dryRun, replay });
     },
   });
   refuseOtherMethods(server, path, ['GET']);

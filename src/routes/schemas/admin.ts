@@ -103,6 +103,10 @@ const change = z
       })
       .meta({ description: 'Whether anybody may get more. What is not provably narrower counts as widening.' }),
     proposal: proposal.optional().meta({ description: 'Nothing has changed: it waits for a second person.' }),
+    replay: z
+      .looseObject({})
+      .optional()
+      .meta({ description: 'Where the query has replay: as POST /admin/v1/replay answers.' }),
   })
   .meta({ id: 'Change', description: 'What the change changes among all resources that are in force.' });
 
@@ -138,6 +142,9 @@ const headers = (fields: readonly string[]) =>
   jsonSchema(z.object(Object.fromEntries(fields.map((field) => [field, text.optional()]))), 'input');
 const wish = z.object({
   dryRun: z.enum(['true', 'false']).optional().meta({ description: 'Tells what would change, and changes nothing.' }),
+  replay: text.optional().meta({
+    description: 'With dryRun: a duration, such as 7d; what the change would have done to the requests of that time.',
+  }),
   why: text.optional().meta({ description: 'In your own words, 1 to 256 printable characters; recorded and kept.' }),
 });
 

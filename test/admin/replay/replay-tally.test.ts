@@ -68,6 +68,29 @@ describe('a replay', () => {
     expect(picky).toMatchObject({ decided: 50, candidate: { same: 49, toRefused: { count: 1 } } });
   });
 
+  test.each<[string, Document, Document, [number, number]]>([
+    [
+      'a document names a moment between',
+      svidMapping('till'),
+      svidMapping('till', { expiresAt: '2026-11-22T10:30:00Z' }),
+      [2, 2],
+    ],
+    [
+      'a condition looks at the clock',
+      svidMapping('till'),
+      svidMapping('till', { when: 'request.time.getHours() < 10' }),
+      [1, 3],
+    ],
+  ])('takes the same question an hour later for another one where %s', (_, before, after, sums) => {
+    const records = [0, 1, 2, 3].map((hours) =>
+      request(workload({ expiresAt: NOW / 1000 + hours * 3600 + 3000 }), ask('ledger'), NOW + hours * HOUR),
+    );
+    const { candidate, decided } = replayed([PROD, before], [PROD, after], records);
+    expect(decided).toBeGreaterThan(1);
+
+    expect([candidate.same, candidate.toRefused.count]).toEqual(sums);
+  });
+
   test('counts what is no question to policy, and what cannot be asked again, apart', () => {
     const limited = recorded({ ...toBody(event('refused', 't', workload())), error: 'rate_limited' }, NOW);
     const cut = recorded(toBody(event('allowed', 't', ciJob({ a: 'x'.repeat(40_000) }))), NOW);
@@ -112,23 +135,28 @@ describe('a replay', () => {
 describe('grouping', () => {
   const identities = fc.oneof(
     fc
-      .record({ pod: fc.constantFrom('a', 'b'), left: fc.integer({ min: -60, max: 7_200 }) })
+      .record({ pod: fc.constantFrom('a', 'b'), left: fc.constantFrom(-60, 30, 290, 1_000, 7_200) })
       .map(({ pod, left }) =>
         workload({ pod: { name: pod, uid: pod }, node: { name: `node-${pod}` }, expiresAt: NOW / 1000 + left }),
       ),
-    fc.integer({ min: 0, max: 7_200 }).map((left) => unboundWorkload({ expiresAt: NOW / 1000 + left })),
+    fc.constantFrom(0, 600, 7_200).map((left) => unboundWorkload({ expiresAt: NOW / 1000 + left })),
     fc
       .constantFrom('main', 'dev')
       .map((ref) => ciJob({ repository_id: '7', ref }, { spiffeId: 'spiffe://example.org/job/7' })),
   );
   const asks = fc.record({
     address: fc.constantFrom('ledger', 'role', 'deploys'),
-    ttl: fc.option(fc.integer({ min: 60, max: 7_200 })),
+    ttl: fc.option(fc.constantFrom(60, 900, 1_200, 7_200)),
   });
   const requests = fc
     .tuple(identities, asks, fc.integer({ min: -3, max: 3 }))
     .map(([identity, { address, ttl }, hours]) =>
-      request(identity, ask(address, ttl === null ? {} : { ttlSeconds: ttl }), NOW + hours * HOUR),
+      request(
+        // As much time left as at any other hour.
+        { ...identity, expiresAt: identity.expiresAt + hours * 3600 },
+        ask(address, ttl === null ? {} : { ttlSeconds: ttl }),
+        NOW + hours * HOUR,
+      ),
     );
   const conditions = fc.option(
     fc.constantFrom(

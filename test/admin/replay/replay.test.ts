@@ -11,7 +11,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { cluster, compiled, NOW } from '../../support/policy-builders.ts';
 
 const AUDITOR: Actor = { issuer: 'https://idp.example.org', subject: 'alice', roles: ['auditor'] };
-const WISH = { proposal: { text: '' }, windowSeconds: 60 };
+const WISH = { candidate: { text: '' }, windowSeconds: 60 };
 
 test('one replay runs at a time, the next is refused as too many, and one that fails holds up nobody', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'carnet-replay-'));
