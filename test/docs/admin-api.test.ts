@@ -23,10 +23,19 @@ describe('docs/admin-api.md', () => {
   });
 
   test('tells exactly what each role may', () => {
-    const rights: readonly Right[] = ['read', 'change mappings', 'change issuers and guardrails', 'read the audit log'];
+    const rights: readonly Right[] = [
+      'read',
+      'change mappings',
+      'change issuers and guardrails',
+      'read the audit log',
+      'replay',
+    ];
     const known = ADMIN_ROLES.map((role) => [role, ...rights.map((right) => may(role, right))]);
     expect(
-      tableRows(text, '| role | reads | changes mappings | changes issuers and guardrails | reads the audit log |'),
+      tableRows(
+        text,
+        '| role | reads | changes mappings | changes issuers and guardrails | reads the audit log | replays |',
+      ),
     ).toEqual(known);
   });
 });

@@ -66,6 +66,7 @@ describe('openapi.yaml', () => {
       '/admin/v1/mappings',
       '/admin/v1/mappings/{name}',
       '/admin/v1/owner',
+      '/admin/v1/replay',
       '/admin/v1/whoami',
       '/livez',
       '/metrics',

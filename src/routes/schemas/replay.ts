@@ -56,7 +56,7 @@ const replay = z
       seen: count,
       replayed: count,
       notReplayable: z
-        .record(z.enum(['incomplete', 'cut', 'unknown_form']), count)
+        .strictObject({ incomplete: count.optional(), cut: count.optional(), unknown_form: count.optional() })
         .meta({ description: 'Records that cannot be decided on again, by reason.' }),
       limited: count.meta({ description: 'Refused by a limit and not by policy.' }),
     }),
