@@ -200,7 +200,7 @@ async function open(
       trustDomain: config.trustDomain,
       development: config.development,
       ownIssuers: PURPOSES.map((purpose) => authority.issuer(purpose)),
-      requireGrants: false,
+      requireGrants: config.requireGrants,
       ...(config.admin.oidc !== undefined && { adminAudience: config.admin.oidc.audience }),
       ...(config.ownCluster !== undefined && { ownCluster: config.ownCluster }),
     },

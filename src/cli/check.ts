@@ -51,6 +51,7 @@ function installationFor(
       trustDomain: 'example.org',
       ownIssuers: [],
       development: false,
+      requireGrants: false,
       resources: named,
       allowOrigins: [],
       ownCluster: ANY_CLUSTER,

@@ -11,6 +11,7 @@ export interface Installation {
   readonly ownIssuers: readonly string[];
   readonly development: boolean;
   readonly resources: readonly string[];
+  readonly requireGrants: boolean;
   readonly allowOrigins: readonly string[];
   readonly ownCluster: { readonly server: string };
   /** Absent where there is no admin API. */
@@ -21,13 +22,23 @@ export interface Installation {
 export const ANY_CLUSTER = { server: 'https://kubernetes.default.svc' };
 
 export function installationOf(configuration: Config): Installation {
-  const { issuer, trustDomain, development, resources, outbound, admin, ownCluster = ANY_CLUSTER } = configuration;
+  const {
+    issuer,
+    trustDomain,
+    development,
+    resources,
+    requireGrants,
+    outbound,
+    admin,
+    ownCluster = ANY_CLUSTER,
+  } = configuration;
   const { allowOrigins } = outbound;
   return {
     trustDomain,
     ownIssuers: [issuer, `${issuer}/svid`],
     development,
     resources,
+    requireGrants,
     allowOrigins,
     ownCluster,
     ...(admin.oidc !== undefined && { adminAudience: admin.oidc.audience }),
@@ -48,7 +59,7 @@ export async function readInstallation(
     firstSeen: () => undefined,
     lastGood: [],
     conditions: await conditionsFor(reading.documents),
-    context: { ...installation, requireGrants: false },
+    context: installation,
   });
   return { reading, compiled };
 }

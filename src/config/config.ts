@@ -26,6 +26,8 @@ export interface Config {
   readonly workloadUrl: string;
   /** Files or folders of resource documents. */
   readonly resources: readonly string[];
+  /** Mappings need a FederationGrant whoever wrote them, files too. */
+  readonly requireGrants: boolean;
   readonly outbound: { readonly allowOrigins: readonly string[] };
   /** One file of one replica, or the PostgreSQL that replicas share, whose URL holds no password. */
   readonly store:

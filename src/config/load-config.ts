@@ -97,6 +97,7 @@ function build(document: ConfigDocument, absolute: (path: string) => string): Om
     ),
     workloadUrl: document.listeners?.workload.url ?? document.issuer,
     resources: document.resources.map(absolute),
+    requireGrants: document.requireGrants,
     outbound: document.outbound,
     store: storeOf(document, absolute),
     cache: redis === undefined ? {} : { redis: serverOf(redis, absolute) },

@@ -62,7 +62,6 @@ const NOT_BUILT = ['secrets'];
 
 const notBuilt: Rule = (draft) => [
   ...NOT_BUILT.filter((path) => draft.has(path)).map((path) => ({ path, message: 'is not built in this version' })),
-  ...(draft.at('requireGrants') === true ? [{ path: 'requireGrants', message: 'is not built in this version' }] : []),
 ];
 
 const issuer: Rule = (draft) => {

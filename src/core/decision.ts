@@ -131,6 +131,7 @@ export interface Step {
     | 'active'
     | 'token-type'
     | 'expiry'
+    | 'grant'
     | 'pod-binding'
     | 'guardrails'
     | 'when'

@@ -13,6 +13,7 @@ import {
 } from '../resources/targets/target.ts';
 import type { BuiltTarget, CompiledMapping, Mode, Terms } from './compiled-mapping.ts';
 import type { Condition } from './conditions/condition.ts';
+import type { Coverage } from './coverage.ts';
 import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
 
 // What most mappings have in common, once: there may be 100,000 of them.
@@ -36,26 +37,32 @@ interface Compilable {
   readonly unbuilt: readonly string[];
   /** `when`, where there is one. */
   readonly when: Condition | undefined;
+  /** Where the mapping needs a grant. */
+  readonly grant: Coverage | undefined;
 }
 
 /** A mapping as it stands in the index. */
 export function compileMapping(
   { name, spec }: DocumentOf<'FederationMapping'>,
-  { subject, target, unbuilt, when }: Compilable,
+  { subject, target, unbuilt, when, grant }: Compilable,
 ): CompiledMapping {
   const addresses = addressesOf(name, spec.addresses ?? [], target);
   const place = { name, subject, addresses, cloudAddresses: cloudAddressesOf(target) };
   if (unbuilt.length > 0 || !isBuilt(target)) {
     return { ...place, state: { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` } };
   }
-  return { ...place, state: { kind: 'active', terms: termsOf(spec, target, when) } };
+  return { ...place, state: { kind: 'active', terms: termsOf(spec, target, { when, grant }) } };
 }
 
 function isBuilt(target: TargetSpec): target is BuiltTarget {
   return target.kind !== 'x509Svid';
 }
 
-function termsOf(spec: FederationMappingSpec, target: BuiltTarget, when: Condition | undefined): Terms {
+function termsOf(
+  spec: FederationMappingSpec,
+  target: BuiltTarget,
+  { when, grant }: Pick<Compilable, 'when' | 'grant'>,
+): Terms {
   const { cloud } = TARGETS[target.kind];
   const limits = ttlLimitsOf(target);
   const maxSeconds = spec.ttl?.max === undefined ? limits.defaultMaxSeconds : durationSeconds(spec.ttl.max);
@@ -74,6 +81,7 @@ function termsOf(spec: FederationMappingSpec, target: BuiltTarget, when: Conditi
       limits,
     },
     ...(when !== undefined && { when }),
+    ...(grant !== undefined && { grant }),
     mode: modeOf(spec),
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),

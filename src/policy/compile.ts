@@ -3,6 +3,7 @@ import type { Document, Fault, Kind, ValidDocument } from '../resources/document
 import { NearestNames } from '../resources/nearest-name.ts';
 import type { Conditions } from './conditions/condition.ts';
 import { NO_CONDITIONS } from './conditions/conditions-for.ts';
+import { Coverages } from './coverage.ts';
 import { warningAt } from './fault.ts';
 import { guardrailsInForce } from './guardrails-in-force.ts';
 import { type Chosen, choose } from './in-force.ts';
@@ -66,7 +67,8 @@ export function compile({
     },
     conditions,
   });
-  const grants = withoutEffect(choose('FederationGrant', of('FederationGrant'), good));
+  const grants = choose('FederationGrant', of('FederationGrant'), good);
+  const coverages = new Coverages(grants.inForce, issuers.issuers);
   const requests = withoutEffect(choose('AccessRequest', of('AccessRequest'), good));
   const mappings = mappingsInForce(of('FederationMapping'), good, {
     issuers: issuers.issuers,
@@ -78,16 +80,18 @@ export function compile({
       ...lastGood.filter(({ name }) => mappingNames.has(name)),
     ]),
     conditions,
+    grants: coverages,
     requireGrants: context.requireGrants,
   });
   const parts = [issuers, guardrails, grants, requests, mappings];
   return {
     snapshot: {
-      revision: revisionOf(documents, [...issuers.kept, ...guardrails.kept, ...mappings.kept]),
+      revision: revisionOf(documents, [...issuers.kept, ...guardrails.kept, ...grants.kept, ...mappings.kept]),
       issuers: issuers.issuers,
       mappings: new MappingIndex(mappings.mappings, issuers.issuers),
       shadows: new MappingIndex(mappings.shadows, issuers.issuers),
       guardrails: guardrails.guardrails,
+      grants: coverages,
     },
     faults: parts.flatMap(({ faults }) => faults),
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
@@ -111,8 +115,8 @@ function namesIn(versions: readonly Version[]): ReadonlySet<string> {
   return new Set(versions.map(({ document }) => document.name));
 }
 
-/** Grants and access requests load; nothing asks for them yet. */
-function withoutEffect<K extends 'FederationGrant' | 'AccessRequest'>(chosen: Chosen<K>): Chosen<K> {
+/** Access requests load; nothing asks for them yet. */
+function withoutEffect(chosen: Chosen<'AccessRequest'>): Chosen<'AccessRequest'> {
   const warnings = chosen.accepted.map((document: ValidDocument) =>
     warningAt(document, ['kind'], { message: `${document.kind} is not built yet: it has no effect` }),
   );

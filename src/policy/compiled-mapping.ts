@@ -3,6 +3,7 @@ import type { Intent } from '../resources/intents.ts';
 import type { CompiledIntents } from '../resources/targets/compiled-intents.ts';
 import type { TargetSpec, TtlLimits } from '../resources/targets/target.ts';
 import type { Condition } from './conditions/condition.ts';
+import type { Coverage } from './coverage.ts';
 import type { Subject } from './subject.ts';
 
 /** Targets that can be issued for. */
@@ -38,6 +39,8 @@ export interface Terms {
   readonly shareAcrossPods?: true;
   /** What the credential is held to; absent where it is unrestricted and for targets that have no intents. */
   readonly intents?: { readonly list: readonly Intent[]; readonly compiled: CompiledIntents };
+  /** Whether a FederationGrant covers it; absent where none is needed. */
+  readonly grant?: Coverage;
   /** What the target does not enforce and the owner accepts in writing. */
   readonly accepts: { readonly intents: boolean; readonly ttl: boolean };
 }

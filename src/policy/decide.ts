@@ -15,7 +15,7 @@ import { issuedTokenType } from './token-type.ts';
 import { ttlOf } from './ttl.ts';
 
 /** Version of this code: with the snapshot's revision and the recorded attributes it makes a decision repeatable. */
-export const DECIDER = 'policy/3';
+export const DECIDER = 'policy/4';
 
 /**
  * Policy's answer, a pure function of its arguments; `now` in milliseconds. The single most specific mapping decides and
@@ -93,6 +93,7 @@ function settle(one: Case, steps: Step[]): Decision {
     terms,
     askedSeconds: ask.ttlSeconds,
     guardrailSeconds: one.ceiling.maxTtlSeconds,
+    grantSeconds: (terms.grant?.ok && terms.grant.maxTtlSeconds) || Number.POSITIVE_INFINITY,
     remainingSeconds: Math.floor((identity.expiresAt * 1000 - one.now) / 1000),
     projected: identity.kind === 'kubernetes',
   });

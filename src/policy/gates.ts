@@ -3,7 +3,8 @@ import type { VerifiedIdentity } from '../core/identity.ts';
 import type { Reason } from '../core/oauth-error.ts';
 import type { Terms } from './compiled-mapping.ts';
 import type { Attributes } from './conditions/condition.ts';
-import type { Ceiling } from './guardrails.ts';
+import { shortfallText } from './coverage.ts';
+import { type Ceiling, capDenial } from './guardrails.ts';
 import { modeAt } from './mode.ts';
 import { isPodBound } from './pod-binding.ts';
 import { issuedTokenType } from './token-type.ts';
@@ -34,7 +35,14 @@ export interface Case {
 }
 
 /** Gates in the order of DESIGN section 6, up to the ttl. */
-export const EARLY_GATES: readonly ((one: Case) => Verdict)[] = [tokenType, expiry, podBinding, guardrails, when];
+export const EARLY_GATES: readonly ((one: Case) => Verdict)[] = [
+  tokenType,
+  expiry,
+  grant,
+  podBinding,
+  guardrails,
+  when,
+];
 
 export function tokenType({ terms, ask }: Case): Verdict {
   const type = issuedTokenType(terms, ask.requestedTokenType);
@@ -46,6 +54,17 @@ function expiry({ terms, now }: Case): Verdict {
   if (terms.expiresAt === undefined) return { step: 'expiry', detail: 'never' };
   const detail = new Date(terms.expiresAt).toISOString();
   return now < terms.expiresAt ? { step: 'expiry', detail } : denied('expiry', 'mapping_expired', detail);
+}
+
+/** A cap that the target cannot honour denies, as that of a guardrail does. */
+function grant({ terms }: Case): Verdict {
+  const coverage = terms.grant;
+  if (coverage === undefined) return { step: 'grant', detail: 'none is needed' };
+  if (!coverage.ok) return denied('grant', 'not_granted', shortfallText(coverage));
+  const denial = capDenial(coverage.maxTtlSeconds, terms);
+  if (denial !== undefined) return denied('grant', 'not_granted', `${coverage.grant}: ${denial}`);
+  const cap = coverage.maxTtlSeconds === undefined ? '' : `, capped at ${coverage.maxTtlSeconds} s`;
+  return { step: 'grant', detail: `${coverage.grant}${cap}` };
 }
 
 function podBinding({ terms, identity }: Case): Verdict {

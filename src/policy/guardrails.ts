@@ -114,7 +114,7 @@ function looseness({ intents }: Terms): string | undefined {
 }
 
 /** A cap below what the target can give, or on a session whose length the caller chooses at the cloud, denies. */
-function capDenial(maxTtlSeconds: number | undefined, { target, deliver, ttl }: Terms): string | undefined {
+export function capDenial(maxTtlSeconds: number | undefined, { target, deliver, ttl }: Terms): string | undefined {
   if (maxTtlSeconds === undefined) return undefined;
   if (deliver === 'assertion') return 'maxTtl: an assertion leaves the length of the session to the workload';
   const { minSeconds, targetChooses } = ttl.limits;

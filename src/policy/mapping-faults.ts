@@ -8,7 +8,7 @@ import type { Conditions } from './conditions/condition.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { intentFaults, residueWarnings } from './intent-faults.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
-import { carries, type Subject } from './subject.ts';
+import { issuersOf, type Subject } from './subject.ts';
 
 type MappingDocument = DocumentOf<'FederationMapping'>;
 
@@ -144,13 +144,6 @@ function whenFaults({ document, surroundings: { conditions } }: Examined): reado
 /** True for the name of some other mapping: an alias must not stand in its way. */
 export function isNameOfAnother(address: string, own: string, mappingNames: ReadonlySet<string>): boolean {
   return address !== own && mappingNames.has(address);
-}
-
-function issuersOf(subject: Subject, { byName }: TrustedIssuers): readonly TrustedIssuer[] {
-  const part = subject.issuer;
-  if (part.kind === 'selector') return [...byName.values()].filter((issuer) => carries(issuer, part.labels));
-  const named = byName.get(part.name);
-  return named === undefined ? [] : [named];
 }
 
 function canMatch(issuer: TrustedIssuer, { who }: Subject): boolean {

@@ -4,6 +4,7 @@ import { crowdedMappings, MAX_CLAIM_SHAPES } from './claim-crowds.ts';
 import { compileMapping, subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import type { Condition } from './conditions/condition.ts';
+import { type Coverage, type Coverages, needsGrant, shortfallText } from './coverage.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
 import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
@@ -13,6 +14,7 @@ import { unbuiltFeatures } from './unbuilt-features.ts';
 import type { LastGood, Version } from './versions.ts';
 
 interface Context extends Surroundings {
+  readonly grants: Coverages;
   readonly requireGrants: boolean;
 }
 
@@ -75,17 +77,34 @@ function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outc
   }
   const faults = mappingFaults({ document, subject, target, surroundings: context });
   if (faults.length > 0) return faulty(version, faults, keep);
-  const unbuilt = unbuiltFeatures(document.spec, target, context);
+  const unbuilt = unbuiltFeatures(document.spec, target);
   const inactive = unbuilt.map((feature) =>
     warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
   );
+  const grant = grantOf(document, context);
   return {
     version,
-    mapping: compileMapping(document, { subject, target, unbuilt, when: whenOf(document, context) }),
-    faults: [...inactive, ...mappingWarnings({ document, subject, target, surroundings: context })],
+    mapping: compileMapping(document, { subject, target, unbuilt, when: whenOf(document, context), grant }),
+    faults: [
+      ...inactive,
+      ...grantWarnings(document, grant),
+      ...mappingWarnings({ document, subject, target, surroundings: context }),
+    ],
     good: document,
     ...(document.spec.mode === 'shadow' && { shadow: true }),
   };
+}
+
+function grantOf(document: DocumentOf<'FederationMapping'>, { grants, requireGrants }: Context): Coverage | undefined {
+  const { source } = document;
+  return needsGrant(source, requireGrants) ? grants.of({ mapping: document, source }) : undefined;
+}
+
+function grantWarnings(document: DocumentOf<'FederationMapping'>, grant: Coverage | undefined): readonly Fault[] {
+  if (grant === undefined || grant.ok) return [];
+  const path = grant.nearest?.shortfalls[0]?.path ?? [];
+  const message = `${shortfallText(grant)}: the mapping refuses`;
+  return [warningAt(document, path, { message, hint: 'stay within a grant, or ask an owner for one' })];
 }
 
 function whenOf({ spec }: DocumentOf<'FederationMapping'>, { conditions }: Context): Condition | undefined {

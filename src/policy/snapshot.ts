@@ -1,4 +1,5 @@
 import type { TrustedIssuers } from '../resources/issuers.ts';
+import type { Coverages } from './coverage.ts';
 import type { CompiledGuardrail } from './guardrails.ts';
 import type { MappingIndex } from './mapping-index.ts';
 
@@ -11,4 +12,6 @@ export interface Snapshot {
   /** Those of mode `shadow`: they decide nothing. */
   readonly shadows: MappingIndex;
   readonly guardrails: readonly CompiledGuardrail[];
+  /** The FederationGrants; what they come to for each mapping is in its terms. */
+  readonly grants: Coverages;
 }

@@ -1,5 +1,5 @@
 import type { VerifiedIdentity } from '../core/identity.ts';
-import type { TrustedIssuer } from '../resources/issuers.ts';
+import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 
 /** Which issuers a mapping is for: one by name, or all that carry these labels. */
 export type IssuerPart =
@@ -48,6 +48,13 @@ export function carries(issuer: Pick<TrustedIssuer, 'labels'>, labels: Readonly<
   return Object.entries(labels).every(
     ([key, value]) => Object.hasOwn(issuer.labels, key) && issuer.labels[key] === value,
   );
+}
+
+/** Every issuer in force whose identities a subject may match. */
+export function issuersOf({ issuer: part }: Subject, { byName }: TrustedIssuers): readonly TrustedIssuer[] {
+  if (part.kind === 'selector') return [...byName.values()].filter((issuer) => carries(issuer, part.labels));
+  const named = byName.get(part.name);
+  return named === undefined ? [] : [named];
 }
 
 /** The value of a claim that can be compared: a string of its own, never an inherited member. */

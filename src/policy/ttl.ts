@@ -7,6 +7,8 @@ export interface TtlQuestion {
   readonly askedSeconds: number | undefined;
   /** The lowest cap of the guardrails that match. */
   readonly guardrailSeconds: number;
+  /** The cap of the FederationGrant that covers the mapping. */
+  readonly grantSeconds: number;
   /** What is left of the subject token. */
   readonly remainingSeconds: number;
   /** Whether the subject token is a Kubernetes projected token. */
@@ -32,7 +34,7 @@ export function wishedSeconds({ deliver, ttl }: Terms, askedSeconds: number | un
 }
 
 /** The least of all that limits the credential; below what the target can give it refuses and never rounds up (DESIGN section 6). */
-export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds, projected }: TtlQuestion): TtlAnswer {
+export function ttlOf({ terms, askedSeconds, remainingSeconds, projected, ...caps }: TtlQuestion): TtlAnswer {
   const { cloud } = TARGETS[terms.target.kind];
   const { limits: target } = terms.ttl;
   const assertion = terms.deliver === 'assertion';
@@ -40,7 +42,8 @@ export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds,
   const limits: Readonly<Record<string, number>> = {
     asked: wishedSeconds(terms, askedSeconds),
     mapping: assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds,
-    guardrail: guardrailSeconds,
+    guardrail: caps.guardrailSeconds,
+    ...(Number.isFinite(caps.grantSeconds) && { grant: caps.grantSeconds }),
     subject: outlive ? Number.POSITIVE_INFINITY : remainingSeconds,
     target: target.maxSeconds,
   };
@@ -54,7 +57,8 @@ export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds,
     return { ok: false, detail: `${detail}; below the ${minSeconds} s that ${terms.target.kind} gives at least` };
   }
   if (assertion || target.targetChooses === undefined) return { ok: true, ttlSeconds, detail };
-  return chosenByTarget(terms, { ttlSeconds, guardrailSeconds, detail });
+  const ceilingSeconds = Math.min(caps.guardrailSeconds, caps.grantSeconds);
+  return chosenByTarget(terms, { ttlSeconds, ceilingSeconds, detail });
 }
 
 /**
@@ -63,10 +67,10 @@ export function ttlOf({ terms, askedSeconds, guardrailSeconds, remainingSeconds,
  */
 function chosenByTarget(
   { target, accepts, ttl }: Terms,
-  { ttlSeconds, guardrailSeconds, detail }: { ttlSeconds: number; guardrailSeconds: number; detail: string },
+  { ttlSeconds, ceilingSeconds, detail }: { ttlSeconds: number; ceilingSeconds: number; detail: string },
 ): TtlAnswer {
   const chosen = `${detail}; ${target.kind} alone chooses`;
-  if (accepts.ttl) return { ok: true, ttlSeconds, ttlCeilingSeconds: guardrailSeconds, detail: `${chosen}, accepted` };
+  if (accepts.ttl) return { ok: true, ttlSeconds, ttlCeilingSeconds: ceilingSeconds, detail: `${chosen}, accepted` };
   if (ttl.limits.targetChooses?.usualSeconds === undefined) return { ok: true, ttlSeconds, detail };
   return { ok: false, detail: `${chosen}, and residual.accept does not hold ttl` };
 }

@@ -5,15 +5,10 @@ import { TARGETS, type TargetSpec } from '../resources/targets/target.ts';
  * Features that a mapping uses and that are not built: what it asks for cannot be kept, so it is inactive and refuses
  * whoever it selects.
  */
-export function unbuiltFeatures(
-  spec: FederationMappingSpec,
-  target: TargetSpec,
-  { requireGrants }: { readonly requireGrants: boolean },
-): readonly string[] {
+export function unbuiltFeatures(spec: FederationMappingSpec, target: TargetSpec): readonly string[] {
   const used: readonly (readonly [string, boolean])[] = [
     [`target.${target.kind}`, !TARGETS[target.kind].built],
     ['access.justInTime', spec.access !== 'standing'],
-    ['grants (requireGrants)', requireGrants],
   ];
   return used.filter(([, isUsed]) => isUsed).map(([feature]) => feature);
 }

@@ -34,6 +34,6 @@ export const RESOURCE_SCHEMAS = {
   TrustedIssuer: resource('TrustedIssuer', 'Somebody whose tokens Carnet accepts.'),
   FederationMapping: resource('FederationMapping', 'Who may have which credential, how narrow, how long, when.'),
   Guardrail: resource('Guardrail', 'An organisation-wide ceiling: it can only deny or cap.'),
-  FederationGrant: resource('FederationGrant', 'Which authors may map to which targets. Not built yet.'),
+  FederationGrant: resource('FederationGrant', 'Who may map whom to which targets.'),
   AccessRequest: resource('AccessRequest', 'Just-in-time access that somebody asks for. Not built yet.'),
 } as const;

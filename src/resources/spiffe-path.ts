@@ -70,3 +70,20 @@ export function mayProduceSamePath(one: string, other: string): boolean {
     return segment === opposite || isPlaceholder(segment) || isPlaceholder(opposite);
   });
 }
+
+/**
+ * How the paths of a template begin where `textFor` knows what stands in a placeholder; `whole` where it knows all of
+ * them, else the text ends in the `/` before the first that it does not know.
+ */
+export function knownPath(
+  template: string,
+  textFor: (placeholder: string) => string | undefined,
+): { readonly text: string; readonly whole: boolean } {
+  let text = '';
+  for (const segment of templateSegments(template)) {
+    const value = isPlaceholder(segment) ? textFor(segment.slice(1, -1)) : segment;
+    if (value === undefined) return { text: `${text}/`, whole: false };
+    text += `/${value}`;
+  }
+  return { text, whole: true };
+}

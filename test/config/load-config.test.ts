@@ -315,18 +315,20 @@ describe('admin', () => {
 });
 
 describe('what is not built', () => {
-  const cases: [string, string][] = [
-    ['requireGrants', 'requireGrants: true'],
-    ['secrets', 'secrets: { one: { file: x } }'],
-  ];
+  const cases: [string, string][] = [['secrets', 'secrets: { one: { file: x } }']];
   test.each(cases)('stops the start naming %s', (path, line) => {
     expect(faults(`${development}${line}\n`).map((fault) => [fault.path, fault.message])).toEqual([
       [path, 'is not built in this version'],
     ]);
   });
 
-  test('does not stop the start when it is named as off or left to the default', () => {
-    expect(places(`${development}requireGrants: false\ncache: { memory: {} }\n`)).toEqual([]);
+  test('does not stop the start when it is left to the default', () => {
+    expect(places(`${development}cache: { memory: {} }\n`)).toEqual([]);
+  });
+
+  test('is not requireGrants, which is off unless it is written out (DESIGN section 5)', () => {
+    expect(load(`${development}requireGrants: true\n`).requireGrants).toBe(true);
+    expect(load(development).requireGrants).toBe(false);
   });
 });
 

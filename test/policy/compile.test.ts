@@ -353,11 +353,6 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
     expect(answer(snapshot, workload(), ask('shared'))).toBe(INACTIVE);
   });
 
-  test('with requireGrants every mapping is inactive', () => {
-    const { snapshot } = compiled([PROD, svidMapping('mesh')], { context: { requireGrants: true } });
-    expect(answer(snapshot, workload(), ask('mesh'))).toBe(INACTIVE);
-  });
-
   test('a shadow takes no part, whole or faulty', () => {
     const wide = svidMapping('wide', { subject: EVERYBODY, addresses: ['shared'] });
     for (const extra of [{}, { twl: {} }]) {
@@ -388,16 +383,10 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
     ]);
   });
 
-  test('grants and access requests load, without effect, and say so', () => {
-    const { faults, accepted } = compiled([
-      document('FederationGrant', 'grant', { from: {}, to: {} }),
-      document('AccessRequest', 'please', { mapping: 'role', reason: 'INC-42' }),
-    ]);
-    expect(warnings(faults)).toEqual([
-      'grant: FederationGrant is not built yet: it has no effect',
-      'please: AccessRequest is not built yet: it has no effect',
-    ]);
-    expect(accepted).toHaveLength(2);
+  test('access requests load, without effect, and say so', () => {
+    const { faults, accepted } = compiled([document('AccessRequest', 'please', { mapping: 'role', reason: 'INC-42' })]);
+    expect(warnings(faults)).toEqual(['please: AccessRequest is not built yet: it has no effect']);
+    expect(accepted).toHaveLength(1);
   });
 });
 

@@ -368,6 +368,7 @@ describe('a decision', () => {
       'active true',
       'token-type true',
       'expiry true',
+      'grant true',
       'pod-binding true',
       'guardrails true',
       'when true',
@@ -376,7 +377,7 @@ describe('a decision', () => {
       'identity true',
       'intents true',
     ]);
-    expect(steps({}, unboundWorkload()).slice(-2)).toEqual(['expiry true', 'pod-binding false']);
+    expect(steps({}, unboundWorkload()).slice(-2)).toEqual(['grant true', 'pod-binding false']);
     expect(steps({ when: 'false' }).slice(-2)).toEqual(['guardrails true', 'when false']);
     expect(steps({ access: { justInTime: {} } })).toEqual(['candidates true', 'mapping true', 'active false']);
   });

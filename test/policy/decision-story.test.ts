@@ -49,7 +49,7 @@ const TTL = 'asked 3600 s, mapping 3600 s, guardrail none, subject none, target 
 
 describe('what a decision tells record and explanation (DESIGN section 6)', () => {
   test('is named after the code that took it, so that it can be repeated', () => {
-    expect(DECIDER).toBe('policy/3');
+    expect(DECIDER).toBe('policy/4');
   });
 
   test('names each gate with its facts when all pass', () => {
@@ -58,6 +58,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
       steps: [
         ...TYPED,
         '+ expiry: never',
+        '+ grant: none is needed',
         POD,
         '+ guardrails: none matches',
         '+ when: none',
@@ -96,7 +97,14 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
     const when = 'identity.pod == "" is false: identity.pod = "reporter-0"';
     expect(story([awsMapping('reports', { when: 'identity.pod == ""' })])).toEqual({
       outcome: denied('condition_not_met', when),
-      steps: [...TYPED, '+ expiry: never', POD, '+ guardrails: none matches', `- when: ${when}`],
+      steps: [
+        ...TYPED,
+        '+ expiry: never',
+        '+ grant: none is needed',
+        POD,
+        '+ guardrails: none matches',
+        `- when: ${when}`,
+      ],
     });
     expect(story([awsMapping('reports', { expiresAt: at })])).toEqual({
       outcome: denied('mapping_expired', at),
@@ -108,7 +116,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
     });
     expect(story([awsMapping('reports')], ask('reports'), unboundWorkload())).toEqual({
       outcome: denied('not_bound_to_pod', 'asked pod, bound to none'),
-      steps: [...TYPED, '+ expiry: never', '- pod-binding: asked pod, bound to none'],
+      steps: [...TYPED, '+ expiry: never', '+ grant: none is needed', '- pod-binding: asked pod, bound to none'],
     });
   });
 

@@ -19,7 +19,7 @@ import {
   unboundWorkload,
   workload,
 } from '../support/policy-builders.ts';
-import { modelDecision } from '../support/policy-model.ts';
+import { modelCap, modelDecision } from '../support/policy-model.ts';
 
 const ISSUERS = [
   cluster('prod-eu', { env: 'prod', region: 'eu' }),
@@ -148,6 +148,28 @@ const rails = fc.oneof(
   fc.constantFrom('20m', '2h').map((maxTtl) => [guardrail('r0', { maxTtl })]),
   fc.tuple(railNamed('r1'), railNamed('r2')).map((both): Document[] => both),
 );
+
+const grantSpec = fc.record(
+  {
+    from: fc.oneof(
+      fc.constant({ authors: ['file:a.yaml'] }),
+      fc.constantFrom({ authors: ['file:b.yaml'] }, { namespaces: ['payments'] }, { namespaces: ['sensors'] }),
+      fc.constantFrom({ issuerLabels: { env: 'prod' } }, { issuerLabels: { region: 'eu' }, namespaces: ['payments'] }),
+    ),
+    to: fc.constantFrom(
+      { accounts: ['*'] },
+      { accounts: ['123456789012'], audiences: ['*'] },
+      { accounts: ['999999999999'], audiences: ['led*', 'a1'] },
+      { roles: ['arn:aws:iam::123456789012:role/on*'], audiences: ['ledger'] },
+      { audiences: ['a*', 'ledger', 'vault'] },
+    ),
+    maxTtl: fc.constantFrom('10m', '20m', '50m'),
+  },
+  { requiredKeys: ['to'] },
+);
+const grants = fc
+  .array(grantSpec, { maxLength: 3 })
+  .map((specs) => specs.map((spec, at) => document('FederationGrant', `g${at}`, spec)));
 
 const identity: fc.Arbitrary<VerifiedIdentity> = fc.oneof(
   { weight: 4, arbitrary: fc.constant(workload()) },
@@ -294,7 +316,9 @@ describe('policy, whatever the resources', () => {
     fc.assert(
       fc.property(mappings, seen, identity, wish, (some, revisions, who, asked) => {
         const whole = compiled([...ISSUERS, ...some], { seen: revisions }).accepted;
-        const { snapshot, accepted } = compiled(whole);
+        const { snapshot, accepted, faults } = compiled(whole);
+        // A tie at a role costs that address alone, which the model knows nothing of.
+        fc.pre(faults.every(({ field }) => field !== 'spec.target'));
         expect(accepted).toHaveLength(whole.length);
         const { mapping } = decide(snapshot, who, asked, NOW);
         expect(mapping).toBe(modelDecision(whole, who, asked.address));
@@ -303,5 +327,37 @@ describe('policy, whatever the resources', () => {
       { numRuns: 1000 },
     );
     expect(selected).toBeGreaterThan(100);
+  });
+
+  test('with requireGrants issues nothing that no grant covers by itself, and nothing beyond its cap (DESIGN 5)', () => {
+    const tally = { allowed: 0, capped: 0, refused: 0 };
+    fc.assert(
+      fc.property(mappings, grants, seen, identity, wish, (some, more, revisions, who, asked) => {
+        const documents = [...ISSUERS, ...some, ...more];
+        const free = decide(compiled(documents, { seen: revisions }).snapshot, who, asked, NOW);
+        const context = { requireGrants: true };
+        const held = decide(compiled(documents, { seen: revisions, context }).snapshot, who, asked, NOW);
+        const mapping = some.find(({ name }) => name === held.mapping);
+        if (!mapping?.valid || mapping.kind !== 'FederationMapping') return;
+        const cap = modelCap(documents, mapping);
+        if (held.outcome === 'allowed') {
+          expect(free.outcome).toBe('allowed');
+          expect(held.grant.ttlSeconds).toBeLessThanOrEqual(cap ?? 0);
+          tally.allowed += 1;
+          if (cap !== undefined && cap < 3600) tally.capped += 1;
+        } else if (free.outcome === 'allowed') {
+          expect(held.reason === 'not_granted' || held.reason === 'ttl_below_target_minimum').toBe(true);
+          if (held.reason === 'not_granted') {
+            expect(cap === undefined || cap < 900).toBe(true);
+            tally.refused += 1;
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(
+      Object.values(tally).every((count) => count > 20),
+      JSON.stringify(tally),
+    ).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import type { Author } from '../../src/core/author.ts';
 import type { Ask } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -25,6 +26,7 @@ const SCHEMAS = {
 interface Meta {
   readonly labels?: Readonly<Record<string, string>>;
   readonly source?: string;
+  readonly author?: Author;
 }
 
 /** A document as its schema judges it: valid with defaults filled in, or faulty with the raw spec. */
@@ -32,9 +34,9 @@ export function document(
   kind: Kind,
   name: string,
   spec: unknown,
-  { labels = {}, source = 'a.yaml' }: Meta = {},
+  { labels = {}, source = 'a.yaml', author }: Meta = {},
 ): Document {
-  const base = { kind, name, labels, source: { id: source, line: () => 1 }, index: 0 };
+  const base = { kind, name, labels, source: { id: source, line: () => 1, ...(author && { author }) }, index: 0 };
   const parsed = SCHEMAS[kind].safeParse(spec);
   return parsed.success
     ? ({ ...base, valid: true, spec: parsed.data } as ValidDocument)

@@ -70,3 +70,51 @@ function specificity({ spiffeId, namespace, serviceAccount, claims }: Subject): 
 function asks(set: Readonly<Record<string, string>>, of: Readonly<Record<string, string>>): boolean {
   return Object.entries(of).every(([key, value]) => set[key] === value || (value === '*' && set[key] !== undefined));
 }
+
+type Grant = DocumentOf<'FederationGrant'>;
+
+/**
+ * The highest cap in seconds among the grants of which each covers the mapping by itself, Infinity where one has none,
+ * undefined where no grant covers it: read off the documents, for mappings to AWS and for SVIDs of clusters, by files.
+ */
+export function modelCap(documents: readonly Document[], mapping: Mapping): number | undefined {
+  const issuers = documents.filter(
+    ({ kind, name, labels }) =>
+      kind === 'TrustedIssuer' &&
+      (mapping.spec.subject.issuer === name ||
+        (mapping.spec.subject.issuerSelector !== undefined && has(labels, mapping.spec.subject.issuerSelector))),
+  );
+  const caps = documents
+    .filter((one): one is Grant => one.valid && one.kind === 'FederationGrant')
+    .filter(({ spec }) => isFrom(spec.from, mapping, issuers) && isTo(spec.to, mapping))
+    .map(({ spec: { maxTtl } }) =>
+      maxTtl === undefined ? Number.POSITIVE_INFINITY : Number.parseInt(maxTtl, 10) * 60,
+    );
+  return caps.length === 0 ? undefined : Math.max(...caps);
+}
+
+function has(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.keys(wanted).every((key) => labels[key] === wanted[key]);
+}
+
+function isFrom(from: Grant['spec']['from'], { spec, source }: Mapping, issuers: readonly Document[]): boolean {
+  const { authors = [`file:${source.id}`], issuerLabels = {}, namespaces } = from ?? {};
+  if (!authors.includes(`file:${source.id}`)) return false;
+  if (Object.keys(issuerLabels).length > 0) {
+    if (issuers.length === 0 || issuers.some(({ labels }) => !has(labels, issuerLabels))) return false;
+  }
+  const { namespace } = spec.subject;
+  return namespaces === undefined || (namespace !== undefined && namespaces.includes(namespace));
+}
+
+function isTo(to: Grant['spec']['to'], { spec: { target } }: Mapping): boolean {
+  const fits = (list: readonly string[], text: string) =>
+    list.some((one) => new RegExp(`^${one.replaceAll('.', '[.]').replace('*', '.*')}$`).test(text));
+  const { aws, jwtSvid } = target;
+  if (aws !== undefined) {
+    if (to.accounts === undefined && to.roles === undefined) return false;
+    const [, account = ''] = /::([0-9]+):/.exec(aws.roleArn) ?? [];
+    return fits(to.accounts ?? ['*'], account) && fits(to.roles ?? ['*'], aws.roleArn);
+  }
+  return to.audiences !== undefined && (jwtSvid?.audiences ?? []).every((one) => fits(to.audiences ?? [], one));
+}

@@ -58,6 +58,10 @@ const RULES: { readonly [K in keyof Terms]-?: Rule } = {
         before.shareAcrossPods === undefined && after.shareAcrossPods === true && 'gives pods a credential in common',
       ],
     ]),
+  grant: ({ grant: before }, { grant: after }) =>
+    found([
+      ['', before !== undefined && isWiderGrant(before, after) && 'is covered by a FederationGrant, or by a wider one'],
+    ]),
   intents: intentsWiden,
   accepts: ({ accepts: before }, { accepts: after }) =>
     found([
@@ -69,6 +73,13 @@ const RULES: { readonly [K in keyof Terms]-?: Rule } = {
 /** Fields of a mapping that is in force before and after by which it gives more, or is not provably giving less. */
 export function termsWiden(before: Terms, after: Terms, beside: Beside): readonly Found[] {
   return Object.values(RULES).flatMap((rule) => rule(before, after, beside));
+}
+
+/** Without a need for a grant nothing of it holds any more. */
+function isWiderGrant(before: NonNullable<Terms['grant']>, after: Terms['grant']): boolean {
+  if (after?.ok === false) return false;
+  if (after === undefined || !before.ok) return true;
+  return (after.maxTtlSeconds ?? Number.POSITIVE_INFINITY) > (before.maxTtlSeconds ?? Number.POSITIVE_INFINITY);
 }
 
 /** Lists of a target of which a part gives less. */

@@ -107,7 +107,7 @@ const QUESTION = {
 
 const ANSWER = {
   revision: 'r-0123456789abcdef',
-  decider: 'policy/2',
+  decider: 'policy/4',
   identity: { issuer: 'prod-eu', kind: 'kubernetes', namespace: 'payments', serviceAccount: 'reporter' },
   decision: { outcome: 'allowed', mapping: 'mesh', steps: [{ step: 'expiry', passed: true, detail: 'never' }] },
   credential: {
