@@ -1,5 +1,4 @@
-import type { AdminRole } from '../core/admin-role.ts';
-import type { Author } from '../core/author.ts';
+import { type AdminRole, isLimited, type RoleEntry } from '../core/admin-role.ts';
 import { AdminError } from './admin-error.ts';
 
 /** Whoever asks, verified. */
@@ -8,12 +7,22 @@ export interface Actor {
   readonly issuer: string;
   /** `sub` of the token. */
   readonly subject: string;
+  /** Those that hold for every document. */
   readonly roles: readonly AdminRole[];
+  /** Entries of `admin.oidc.roles` that gave the roles, also those that are limited; absent is none. */
+  readonly given?: readonly RoleEntry[];
+  /** Keys of the labels by which entries are limited: only owners set them. */
+  readonly ownersLabels?: readonly string[];
   /** The bearer of the bootstrap token: it names the first owner and may nothing else. */
   readonly bootstrap?: true;
 }
 
-export type Right = 'read' | 'change mappings' | 'change issuers and guardrails' | 'read the audit log' | 'replay';
+export type Right =
+  | 'read'
+  | 'change mappings'
+  | 'change issuers, guardrails and grants'
+  | 'read the audit log'
+  | 'replay';
 
 /** Who may what: the only place where a role means something. */
 const RIGHTS: Readonly<Record<AdminRole, readonly Right[]>> = {
@@ -21,17 +30,32 @@ const RIGHTS: Readonly<Record<AdminRole, readonly Right[]>> = {
   editor: ['read', 'change mappings', 'replay'],
   approver: ['read'],
   auditor: ['read', 'read the audit log', 'replay'],
-  owner: ['read', 'change mappings', 'change issuers and guardrails', 'read the audit log', 'replay'],
+  owner: ['read', 'change mappings', 'change issuers, guardrails and grants', 'read the audit log', 'replay'],
 };
 
-/** Throws AdminError `forbidden` unless a role of the actor gives the right. */
-export function assertMay({ roles }: Actor, right: Right): void {
-  if (roles.some((role) => RIGHTS[role].includes(right))) return;
-  const able = (Object.keys(RIGHTS) as AdminRole[]).filter((role) => RIGHTS[role].includes(right));
-  throw new AdminError('forbidden', { detail: `to ${right} takes one of the roles ${able.join(', ')}` });
+/** Throws AdminError `forbidden` unless a role of the actor gives the right, for every document. */
+export function assertMay(actor: Actor, right: Right): void {
+  if (!mayEverywhere(actor, right)) throw forbidden(right);
 }
 
-/** The actor as the author of what he writes. */
-export function authorOf({ issuer, subject }: Actor): Author {
-  return { issuer, subject, as: [] };
+/** The same for whoever has it for some documents at least: which they are is for `scope.ts` to say. */
+export function assertMaySomewhere(actor: Actor, right: Right): void {
+  if (!mayEverywhere(actor, right) && givenFor(actor, right).length === 0) throw forbidden(right);
+}
+
+export function mayEverywhere({ roles }: Actor, right: Right): boolean {
+  return roles.some((role) => RIGHTS[role].includes(right));
+}
+
+/** Entries that give the right, where they are limited for the documents that they name. */
+export function givenFor({ given = [] }: Actor, right: Right): readonly RoleEntry[] {
+  return given.filter((entry) => RIGHTS[entry.role].includes(right) && (!isLimited(entry) || right in LIMITABLE));
+}
+
+/** Rights over single documents: the others are for everything or not at all. */
+const LIMITABLE: { readonly [R in Right]?: true } = { read: true, 'change mappings': true };
+
+function forbidden(right: Right): AdminError {
+  const able = (Object.keys(RIGHTS) as AdminRole[]).filter((role) => RIGHTS[role].includes(right));
+  return new AdminError('forbidden', { detail: `to ${right} takes one of the roles ${able.join(', ')}` });
 }

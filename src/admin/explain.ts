@@ -7,9 +7,12 @@ import type { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
 import { DECIDER } from '../policy/decide.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
+import type { Document } from '../resources/document.ts';
 import type { Verify } from '../verifiers/verify.ts';
-import { type Actor, assertMay } from './actor.ts';
+import type { Actor } from './actor.ts';
+import { AdminError } from './admin-error.ts';
 import { type Explanation, explained } from './explanation.ts';
+import { type Scope, scopeOf } from './scope.ts';
 import { type StatedIdentity, statedIdentity } from './stated-identity.ts';
 
 /** Whom to explain: the bearer of a token, or somebody of stated attributes. */
@@ -19,7 +22,7 @@ export type Subject = { readonly token: Secret } | { readonly identity: StatedId
 export type Explain = (actor: Actor, subject: Subject, ask: Ask) => Promise<Explanation>;
 
 interface ExplainDeps {
-  readonly catalog: Pick<Catalog, 'current'>;
+  readonly catalog: Pick<Catalog, 'loaded'>;
   readonly verify: Verify;
   readonly clock: Clock;
 }
@@ -27,14 +30,28 @@ interface ExplainDeps {
 /** Verifies and decides by the code that exchanges do. Throws AdminError, and OAuthError where something is down. */
 export function createExplain({ catalog, verify, clock }: ExplainDeps): Explain {
   return async (actor, subject, ask) => {
-    assertMay(actor, 'read');
-    const snapshot = catalog.current();
+    const { snapshot, documents } = catalog.loaded();
+    const scope = scopeOf(actor, 'read', snapshot.grants);
     const identity = await identityOf(subject, snapshot, { verify, now: clock.now() });
+    if (!(identity instanceof OAuthError) && !scope.everywhere) {
+      assertInSight(namesAt(snapshot, identity, ask.address), documents, scope);
+    }
     if (!(identity instanceof OAuthError)) return explained(snapshot, identity, ask, clock.now());
     const { key: error, message, detail = message } = identity;
     const decision = { outcome: 'refused' as const, error, detail };
     return { revision: snapshot.revision, decider: DECIDER, decision, candidates: [], more: 0 };
   };
+}
+
+function namesAt({ mappings, shadows }: Snapshot, identity: VerifiedIdentity, address: string): readonly string[] {
+  return [mappings, shadows].flatMap((index) => index.candidates(identity, address).matching.map(({ name }) => name));
+}
+
+/** Whoever sees some mappings only learns nothing where another has a say, nor whether one has. */
+function assertInSight(names: readonly string[], documents: readonly Document[], { admits }: Scope): void {
+  const named = documents.filter(({ kind, name }) => kind === 'FederationMapping' && names.includes(name));
+  if (named.length > 0 && named.every(admits)) return;
+  throw new AdminError('not_found', { detail: 'no mapping that this identity may read decides alone at this address' });
 }
 
 /** A refused token is an answer; that something cannot be had right now is none. */

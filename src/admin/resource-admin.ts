@@ -1,6 +1,7 @@
+import { readAlone } from '../catalog/preview.ts';
 import type { StoredResource } from '../catalog/stored-resources.ts';
 import type { JsonObject } from '../core/json.ts';
-import { type Actor, assertMay } from './actor.ts';
+import { type Actor, assertMay, assertMaySomewhere } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import type { Act } from './admin-journal.ts';
 import { type Changed, Changing, type ChangingDeps } from './change/changing.ts';
@@ -10,6 +11,7 @@ import { assertVersion, etagOf, type Preconditions } from './change/versions.ts'
 import type { Proposal } from './proposals.ts';
 import { type ListQuery, listed, type ResourceList } from './resource-list.ts';
 import { isStored, type ResourceView, viewsOf } from './resource-view.ts';
+import { scopeOf } from './scope.ts';
 import { submittedDocument } from './submitted-document.ts';
 
 export interface Wish extends Preconditions, Pick<Intent, 'traceId' | 'dryRun' | 'why'> {}
@@ -32,18 +34,24 @@ export class ResourceAdmin {
   }
 
   list(actor: Actor, kind: AdminKind, query: ListQuery): ResourceList {
-    assertMay(actor, 'read');
-    return listed(this.#deps.catalog.loaded(), kind, query);
+    const loaded = this.#deps.catalog.loaded();
+    const { admits } = scopeOf(actor, 'read', loaded.snapshot.grants);
+    return listed(loaded, kind, { ...query, admits });
   }
 
   /** The store's document where it has one, else that of a file. */
   async get(actor: Actor, { kind, name }: Target): Promise<ResourceView & { readonly etag?: string }> {
-    assertMay(actor, 'read');
+    assertMaySomewhere(actor, 'read');
     const { document, version, ...provenance } = await this.#stored({ kind, name });
     const loaded = this.#deps.catalog.loaded();
     const named = loaded.documents.filter((one) => one.kind === kind && one.name === name);
     const found = named.find((one) => isStored(one) === (document !== undefined));
-    if (found === undefined) throw new AdminError('not_found');
+    const { admits } = scopeOf(actor, 'read', loaded.snapshot.grants);
+    // The store may be ahead of what was loaded: neither may be out of sight.
+    const newest = readAlone({ kind, name, document }) ?? found;
+    if (found === undefined || newest === undefined || !admits(found) || !admits(newest)) {
+      throw new AdminError('not_found');
+    }
     const view = viewsOf(loaded)(found);
     if (document === undefined) return view;
     return { ...view, document, source: { type: 'store', ...provenance }, etag: etagOf(version) };
@@ -86,7 +94,9 @@ export class ResourceAdmin {
     const act: Act = { actor, traceId, action, ...target, why };
     try {
       // Before it takes a place in the line: whoever may not change anything keeps nobody waiting.
-      assertMay(actor, rightOver(target.kind));
+      const right = rightOver(target.kind);
+      if (right === 'change mappings') assertMaySomewhere(actor, right);
+      else assertMay(actor, right);
       return await this.#turns.take(async () => {
         const before = await this.#stored(target);
         this.#changing.assertNotInFiles([{ ...target, before }]);

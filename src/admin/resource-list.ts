@@ -12,6 +12,11 @@ export interface ListQuery {
   readonly source?: 'file' | 'store' | undefined;
 }
 
+interface Sight {
+  /** What the reader may see. */
+  readonly admits: (document: Document) => boolean;
+}
+
 /** One page. */
 export interface ResourceList {
   readonly items: readonly ResourceView[];
@@ -20,9 +25,9 @@ export interface ResourceList {
 }
 
 /** By name, ascending. Twins of one name stay on one page. */
-export function listed(loaded: Loaded, kind: AdminKind, query: ListQuery): ResourceList {
+export function listed(loaded: Loaded, kind: AdminKind, query: ListQuery & Sight): ResourceList {
   const found = loaded.documents
-    .filter((one) => one.kind === kind && fits(one, query))
+    .filter((one) => one.kind === kind && fits(one, query) && query.admits(one))
     .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)) || Number(isStored(a)) - Number(isStored(b)));
   const page = found.slice(0, query.limit);
   const last = page.at(-1)?.name;

@@ -1,4 +1,4 @@
-import { ADMIN_ROLES, type AdminRole } from '../core/admin-role.ts';
+import { ADMIN_ROLES, type AdminRole, isLimited, type RoleEntry } from '../core/admin-role.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import type { JsonValue } from '../core/json.ts';
 import { OAuthError } from '../core/oauth-error.ts';
@@ -18,8 +18,7 @@ export interface AdminOidc {
   /** Exact `iss`. */
   readonly issuer: string;
   readonly audience: string;
-  /** The role goes to whoever's claim is this text, or a list with it. */
-  readonly roles: readonly { readonly role: AdminRole; readonly claim: string; readonly value: string }[];
+  readonly roles: readonly RoleEntry[];
 }
 
 /** Who the bearer of a token is. Throws AdminError `unauthenticated`, `too_many`, `unavailable` or `internal`. */
@@ -49,6 +48,7 @@ export function adminIssuers({ issuer, audience }: AdminOidc, trustDomain: strin
 
 /** The bootstrap token is looked at first: it is no JWT. Roles by claim come before the one that the store gives. */
 export function createSignIn({ oidc, issuers, verify, owner, bootstrap, onRefused }: SignInDeps): SignIn {
+  const ownersLabels = [...new Set(oidc.roles.flatMap(({ labels }) => Object.keys(labels ?? {})))];
   return async (token) => {
     if (await bootstrap?.accepts(token)) {
       return { issuer: 'carnet', subject: 'bootstrap token', roles: [], bootstrap: true };
@@ -57,11 +57,13 @@ export function createSignIn({ oidc, issuers, verify, owner, bootstrap, onRefuse
       throw refusal(error, onRefused);
     });
     const { subject } = identity;
-    const roles = rolesOf(identity, oidc);
-    if (roles.includes('owner')) return { issuer: oidc.issuer, subject, roles };
+    const given = givenTo(identity, oidc);
+    const roles = everywhereOf(given);
+    const actor = { issuer: oidc.issuer, subject, roles, given, ownersLabels };
+    if (roles.includes('owner')) return actor;
     const first = await owner.get();
     const isFirst = first?.issuer === oidc.issuer && first.subject === subject;
-    return { issuer: oidc.issuer, subject, roles: isFirst ? [...roles, 'owner'] : roles };
+    return isFirst ? { ...actor, roles: [...roles, 'owner'] } : actor;
   };
 }
 
@@ -81,11 +83,14 @@ const DETAILS: Readonly<Record<string, string>> = {
   token_malformed: 'the token is not a signed JWT',
 };
 
-function rolesOf(identity: VerifiedIdentity, { roles }: AdminOidc): readonly AdminRole[] {
+function givenTo(identity: VerifiedIdentity, { roles }: AdminOidc): readonly RoleEntry[] {
   if (identity.kind !== 'oidc') return [];
   const { claims } = identity;
-  const given = roles.filter(({ claim, value }) => Object.hasOwn(claims, claim) && names(claims[claim], value));
-  return ADMIN_ROLES.filter((role) => given.some((one) => one.role === role));
+  return roles.filter(({ claim, value }) => Object.hasOwn(claims, claim) && names(claims[claim], value));
+}
+
+function everywhereOf(given: readonly RoleEntry[]): readonly AdminRole[] {
+  return ADMIN_ROLES.filter((role) => given.some((one) => one.role === role && !isLimited(one)));
 }
 
 function names(claim: JsonValue | undefined, value: string): boolean {

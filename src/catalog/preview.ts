@@ -65,6 +65,16 @@ export async function preview(changes: readonly StoredChange[], input: PreviewIn
   return { changes: read, compiled, conditions };
 }
 
+/**
+ * A document as it would be read, whatever the time and the installation: for its labels and what it says, not for its
+ * faults. Undefined where there is none, or none that can be named.
+ */
+export function readAlone({ kind, name, document }: StoredChange): Document | undefined {
+  if (document === undefined) return undefined;
+  const context = { development: true, now: Number.POSITIVE_INFINITY };
+  return readDocuments(JSON.stringify(document), { id: storedSource(kind, name) }, context).documents[0];
+}
+
 function readChange({ kind, name, document: value, ...provenance }: StoredChange, { context, now }: PreviewInput) {
   const id = storedSource(kind, name);
   const text = value === undefined ? '' : JSON.stringify(value);

@@ -1,4 +1,4 @@
-import type { AdminRole } from '../core/admin-role.ts';
+import type { RoleEntry } from '../core/admin-role.ts';
 import type { ConfigFault } from './config-faults.ts';
 
 /** Files of a listener's certificate chain and key, absolute paths. */
@@ -58,7 +58,7 @@ export interface Config {
     readonly oidc?: {
       readonly issuer: string;
       readonly audience: string;
-      readonly roles: readonly { readonly role: AdminRole; readonly claim: string; readonly value: string }[];
+      readonly roles: readonly RoleEntry[];
     };
   };
   readonly log: { readonly level: LogLevel };

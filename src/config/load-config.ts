@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import type { RoleEntry } from '../core/admin-role.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import { nearestName } from '../resources/nearest-name.ts';
 import type { Config, ListenerConfig } from './config.ts';
@@ -80,8 +81,14 @@ function adminOf({ admin }: ConfigDocument, absolute: (path: string) => string):
     fourEyes,
     readOnly,
     ...(file !== undefined && { bootstrapTokenFile: absolute(file) }),
-    ...(oidc !== undefined && { oidc }),
+    ...(oidc !== undefined && { oidc: { ...oidc, roles: oidc.roles.map(roleEntryOf) } }),
   };
+}
+
+type Roles = NonNullable<NonNullable<ConfigDocument['admin']>['oidc']>['roles'];
+
+function roleEntryOf({ labels, grants, ...entry }: Roles[number]): RoleEntry {
+  return { ...entry, ...(labels !== undefined && { labels }), ...(grants !== undefined && { grants }) };
 }
 
 function build(document: ConfigDocument, absolute: (path: string) => string): Omit<Config, 'warnings'> {

@@ -188,6 +188,21 @@ const adminIssuer: Rule = (draft) => {
     : [{ path, message: 'must be https; http is for loopback under development: true' }];
 };
 
+/** Whoever may change what limits others is not limited. */
+const limitedOwner: Rule = (draft) => {
+  const entries = draft.at('admin.oidc.roles');
+  if (!Array.isArray(entries)) return [];
+  return entries.flatMap((entry: unknown, at): RuleFault[] => {
+    if (!isJsonObject(entry) || entry['role'] !== 'owner') return [];
+    return ['labels', 'grants']
+      .filter((field) => entry[field] !== undefined)
+      .map((field) => ({
+        path: `admin.oidc.roles.${at}.${field}`,
+        message: 'must not limit an owner, who writes the grants and the labels that limit others',
+      }));
+  });
+};
+
 const SHORTEST_ROTATION = '2d';
 const LONGEST_ROTATION = '365d';
 
@@ -214,6 +229,7 @@ const RULES: readonly Rule[] = [
   postgres,
   encryptionKeyPlace,
   adminIssuer,
+  limitedOwner,
   rotation,
 ];
 

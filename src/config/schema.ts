@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ADMIN_ROLES } from '../core/admin-role.ts';
 import { isTrustDomain } from '../core/spiffe-id.ts';
 import { duration } from '../resources/duration.ts';
+import { labelSelector, name } from '../resources/names.ts';
 import { issuerAddress } from '../resources/web-address.ts';
 import { LOG_LEVELS } from './config.ts';
 
@@ -9,6 +10,14 @@ const text = z.string().min(1).max(2048);
 const tls = z.strictObject({ certFile: text, keyFile: text }).optional();
 const listener = { host: text, port: z.number().int().min(0).max(65_535) };
 const server = z.strictObject({ url: text, passwordFile: text.optional() }).optional();
+
+const roleEntry = z.strictObject({
+  role: z.enum(ADMIN_ROLES),
+  claim: text,
+  value: text,
+  labels: labelSelector.optional(),
+  grants: z.array(name).min(1).max(100).optional(),
+});
 
 /**
  * The shape of carnet.yaml, and by it the names of all environment variables. It holds fields that are not built as
@@ -65,7 +74,7 @@ export const configSchema = z.strictObject({
         .strictObject({
           issuer: issuerAddress,
           audience: text,
-          roles: z.array(z.strictObject({ role: z.enum(ADMIN_ROLES), claim: text, value: text })).max(100),
+          roles: z.array(roleEntry).max(100),
         })
         .optional(),
     })

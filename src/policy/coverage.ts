@@ -75,6 +75,12 @@ export function needsGrant({ author }: Pick<Source, 'author'>, requireGrants: bo
   return requireGrants || author?.scoped === true;
 }
 
+/** What is wrong with a mapping that no grant covers, and at which of its fields that shows. */
+export function uncovered(coverage: Uncovered) {
+  const path = coverage.nearest?.shortfalls[0]?.path ?? [];
+  return { path, message: shortfallText(coverage), hint: 'stay within a grant, or ask an owner for one' };
+}
+
 /** What is missing, in one sentence. */
 export function shortfallText({ nearest }: Uncovered): string {
   if (nearest === undefined) return 'no FederationGrant covers it: there is none';

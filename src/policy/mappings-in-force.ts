@@ -4,7 +4,7 @@ import { crowdedMappings, MAX_CLAIM_SHAPES } from './claim-crowds.ts';
 import { compileMapping, subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import type { Condition } from './conditions/condition.ts';
-import { type Coverage, type Coverages, needsGrant, shortfallText } from './coverage.ts';
+import { type Coverage, type Coverages, needsGrant, uncovered } from './coverage.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
 import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
@@ -102,9 +102,8 @@ function grantOf(document: DocumentOf<'FederationMapping'>, { grants, requireGra
 
 function grantWarnings(document: DocumentOf<'FederationMapping'>, grant: Coverage | undefined): readonly Fault[] {
   if (grant === undefined || grant.ok) return [];
-  const path = grant.nearest?.shortfalls[0]?.path ?? [];
-  const message = `${shortfallText(grant)}: the mapping refuses`;
-  return [warningAt(document, path, { message, hint: 'stay within a grant, or ask an owner for one' })];
+  const { path, message, hint } = uncovered(grant);
+  return [warningAt(document, path, { message: `${message}: the mapping refuses`, hint })];
 }
 
 function whenOf({ spec }: DocumentOf<'FederationMapping'>, { conditions }: Context): Condition | undefined {

@@ -26,7 +26,7 @@ describe('docs/admin-api.md', () => {
     const rights: readonly Right[] = [
       'read',
       'change mappings',
-      'change issuers and guardrails',
+      'change issuers, guardrails and grants',
       'read the audit log',
       'replay',
     ];
@@ -34,7 +34,7 @@ describe('docs/admin-api.md', () => {
     expect(
       tableRows(
         text,
-        '| role | reads | changes mappings | changes issuers and guardrails | reads the audit log | replays |',
+        '| role | reads | changes mappings | changes issuers, guardrails, grants | reads the audit log | replays |',
       ),
     ).toEqual(known);
   });

@@ -1,16 +1,19 @@
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { DeletedNames } from '../../catalog/deleted-names.ts';
+import { readAlone } from '../../catalog/preview.ts';
 import type { StoredResources } from '../../catalog/stored-resources.ts';
+import type { Author } from '../../core/author.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Document } from '../../resources/document.ts';
 import { VersionConflict } from '../../store/document-store.ts';
-import { type Actor, authorOf } from '../actor.ts';
+import { type Actor, assertMay, givenFor } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
 import type { Proposal } from '../proposals.ts';
 import { isStored } from '../resource-view.ts';
+import { writer } from '../scope.ts';
 import type { SecondPerson } from '../second-person.ts';
-import type { Edit, Intent } from './edit.ts';
+import { type Edit, type Intent, rightOver } from './edit.ts';
 import { type Judged, judged } from './judging.ts';
 
 /** Records that are made durable together: few enough to leave the log to exchanges. */
@@ -48,7 +51,8 @@ export class Changing {
     const at = this.#deps.clock.now();
     const { why } = intent;
     const writes = edits.map(({ kind, name, document, before, set }) => ({
-      ...{ kind, name, document, ifVersion: before.version, author: authorOf(intent.actor), at },
+      ...{ kind, name, document, ifVersion: before.version, at },
+      author: this.#authorOf(intent.actor, { kind, name, before, document }),
       ...(why !== undefined && { why }),
       ...(set !== undefined && { set }),
     }));
@@ -83,6 +87,17 @@ export class Changing {
     const found = loaded.find((one) => absent.has(keyOf(one)) && !isStored(one));
     if (found === undefined) return;
     throw new AdminError('from_file', { detail: `${keyOf(found)} is in ${found.source.id}` });
+  }
+
+  /** Both what was and what is to be have to be where the actor may write. */
+  #authorOf(actor: Actor, { kind, name, before, document }: Edit): Author {
+    const right = rightOver(kind);
+    if (right === 'change mappings') {
+      const [was, is] = [before.document, document].map((one) => readAlone({ kind, name, document: one }));
+      return writer(actor, { before: was, after: is }, this.#deps.catalog.current().grants);
+    }
+    assertMay(actor, right);
+    return { issuer: actor.issuer, subject: actor.subject, as: givenFor(actor, right).map(({ value }) => value) };
   }
 
   /** Clouds trust the name: who takes over that of a deleted mapping gets what the old one was trusted with. */

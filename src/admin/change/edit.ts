@@ -5,7 +5,7 @@ import type { Kind } from '../../resources/document.ts';
 import type { Actor } from '../actor.ts';
 
 /** Kinds that the API has. */
-export type AdminKind = 'TrustedIssuer' | 'FederationMapping' | 'Guardrail';
+export type AdminKind = 'TrustedIssuer' | 'FederationMapping' | 'Guardrail' | 'FederationGrant';
 
 export interface Target {
   readonly kind: AdminKind;
@@ -33,6 +33,6 @@ export interface Intent {
   readonly dryRun: boolean;
 }
 
-export function rightOver(kind: Kind): 'change mappings' | 'change issuers and guardrails' {
-  return kind === 'FederationMapping' ? 'change mappings' : 'change issuers and guardrails';
+export function rightOver(kind: Kind): 'change mappings' | 'change issuers, guardrails and grants' {
+  return kind === 'FederationMapping' ? 'change mappings' : 'change issuers, guardrails and grants';
 }

@@ -1,6 +1,8 @@
 import type { Catalog } from '../../catalog/catalog.ts';
-import type { ReadChange, StoredChange } from '../../catalog/preview.ts';
+import type { Preview, ReadChange, StoredChange } from '../../catalog/preview.ts';
 import type { Compiled } from '../../policy/compile.ts';
+import { uncovered } from '../../policy/coverage.ts';
+import { errorAt } from '../../policy/fault.ts';
 import { type Widening, wideningBetween } from '../../policy/widening.ts';
 import type { Fault } from '../../resources/document.ts';
 import { AdminError } from '../admin-error.ts';
@@ -25,11 +27,26 @@ export async function judged(catalog: Catalog, changes: readonly StoredChange[])
   const found = preview.changes.flatMap((read, index) => faultsIn(changes[index], read, bySource));
   const errors = found.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new AdminError('invalid', { faults: errors.slice(0, MAX_TOLD_FAULTS).map(ofRequest) });
+  assertCovered(preview);
   const { compiled } = catalog.loaded();
   const difference = changesBetween(compiled, preview.compiled);
   assertHarmless(changes, compiled, difference);
   const widening = wideningBetween(compiled.snapshot, preview.compiled.snapshot, preview.conditions);
   return { changes: difference, widening };
+}
+
+/** Whoever is limited writes nothing that would refuse for want of a grant. Throws AdminError `invalid`. */
+function assertCovered({ changes, compiled: { snapshot } }: Preview): void {
+  const faults = changes.flatMap(({ document }) => {
+    if (document?.source.author?.scoped !== true || !document.valid || document.kind !== 'FederationMapping') return [];
+    const coverage = snapshot.grants.of({ mapping: document, source: document.source });
+    if (coverage.ok) return [];
+    const { path, ...text } = uncovered(coverage);
+    return [errorAt(document, path, text)];
+  });
+  if (faults.length === 0) return;
+  const detail = 'what this identity maps needs a FederationGrant that covers it';
+  throw new AdminError('invalid', { detail, faults: faults.slice(0, MAX_TOLD_FAULTS).map(ofRequest) });
 }
 
 type BySource = ReadonlyMap<string, readonly Fault[]>;

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { isLimited } from '../../core/admin-role.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
 import { MAX_BODY_BYTES } from '../form-route.ts';
@@ -20,6 +21,7 @@ const COLLECTIONS = [
   { kind: 'TrustedIssuer', path: `${ADMIN_PATH}issuers` },
   { kind: 'FederationMapping', path: `${ADMIN_PATH}mappings` },
   { kind: 'Guardrail', path: `${ADMIN_PATH}guardrails` },
+  { kind: 'FederationGrant', path: `${ADMIN_PATH}grants` },
 ] as const;
 
 /** The admin API (DESIGN section 9). Who asks is known before anything else of a request is looked at. */
@@ -40,8 +42,9 @@ export function adminRoutes(
     schema: accountSchemas.whoami,
     handler: async (request, reply) => {
       queryOf(request, []);
-      const { issuer, subject, roles } = actorOf(request);
-      return send(reply, { status: 200, body: { issuer, subject, roles }, headers: NOT_STORED });
+      const { issuer, subject, roles, given = [] } = actorOf(request);
+      const limited = given.filter(isLimited).map(({ role, labels, grants }) => ({ role, labels, grants }));
+      return send(reply, { status: 200, body: { issuer, subject, roles, limited }, headers: NOT_STORED });
     },
   });
   server.put(`${ADMIN_PATH}owner`, {

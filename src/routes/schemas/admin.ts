@@ -169,6 +169,11 @@ const EXAMPLES: Readonly<Record<AdminKind, { readonly id: string; readonly plura
     },
   },
   Guardrail: { id: 'Guardrail', plural: 'Guardrails', spec: { match: { namespace: 'payments' }, maxTtl: '1h' } },
+  FederationGrant: {
+    id: 'Grant',
+    plural: 'Grants',
+    spec: { from: { namespaces: ['payments'] }, to: { accounts: ['111122223333'], audiences: ['ledger'] } },
+  },
 };
 
 const PROPOSAL = {
@@ -300,8 +305,24 @@ export const accountSchemas = {
     response: {
       200: answer({
         description: 'It.',
-        schema: z.strictObject({ issuer: text, subject: text, roles: z.array(z.enum(ADMIN_ROLES)) }),
-        examples: { owner: { value: { ...OWNER, roles: ['owner'] } } },
+        schema: z.strictObject({
+          issuer: text,
+          subject: text,
+          roles: z.array(z.enum(ADMIN_ROLES)).meta({ description: 'Those that hold for every document.' }),
+          limited: z
+            .array(
+              z.strictObject({
+                role: z.enum(ADMIN_ROLES),
+                labels: z.record(z.string(), text).optional(),
+                grants: z.array(text).optional(),
+              }),
+            )
+            .meta({ description: 'Those that hold for documents with these labels, or that these grants cover.' }),
+        }),
+        examples: {
+          owner: { value: { ...OWNER, roles: ['owner'], limited: [] } },
+          team: { value: { ...OWNER, roles: [], limited: [{ role: 'editor', labels: { team: 'payments' } }] } },
+        },
       }),
       ...problems('method'),
     },
