@@ -1,7 +1,7 @@
 import { readAlone } from '../catalog/preview.ts';
 import type { StoredResource } from '../catalog/stored-resources.ts';
 import type { JsonObject } from '../core/json.ts';
-import { type Actor, assertMay, assertMaySomewhere } from './actor.ts';
+import { type Actor, assertMay, assertMaySomewhere, mayEverywhere } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import type { Act } from './admin-journal.ts';
 import { type Changed, Changing, type ChangingDeps } from './change/changing.ts';
@@ -73,15 +73,17 @@ export class ResourceAdmin {
     });
   }
 
-  /** Open proposals about a resource, or about all of a kind. */
+  /** Open proposals about a resource, or about all of a kind; where the right to read is limited, the actor's own. */
   async proposals(actor: Actor, kind: AdminKind, name?: string): Promise<readonly Proposal[]> {
-    assertMay(actor, 'read');
-    return this.#deps.secondPerson.about(kind, name);
+    assertMaySomewhere(actor, 'read');
+    const about = await this.#deps.secondPerson.about(kind, name);
+    if (mayEverywhere(actor, 'read')) return about;
+    return about.filter(({ by }) => by.issuer === actor.issuer && by.subject === actor.subject);
   }
 
   /** Takes back what the actor proposed about a resource. */
   async withdraw(actor: Actor, target: Target, traceId: string): Promise<readonly Proposal[]> {
-    assertMay(actor, rightOver(target.kind));
+    assertMayChange(actor, target.kind);
     return this.#deps.secondPerson.withdraw({ actor, traceId, action: 'delete', ...target });
   }
 
@@ -94,9 +96,7 @@ export class ResourceAdmin {
     const act: Act = { actor, traceId, action, ...target, why };
     try {
       // Before it takes a place in the line: whoever may not change anything keeps nobody waiting.
-      const right = rightOver(target.kind);
-      if (right === 'change mappings') assertMaySomewhere(actor, right);
-      else assertMay(actor, right);
+      assertMayChange(actor, target.kind);
       return await this.#turns.take(async () => {
         const before = await this.#stored(target);
         this.#changing.assertNotInFiles([{ ...target, before }]);
@@ -118,6 +118,13 @@ export class ResourceAdmin {
       throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
     });
   }
+}
+
+/** Which documents of a kind somebody may change shows when they are known. */
+function assertMayChange(actor: Actor, kind: AdminKind): void {
+  const right = rightOver(kind);
+  if (right === 'change mappings') assertMaySomewhere(actor, right);
+  else assertMay(actor, right);
 }
 
 interface Attempt {

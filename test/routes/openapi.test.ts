@@ -59,6 +59,8 @@ describe('openapi.yaml', () => {
       '/.well-known/openid-configuration',
       '/admin/v1/audit',
       '/admin/v1/explain',
+      '/admin/v1/grants',
+      '/admin/v1/grants/{name}',
       '/admin/v1/guardrails',
       '/admin/v1/guardrails/{name}',
       '/admin/v1/issuers',

@@ -2,14 +2,14 @@ import type { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 
 export const ADMIN_AUDIENCE = 'https://admin.example.org';
 
-/** Lines of carnet.yaml: each role goes to the group of its name. */
-export function adminConfig(idp: FakeOidcIssuer): string {
+/** Lines of carnet.yaml: each role goes to the group of its name; `more` are further entries. */
+export function adminConfig(idp: FakeOidcIssuer, more: readonly string[] = []): string {
   const roles = ['viewer', 'editor', 'approver', 'auditor', 'owner'].map(
     (role) => `{ role: ${role}, claim: groups, value: ${role}s }`,
   );
   return `admin:
   bootstrapTokenFile: ./data/admin-token
-  oidc: { issuer: '${idp.issuer}', audience: '${ADMIN_AUDIENCE}', roles: [${roles.join(', ')}] }
+  oidc: { issuer: '${idp.issuer}', audience: '${ADMIN_AUDIENCE}', roles: [${[...roles, ...more].join(', ')}] }
 `;
 }
 
