@@ -50,6 +50,13 @@ export const HISTORY_LIMITS: HistoryLimits = {
   pauseMilliseconds: 3,
 };
 
+/** For a process that serves nobody else: nothing bounds it but the log. */
+export const UNBOUNDED: HistoryLimits = {
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxMilliseconds: Number.POSITIVE_INFINITY,
+  pauseMilliseconds: 0,
+};
+
 /** Whoever has to wait behind more than these asks again later. */
 const MAX_WAITING = 4;
 /** Clocks that were set back put records out of the order of their times by at most this. */

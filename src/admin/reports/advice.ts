@@ -54,6 +54,7 @@ function wildcard(
 ): readonly Advice[] {
   const { subject } = spec;
   const [only, another] = workloads;
+  if (subject.spiffeId !== undefined) return [];
   const isWide = subject.namespace === '*' || subject.serviceAccount === '*' || subject.issuerSelector !== undefined;
   if (!isWide || only?.namespace === undefined || only.serviceAccount === undefined) return [];
   if (another !== undefined || manyWorkloads || allowed < ENOUGH) return [];

@@ -3,7 +3,7 @@ import type { AuditFilter } from '../../admin/trail/audit-filter.ts';
 import { cursorOf, placesOf } from '../../admin/trail/cursor.ts';
 import { INSTANT_FORM, instantFrom } from '../../admin/trail/instant.ts';
 import { pageOf } from '../../admin/trail/page.ts';
-import { AuditHistory, type Coverage } from '../../audit/history.ts';
+import { AuditHistory, type Coverage, UNBOUNDED } from '../../audit/history.ts';
 import type { AuditRecord } from '../../audit/record.ts';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { type AdminOptions, adminClient } from '../admin-client.ts';
@@ -43,13 +43,6 @@ export function recordSource(options: SourceOptions, surroundings: Surroundings)
   if (options.endpoint !== undefined) throw new CommandError(ExitCode.usage, 'give --config or --endpoint, not both');
   return ofDirectory(loadConfiguration(options.config, surroundings).audit.directory, surroundings);
 }
-
-/** Nobody else is served by this process, so nothing bounds it but the log. */
-const UNBOUNDED = {
-  maxBytes: Number.POSITIVE_INFINITY,
-  maxMilliseconds: Number.POSITIVE_INFINITY,
-  pauseMilliseconds: 0,
-};
 
 function ofDirectory(directory: string, { clock }: Surroundings): RecordSource {
   const history = new AuditHistory({ directory, clock, limits: UNBOUNDED });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { AdminError } from '../../admin/admin-error.ts';
 import { assertSound, type Replay, replayOf } from '../../admin/replay/replay.ts';
-import { AuditHistory } from '../../audit/history.ts';
+import { AuditHistory, UNBOUNDED } from '../../audit/history.ts';
 import { candidate } from '../../catalog/candidate.ts';
 import { type LoadInput, loadResources } from '../../catalog/load-resources.ts';
 import { readResources } from '../../catalog/read-resources.ts';
@@ -22,8 +22,6 @@ interface LocalOptions {
   readonly all?: boolean;
 }
 
-/** Nobody waits for this process but whoever started it. */
-const LIMITS = { maxBytes: Number.MAX_SAFE_INTEGER, maxMilliseconds: 60 * 60_000 };
 const EVERY = 5_000;
 
 /** What a server of this configuration would answer, from its own files, store and audit directory. Throws CommandError. */
@@ -51,7 +49,7 @@ export async function localReplay(
     const loaded = await loadResources({ reading, ...rules });
     const proposed = await candidate({ text, replaceAll: all }, { loaded, ...rules, now });
     assertSound(proposed);
-    const history = new AuditHistory({ directory, clock, limits: LIMITS });
+    const history = new AuditHistory({ directory, clock, limits: UNBOUNDED });
     return await replayOf({
       base: loaded,
       candidate: proposed,

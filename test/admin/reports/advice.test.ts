@@ -49,6 +49,8 @@ describe('advice about a mapping for many', () => {
     expect(kinds(mapping('mesh'), [...asks(20), ...asks(1, { identity: clerk })])).toEqual([]);
     expect(kinds(mapping('mesh'), asks(19))).toEqual([]);
     expect(kinds(mapping('mesh', { subject }), asks(20))).toEqual([]);
+    const byId = { issuerSelector: { env: 'prod' }, spiffeId: 'spiffe://a/b' };
+    expect(kinds(mapping('mesh', { subject: byId }), asks(20))).toEqual([]);
   });
 });
 
