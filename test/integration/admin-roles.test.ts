@@ -24,8 +24,6 @@ const { paths } = parse(readFileSync(join(import.meta.dirname, '../../openapi.ya
   paths: Record<string, Record<string, Described>>;
 };
 const ADMIN_PATHS = Object.keys(paths).filter((path) => path.startsWith('/admin/'));
-/** What a POST to these changes is nothing. */
-const READING = ['/admin/v1/explain', '/admin/v1/replay'];
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPPATCH', 'LOCK'];
 /** What servers and proxies have taken for another method, user or path. */
 const HEADERS: readonly (readonly [string, string][])[] = [
