@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { AdminJournal } from './admin/admin-journal.ts';
 import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token.ts';
+import { createEmergencyStop } from './admin/emergency-stop.ts';
 import { createExplain } from './admin/explain.ts';
 import { FirstOwner } from './admin/first-owner.ts';
 import { createNameOwner } from './admin/name-owner.ts';
@@ -24,8 +26,10 @@ import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { DeletedNames } from './catalog/deleted-names.ts';
+import { HeldStops } from './catalog/held-stops.ts';
 import { ParsedTexts } from './catalog/parsed-texts.ts';
 import { ResourceMemory } from './catalog/resource-memory.ts';
+import { StopRelay } from './catalog/stop-relay.ts';
 import { StoredResources } from './catalog/stored-resources.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
@@ -104,6 +108,8 @@ interface Parts {
   readonly audit: AuditLog;
   readonly outbound: Outbound;
   readonly keys: IssuerKeys;
+  readonly held: HeldStops;
+  readonly shared: { readonly cache: Cache; readonly seal: CacheSeal } | undefined;
   readonly stored: StoredResources;
   readonly deletedNames: DeletedNames;
   readonly catalog: Catalog;
@@ -146,9 +152,11 @@ async function open(
   const ownership = await keyOwnership(store, log);
   opened.defer(() => ownership.close());
   const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
+  const stream = streamName(config.audit, 'postgres' in config.store);
+  const held = await HeldStops.open(join(config.audit.directory, `${stream}.stops.json`));
   const audit = await openAuditLog({
     directory: config.audit.directory,
-    stream: streamName(config.audit, 'postgres' in config.store),
+    stream,
     store,
     clock,
     metrics,
@@ -182,9 +190,9 @@ async function open(
   });
   opened.defer(() => guarded.close());
   const outbound = wayOut?.(guarded) ?? guarded;
-  const shared = config.cache.redis === undefined ? {} : { shared: { cache, seal: createCacheSeal(encryptionKey) } };
-  const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...shared });
-  const stored = new StoredResources(store);
+  const shared = config.cache.redis && { cache, seal: createCacheSeal(encryptionKey) };
+  const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...(shared && { shared }) });
+  const stored = new StoredResources(store, held);
   const deletedNames = new DeletedNames(store);
   const parsed = await parsedTexts(config.store, { seal: createCacheSeal(encryptionKey), log });
   opened.defer(() => parsed?.close());
@@ -229,6 +237,8 @@ async function open(
     audit,
     outbound,
     keys,
+    held,
+    shared,
     stored,
     deletedNames,
     catalog,
@@ -241,8 +251,10 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   await catalog.start();
   opened.defer(() => catalog.close());
   recordChanges(catalog, audit);
+  const relay = stopRelay(parts);
+  opened.defer(() => relay.close());
   const verify = workloadVerifier(parts);
-  const admin = await adminDeps(parts, verify);
+  const admin = await adminDeps(parts, verify, relay);
   const deps = { ...doorDeps(parts, verify), ...(admin !== undefined && { admin }) };
   const doors: Door[] = [];
   for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
@@ -321,19 +333,30 @@ function doorDeps(parts: Parts, verify: Verify): DoorDeps {
   };
 }
 
+function stopRelay({ held, shared, stored, catalog, clock, log, audit }: Parts): StopRelay {
+  const onTaken = (name: string) => audit.note({ type: 'changed', outcome: 'stop-taken', detail: name });
+  const relay = new StopRelay({ held, stored, catalog, clock, log, onTaken, ...(shared && { shared }) });
+  relay.start();
+  return relay;
+}
+
 /** The admin API, where somebody signs people in. Its keys are nobody else's: no TrustedIssuer can take one for its own. */
-async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | undefined> {
-  const { config, clock, metrics, store, audit, stored, deletedNames, catalog } = parts;
+async function adminDeps(parts: Parts, verify: Verify, relay: StopRelay): Promise<AdminDeps | undefined> {
+  const { config, clock, metrics, store, audit, held, stored, deletedNames, catalog } = parts;
   const { oidc } = config.admin;
   if (oidc === undefined) return undefined;
   const issuers = adminIssuers(oidc, config.trustDomain);
-  const keys = issuerKeys({ ...parts, ownership: memoryKeyOwnership(() => undefined) });
+  const { outbound, log } = parts;
+  const keys = issuerKeys({ outbound, clock, metrics, log, ownership: memoryKeyOwnership(() => undefined) });
   keys.follow(issuers);
   void keys.warm();
   const owner = new FirstOwner(store);
   const journal = new AdminJournal(audit, clock);
+  // Once known, an outage of the store does not keep the first owner out.
+  await owner.get().catch(() => undefined);
   const bootstrap = await bootstrapToken(parts, owner);
   const secondPerson = new SecondPerson({ rules: config.admin, proposals: new Proposals(store, clock), journal });
+  const emergencyStop = createEmergencyStop({ catalog, stored, held, relay, journal, clock });
   const history = new AuditHistory({ directory: config.audit.directory, clock });
   return {
     signIn: createSignIn({
@@ -344,7 +367,7 @@ async function adminDeps(parts: Parts, verify: Verify): Promise<AdminDeps | unde
       onRefused: (reason) => journal.notSignedIn(reason),
       ...(bootstrap !== undefined && { bootstrap }),
     }),
-    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson }),
+    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson, emergencyStop }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
     trail: new AuditTrail({ history, clock }),

@@ -16,18 +16,22 @@ export interface Owner {
 /** The one owner that is named by the bootstrap token and not by a claim. Named once, for good. */
 export class FirstOwner {
   readonly #store: DocumentStore;
+  /** Named once, for good: who has been read need not be read again. */
+  #known: Owner | undefined;
 
   constructor(store: DocumentStore) {
     this.#store = store;
   }
 
-  /** Throws AdminError `unavailable`. */
+  /** Once it is known no outage of the store hides it. Throws AdminError `unavailable`. */
   async get(): Promise<Owner | undefined> {
+    if (this.#known !== undefined) return this.#known;
     const stored = await this.#store.get(ADMIN, OWNER).catch((cause) => {
       throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
     });
     const { issuer, subject } = isJsonObject(stored?.value) ? stored.value : {};
-    return typeof issuer === 'string' && typeof subject === 'string' ? { issuer, subject } : undefined;
+    if (typeof issuer === 'string' && typeof subject === 'string') this.#known = { issuer, subject };
+    return this.#known;
   }
 
   /** Of those who name one at the same time one succeeds. Throws AdminError `owner_named` or `unavailable`. */

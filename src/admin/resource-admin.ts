@@ -8,6 +8,7 @@ import { type Changed, Changing, type ChangingDeps } from './change/changing.ts'
 import { type AdminKind, type Intent, rightOver, type Target } from './change/edit.ts';
 import { Turns } from './change/turns.ts';
 import { assertVersion, etagOf, type Preconditions } from './change/versions.ts';
+import type { EmergencyStop, Stopped } from './emergency-stop.ts';
 import type { Proposal } from './proposals.ts';
 import { type ListQuery, listed, type ResourceList } from './resource-list.ts';
 import { isStored, type ResourceView, viewsOf } from './resource-view.ts';
@@ -20,15 +21,21 @@ export interface Outcome extends Changed {
   /** Absent after a dry run and a deletion. */
   readonly etag?: string;
   readonly created: boolean;
+  /** Of an emergency stop: who keeps it. */
+  readonly durable?: Stopped['durable'];
+}
+
+interface ResourceAdminDeps extends ChangingDeps {
+  readonly emergencyStop?: EmergencyStop;
 }
 
 /** Reading and changing resources. Everything that throws, throws AdminError or OAuthError `audit_unavailable`. */
 export class ResourceAdmin {
-  readonly #deps: ChangingDeps;
+  readonly #deps: ResourceAdminDeps;
   readonly #changing: Changing;
   readonly #turns = new Turns();
 
-  constructor(deps: ChangingDeps) {
+  constructor(deps: ResourceAdminDeps) {
     this.#deps = deps;
     this.#changing = new Changing(deps);
   }
@@ -58,7 +65,14 @@ export class ResourceAdmin {
   }
 
   put(actor: Actor, target: Target, text: string, wish: Wish): Promise<Outcome> {
-    return this.#attempt({ actor, action: 'put', target, wish }, async (before) => {
+    const stop = async (act: Act) => {
+      const { kind, name } = target;
+      const plain = wish.dryRun || wish.ifMatch !== undefined || kind !== 'Guardrail';
+      return plain
+        ? undefined
+        : await this.#deps.emergencyStop?.({ ...act, name }, submittedDocument(text, kind, name));
+    };
+    return this.#attempt({ actor, action: 'put', target, wish, stop }, async (before) => {
       const document = submittedDocument(text, target.kind, target.name);
       assertVersion(before, wish);
       return document;
@@ -89,7 +103,7 @@ export class ResourceAdmin {
 
   /** `wanted`: what is to be there, once it is clear that the caller knows what is. */
   async #attempt(
-    { actor, action, target, wish }: Attempt,
+    { actor, action, target, wish, stop }: Attempt,
     wanted: (before: StoredResource) => Promise<JsonObject | undefined>,
   ): Promise<Outcome> {
     const { traceId, why, dryRun } = wish;
@@ -97,6 +111,8 @@ export class ResourceAdmin {
     try {
       // Before it takes a place in the line: whoever may not change anything keeps nobody waiting.
       assertMayChange(actor, target.kind);
+      const stopped = await stop?.(act);
+      if (stopped !== undefined) return stopped;
       return await this.#turns.take(async () => {
         const before = await this.#stored(target);
         this.#changing.assertNotInFiles([{ ...target, before }]);
@@ -132,4 +148,6 @@ interface Attempt {
   readonly action: 'put' | 'delete';
   readonly target: Target;
   readonly wish: Wish;
+  /** Comes before everything that may wait. */
+  readonly stop?: (act: Act) => Promise<Outcome | undefined>;
 }

@@ -61,7 +61,11 @@ export function createSignIn({ oidc, issuers, verify, owner, bootstrap, onRefuse
     const roles = everywhereOf(given);
     const actor = { issuer: oidc.issuer, subject, roles, given, ownersLabels };
     if (roles.includes('owner')) return actor;
-    const first = await owner.get();
+    const first = await owner.get().catch((error: unknown) => {
+      // While the store cannot say more, what the claims give is what somebody may.
+      if (given.length === 0) throw error;
+      return undefined;
+    });
     const isFirst = first?.issuer === oidc.issuer && first.subject === subject;
     return isFirst ? { ...actor, roles: [...roles, 'owner'] } : actor;
   };

@@ -9,6 +9,7 @@ import { errorCode } from './file-fault.ts';
 import { signatureOf } from './file-source.ts';
 import { FileWatch } from './file-watch.ts';
 import { type Compile, type Loaded, type LoadInput, loadResources } from './load-resources.ts';
+import { loadStops } from './load-stops.ts';
 import type { ParsedTexts } from './parsed-texts.ts';
 import { type Preview, preview, type StoredChange } from './preview.ts';
 import { type KnownReadings, readResources } from './read-resources.ts';
@@ -60,6 +61,11 @@ export interface Catalog {
   candidate(wanted: CandidateDocuments): Promise<Candidate>;
   /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
   reload(): Promise<ReloadOutcome>;
+  /**
+   * Puts emergency stops in force that the last reading did not have, without reading anything: whatever is broken or
+   * cannot be had, nobody waits for it.
+   */
+  takeStops(): Promise<void>;
   /** Calls back after each reload, with its outcome; listeners must not throw. Returns the way to stop. */
   onReload(listener: (outcome: ReloadOutcome) => void): () => void;
   close(): Promise<void>;
@@ -140,6 +146,21 @@ class FileCatalog implements Catalog {
     return this.#waiting;
   }
 
+  async takeStops(): Promise<void> {
+    while (true) {
+      const before = this.loaded();
+      const after = await this.#withStops(before);
+      if (after === before) return;
+      // A reading came to its end meanwhile, and may lack them.
+      if (this.#loaded !== before) continue;
+      this.#deps.beforeSwap?.(after.snapshot);
+      this.#loaded = after;
+      this.#tell(after, after.faults);
+      for (const listener of this.#listeners) listener('changed');
+      return;
+    }
+  }
+
   onReload(listener: (outcome: ReloadOutcome) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -175,6 +196,7 @@ class FileCatalog implements Catalog {
     } catch (error) {
       this.#signature = undefined;
       this.#deps.log.error('resources could not be read; the former ones stay in force', { cause: error });
+      await this.#takeStopsAlone();
     }
     this.#deps.metrics.reloads.inc({ outcome });
     for (const listener of this.#listeners) listener(outcome);
@@ -193,15 +215,30 @@ class FileCatalog implements Catalog {
     if (this.#loaded === undefined && loaded.stopping.length > 0) {
       throw new StartRefused(withStopping(loaded));
     }
+    const whole = await this.#withStops(loaded);
     this.#known = reading.known;
     parsed?.keepSoon([...reading.known.values()].map(({ hash }) => hash));
     this.#signature = stale || reading.unread.length > 0 ? undefined : `${changes} ${reading.signature}`;
-    this.#deps.beforeSwap?.(loaded.snapshot);
+    this.#deps.beforeSwap?.(whole.snapshot);
     const told = this.faults();
-    this.#loaded = loaded;
-    this.#tell(loaded, told);
-    await this.#remember(loaded);
-    return loaded.snapshot;
+    this.#loaded = whole;
+    this.#tell(whole, told);
+    await this.takeStops();
+    await this.#remember(whole);
+    return this.current();
+  }
+
+  /** What the store said of stops before a file failed counts all the same. */
+  async #takeStopsAlone(): Promise<void> {
+    await this.takeStops().catch((cause) => this.#deps.log.error('stops could not be taken', { cause }));
+  }
+
+  async #withStops(loaded: Loaded): Promise<Loaded> {
+    const there = new Set(loaded.documents.map(({ source }) => source.id));
+    const missing = this.#deps.stored.stops().filter(({ source }) => !there.has(source));
+    if (missing.length === 0) return loaded;
+    const { memory, compile, context, clock } = this.#deps;
+    return await loadStops(missing, { loaded, memory, compile, context, now: clock.now() });
   }
 
   async #readStore() {

@@ -2,6 +2,8 @@ import type { Provenance } from '../core/author.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Kind } from '../resources/document.ts';
 import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
+import type { HeldStops } from './held-stops.ts';
+import type { HeldStop } from './stop-document.ts';
 import { type StoredVersion, storedValue, versionFrom } from './stored-value.ts';
 
 /** Name of the collection in the store: every version of its documents is kept. */
@@ -39,12 +41,15 @@ export function storedSource(kind: Kind, name: string): string {
  */
 export class StoredResources {
   readonly #store: DocumentStore;
+  readonly #held: HeldStops | undefined;
   #last: readonly ResourceText[] | undefined;
   #stale = false;
   #changes = 0;
 
-  constructor(store: DocumentStore) {
+  /** `held`: stops that the store may not have; they are read as if it had them. */
+  constructor(store: DocumentStore, held?: HeldStops) {
     this.#store = store;
+    this.#held = held;
   }
 
   /** Changes seen since the start: what tells a changed store from an unchanged one without reading it. */
@@ -78,12 +83,19 @@ export class StoredResources {
         return [{ ...provenance, source: `store:/${name}`, text: JSON.stringify(document) }];
       });
       this.#stale = false;
-      return { texts: this.#last, stale: false };
+      await this.#held?.settle(new Set(documents.map(({ name }) => name.replace('Guardrail/', ''))));
+      return { texts: [...this.#last, ...this.#heldTexts()], stale: false };
     } catch (error) {
       if (this.#last === undefined) throw error;
       this.#stale = true;
-      return { texts: this.#last, stale: true };
+      return { texts: [...this.#last, ...this.#heldTexts()], stale: true };
     }
+  }
+
+  /** Emergency stops of the last reading and those that are held; asks nobody. */
+  stops(): readonly ResourceText[] {
+    const stored = (this.#last ?? []).filter(({ source }) => source.startsWith(storedSource('Guardrail', 'stop-')));
+    return [...stored, ...this.#heldTexts()];
   }
 
   async get(kind: Kind, name: string): Promise<StoredResource> {
@@ -113,6 +125,18 @@ export class StoredResources {
   /** Writes all or none; throws VersionConflict. */
   putAll(writes: readonly ResourceWrite[]): Promise<void> {
     return this.#store.putAll(writes.map(stored));
+  }
+
+  /** Writes a stop as it was held. Throws VersionConflict when the store knows its name. */
+  async putStop(stop: HeldStop): Promise<void> {
+    await this.put({ ...stop, kind: 'Guardrail', ifVersion: 0 });
+  }
+
+  #heldTexts(): readonly ResourceText[] {
+    return (this.#held?.all() ?? []).map(({ name, document, author, at }) => ({
+      ...{ author, at, source: storedSource('Guardrail', name) },
+      text: JSON.stringify(document),
+    }));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ExitCode } from './exit-code.ts';
 import type { StopOptions } from './stop.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -13,8 +13,9 @@ export function addStopCommand(program: Command, around: Surroundings, finish: (
     .option('--mapping <name>', 'a FederationMapping')
     .option('--subject <namespace/serviceaccount>', 'a ServiceAccount; with --issuer that of one cluster')
     .option('--message <text>', 'why, for the audit log', 'stopped')
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
+    .option('--endpoint <url...>', 'admin doors of the service, each is asked (default: CARNET_ENDPOINT, with commas)')
     .option('--token-file <file>', 'file with the token of an owner (default: CARNET_TOKEN_FILE)')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .action(async (options: StopOptions) => {
       const { stop } = await import('./stop.ts');
       finish(await stop(options, around));

@@ -1,8 +1,9 @@
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { API_VERSION } from '../resources/document.ts';
-import { adminClient } from './admin-client.ts';
+import { type AdminClient, adminClient } from './admin-client.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
-import { printable, styleOf } from './style.ts';
+import { outstandingAt, outstandingTable } from './outstanding.ts';
+import { printable, printableJson, type Style, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const SUBJECT = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/;
@@ -15,32 +16,111 @@ export interface StopOptions {
   readonly mapping?: string;
   readonly subject?: string;
   readonly message: string;
-  readonly endpoint?: string;
+  /** Each is asked; without one, those of CARNET_ENDPOINT. */
+  readonly endpoint?: readonly string[];
   readonly tokenFile?: string;
+  readonly output: 'text' | 'json';
 }
 
-/** `carnet stop`: a Guardrail that denies all it matches. Prints its name; resolves to the exit code. */
+/** What one of the servers made of it. */
+type Asked = { readonly client: AdminClient } & ({ readonly body: JsonObject } | { readonly failed: CommandError });
+
+/**
+ * `carnet stop`: a Guardrail that denies all it matches, put at every server that is named. Prints its name, then what
+ * was issued before and still lives; resolves to the exit code.
+ */
 export async function stop(options: StopOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { clock, env, err, out } = surroundings;
   const match = matchOf(options);
-  const client = adminClient(options, surroundings);
+  const clients = clientsOf(options, surroundings);
   const name = `stop-${new Date(clock.now()).toISOString().replace(/\D/g, '')}`;
   const deny = options.subject === undefined ? 'true' : OF_A_CLUSTER;
   const spec = { ...(match !== undefined && { match }), deny, message: options.message };
   const document = { apiVersion: API_VERSION, kind: 'Guardrail', metadata: { name }, spec };
-  const { body } = await client
-    .ask({ method: 'PUT', path: `guardrails/${name}`, body: document })
-    .catch(nothingStopped);
+  const asked = await Promise.all(clients.map((client) => stopAt(client, name, document)));
+  const [first] = asked.filter((one) => 'body' in one);
+  if (first === undefined) throw nothingStopped(asked);
+  if (options.output === 'text') out.write(`${name}\n`);
   const style = styleOf(err, env);
-  out.write(`${name}\n`);
-  const idle = faultsOf(body['changes']).filter((fault) => fault['name'] === name);
+  for (const one of asked) err.write(`${told(one, { name, style, several: clients.length > 1 })}\n`);
+  const idle = faultsOf(first.body['changes']).filter((fault) => fault['name'] === name);
   if (idle.length > 0) {
     const why = idle.flatMap(({ message, mend }) => [message, mend]).filter((part) => typeof part === 'string');
     throw new CommandError(ExitCode.refused, `Guardrail ${name} stops nobody yet: ${printable(why.join('; '))}`);
   }
-  const late = body['inForce'] === false ? '; the replica that was asked has not loaded it yet' : '';
-  err.write(`${style('red', 'stopped')} by Guardrail ${name}; deleting it ends the stop${late}\n`);
-  return ExitCode.ok;
+  await tellOutstanding(first.client, { name, asked, options }, surroundings);
+  return asked.find((one) => 'failed' in one)?.failed.exitCode ?? ExitCode.ok;
+}
+
+function clientsOf({ endpoint, ...options }: StopOptions, surroundings: Surroundings): readonly AdminClient[] {
+  const places = endpoint ?? (surroundings.env['CARNET_ENDPOINT'] ?? '').split(',').map((place) => place.trim());
+  return places.map((place) => adminClient({ ...options, endpoint: place }, surroundings));
+}
+
+async function stopAt(client: AdminClient, name: string, body: JsonObject): Promise<Asked> {
+  try {
+    return { client, body: (await client.ask({ method: 'PUT', path: `guardrails/${name}`, body })).body };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { client, failed: error };
+  }
+}
+
+function nothingStopped(asked: readonly Asked[]): CommandError {
+  const failed = asked.flatMap((one) => ('failed' in one ? [one.failed] : []));
+  const text = [...new Set(failed.map(({ message }) => message))].join('\n  ');
+  return new CommandError(failed[0]?.exitCode ?? ExitCode.usage, `nothing is stopped: ${text}`, { cause: failed[0] });
+}
+
+/** What became of the stop at one server, in a line. */
+function told(one: Asked, { name, style, several }: { name: string; style: Style; several: boolean }): string {
+  const at = several ? ` at ${one.client.endpoint.origin}` : '';
+  if ('failed' in one) return `${style('yellow', 'not stopped')}${at}: ${one.failed.message}`;
+  const kept =
+    one.body['durable'] === 'replica'
+      ? '; the store cannot be reached: this replica keeps the stop, and those that share its cache, until it can'
+      : '';
+  const late = one.body['inForce'] === false ? '; the replica that was asked has not loaded it yet' : '';
+  return `${style('red', 'stopped')} by Guardrail ${name}${at}; deleting it ends the stop${kept}${late}`;
+}
+
+interface Done {
+  readonly name: string;
+  readonly asked: readonly Asked[];
+  readonly options: StopOptions;
+}
+
+/** A stop ends issuing, and takes back nothing that is out: each of those, and what cuts it off at its cloud. */
+async function tellOutstanding(
+  client: AdminClient,
+  { name, asked, options }: Done,
+  around: Surroundings,
+): Promise<void> {
+  const { env, err, out } = around;
+  const found = await outstandingAt(client, queryOf(options)).catch((error: unknown) => {
+    if (!(error instanceof CommandError)) throw error;
+    err.write(`what is still out cannot be told: ${error.message}\n`);
+    return undefined;
+  });
+  if (options.output === 'json') {
+    const servers = asked.map((one) => ({
+      endpoint: one.client.endpoint.href,
+      ...('failed' in one
+        ? { failed: one.failed.message }
+        : { durable: one.body['durable'], inForce: one.body['inForce'] }),
+    }));
+    out.write(`${printableJson({ guardrail: name, servers, ...found }, 2)}\n`);
+  } else if (found !== undefined) err.write(outstandingTable(found, styleOf(err, env)));
+}
+
+/** The same people as `match` means, in the words of the audit log. */
+function queryOf({ issuer, mapping, subject }: StopOptions): Readonly<Record<string, string>> {
+  const [, namespace, serviceAccount] = SUBJECT.exec(subject ?? '') ?? [];
+  return {
+    ...(issuer !== undefined && { issuer }),
+    ...(mapping !== undefined && { mapping }),
+    ...(namespace !== undefined && serviceAccount !== undefined && { namespace, serviceAccount }),
+  };
 }
 
 /** Whom a stop is for; undefined is everybody. Throws CommandError. */
@@ -67,9 +147,4 @@ function matchOf({ all, issuer, mapping, subject }: StopOptions): JsonObject | u
 function faultsOf(changes: unknown): readonly JsonObject[] {
   const faults = isJsonObject(changes) ? changes['newFaults'] : undefined;
   return Array.isArray(faults) ? faults.filter(isJsonObject) : [];
-}
-
-function nothingStopped(error: unknown): never {
-  if (!(error instanceof CommandError)) throw error;
-  throw new CommandError(error.exitCode, `nothing is stopped: ${error.message}`, { cause: error });
 }

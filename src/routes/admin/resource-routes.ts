@@ -46,12 +46,13 @@ function shownProposal({ id, by, at, until, resources, reasons }: Proposal) {
 
 function answerChange(
   reply: FastifyReply,
-  { etag, created, inForce, changes, widening, proposal }: Outcome,
+  { etag, created, inForce, changes, widening, proposal, durable }: Outcome,
   { dryRun, replay }: { readonly dryRun: boolean; readonly replay: object | undefined },
 ) {
   const body = {
     dryRun,
     inForce,
+    durable,
     changes: shownChanges(changes),
     widening,
     proposal: proposal && shownProposal(proposal),

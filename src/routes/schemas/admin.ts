@@ -88,6 +88,9 @@ const change = z
     inForce: z
       .boolean()
       .meta({ description: 'False after a dry run, and while this replica could not load the change.' }),
+    durable: z.enum(['store', 'replica']).optional().meta({
+      description: 'Of an emergency stop: kept by the store, or until that is back by this replica and those it tells.',
+    }),
     changes: z.strictObject({
       added: z.array(named),
       removed: z.array(named),

@@ -1,0 +1,117 @@
+import { setTimeout as pass } from 'node:timers/promises';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { HeldStops } from '../catalog/held-stops.ts';
+import { type HeldStop, isStop } from '../catalog/stop-document.ts';
+import type { StopRelay } from '../catalog/stop-relay.ts';
+import { type StoredResources, storedSource } from '../catalog/stored-resources.ts';
+import type { Clock } from '../core/clock.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import type { Document } from '../resources/document.ts';
+import { authorOf } from './actor.ts';
+import { AdminError } from './admin-error.ts';
+import { type Act, type AdminJournal, recorded } from './admin-journal.ts';
+import { judged } from './change/judging.ts';
+import { type Changes, changesBetween } from './changes.ts';
+
+/** How long the answer waits for the store, so that it can say where the stop is kept. */
+const STORE_MS = 2000;
+
+export interface Stopped {
+  /** Absent while the store does not have it. */
+  readonly etag?: string;
+  readonly created: boolean;
+  readonly inForce: true;
+  readonly changes: Changes;
+  /** `replica`: until the store is back this replica keeps it, and each that it could tell. */
+  readonly durable: 'store' | 'replica';
+}
+
+/**
+ * Puts a Guardrail that can only deny in force before anything else is asked: neither the store nor a file that is broken
+ * nor changes that wait can hold it up. Undefined for what is no new stop, which goes the way of every document. Throws
+ * AdminError `invalid` or `unavailable`, or OAuthError `audit_unavailable`.
+ */
+export type EmergencyStop = (
+  act: Act & { readonly name: string },
+  document: JsonObject,
+) => Promise<Stopped | undefined>;
+
+interface EmergencyStopDeps {
+  readonly catalog: Catalog;
+  readonly stored: StoredResources;
+  readonly held: HeldStops;
+  readonly relay: Pick<StopRelay, 'tell' | 'flush'>;
+  readonly journal: AdminJournal;
+  readonly clock: Clock;
+}
+
+export function createEmergencyStop({
+  catalog,
+  stored,
+  held,
+  relay,
+  journal,
+  clock,
+}: EmergencyStopDeps): EmergencyStop {
+  const here = (name: string) =>
+    catalog.loaded().documents.find((one) => one.kind === 'Guardrail' && one.name === name);
+  const kept = (name: string) => (held.has(name) ? 'replica' : 'store');
+  /** A name that comes back after its stop was ended; one that somebody else has just used is theirs. */
+  const writeAfterEnded = async ({ name, ...stop }: HeldStop) => {
+    const { version, document: theirs } = await stored.get('Guardrail', name).catch(unavailable);
+    if (theirs !== undefined) {
+      await catalog.reload();
+      throw new AdminError('precondition_failed');
+    }
+    const next = await stored.put({ ...stop, kind: 'Guardrail', name, ifVersion: version }).catch(unavailable);
+    await catalog.reload();
+    return next;
+  };
+  return async (act, document) => {
+    if (!isStop(document)) return undefined;
+    const { name, actor } = act;
+    const { compiled } = catalog.loaded();
+    const before = here(name);
+    if (before !== undefined) {
+      if (!saysTheSame(before, document)) return undefined;
+      return { created: false, inForce: true, changes: changesBetween(compiled, compiled), durable: kept(name) };
+    }
+    const at = clock.now();
+    const author = authorOf(actor);
+    const changes = await judged(catalog, [{ kind: 'Guardrail', name, document, author, at }]);
+    if (held.isFull()) throw new AdminError('unavailable', { detail: 'more stops wait for the store than are kept' });
+    await journal.changing({ ...act, after: recorded(document, 1, { whole: true }) });
+    const onDisk = held.hold({ name, document, author, at });
+    // In force before it is on disk, and whatever becomes of that.
+    await Promise.allSettled([onDisk, catalog.takeStops()]);
+    void relay.tell();
+    await Promise.race([relay.flush(), pass(STORE_MS, undefined, { ref: false })]);
+    await onDisk.catch((cause) => {
+      if (!held.has(name)) return;
+      throw new AdminError('unavailable', {
+        detail: 'in force until this replica restarts: not written to disk',
+        cause,
+      });
+    });
+    // The store knew the name already.
+    const isKept = stored.stops().some(({ source }) => source === storedSource('Guardrail', name));
+    const version = isKept ? 1 : await writeAfterEnded({ name, document, author, at });
+    const durable = kept(name);
+    return { created: true, inForce: true, changes, durable, ...(durable === 'store' && { etag: `"${version}"` }) };
+  };
+}
+
+function unavailable(cause: unknown): never {
+  throw new AdminError('unavailable', { detail: 'the store cannot be used', cause });
+}
+
+function saysTheSame(one: Document, { spec }: JsonObject): boolean {
+  const said = one.valid ? one.spec : one.raw;
+  return isJsonObject(spec) && canonical(said) === canonical(spec);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}

@@ -1,0 +1,81 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type HeldStop, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
+
+/**
+ * Emergency stops that this replica keeps by itself until the store has them: in memory, and in a file (0600) that a
+ * restart finds. The file is replaced as a whole, so that a crash leaves the old or the new one.
+ */
+export class HeldStops {
+  readonly #path: string;
+  readonly #stops: Map<string, HeldStop>;
+  #written: Promise<void> = Promise.resolve();
+
+  /** Throws an Error that names the file when it is there and holds no stops: starting without them would end them. */
+  static async open(path: string): Promise<HeldStops> {
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return '[]';
+    });
+    const stops = stopsFrom(text);
+    if (stops === undefined) throw new Error(`${path} holds no emergency stops; restore it, or remove it to end them`);
+    return new HeldStops(path, stops);
+  }
+
+  constructor(path: string, stops: readonly HeldStop[] = []) {
+    this.#path = path;
+    this.#stops = new Map(stops.map((stop) => [stop.name, stop]));
+  }
+
+  all(): readonly HeldStop[] {
+    return [...this.#stops.values()];
+  }
+
+  has(name: string): boolean {
+    return this.#stops.has(name);
+  }
+
+  isFull(): boolean {
+    return this.#stops.size >= MAX_STOPS;
+  }
+
+  /** Resolves once a restart would find it. When that fails it is held in memory all the same. */
+  async hold(stop: HeldStop): Promise<void> {
+    this.#stops.set(stop.name, stop);
+    await this.#write();
+  }
+
+  /** Lets go of what the store knows, whatever it says of it by now. */
+  async settle(names: ReadonlySet<string>): Promise<void> {
+    const settled = this.all().filter(({ name }) => names.has(name));
+    if (settled.length === 0) return;
+    for (const { name } of settled) this.#stops.delete(name);
+    // One that is left in the file is settled again after the next start.
+    await this.#write().catch(() => undefined);
+  }
+
+  /** One after the other; each writes what is held by then. */
+  #write(): Promise<void> {
+    const written = this.#written.catch(() => undefined).then(() => replace(this.#path, stopsText(this.all())));
+    this.#written = written;
+    return written;
+  }
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,24 @@
+import { readDocuments } from '../resources/read-documents.ts';
+import { type Loaded, type LoadInput, loadResources } from './load-resources.ts';
+import type { ResourceText } from './stored-resources.ts';
+
+interface StopsInput extends Omit<LoadInput, 'reading' | 'conditions'> {
+  readonly loaded: Loaded;
+  /** Milliseconds. */
+  readonly now: number;
+}
+
+/** The last reading and further stops. What was wrong with it is what is wrong; what is wrong with a stop shows later. */
+export async function loadStops(
+  stops: readonly ResourceText[],
+  { loaded, now, ...input }: StopsInput,
+): Promise<Loaded> {
+  const { development } = input.context;
+  const readings = stops.map(({ source, text, ...provenance }) =>
+    readDocuments(text, { ...provenance, id: source }, { development, now }),
+  );
+  const documents = [...loaded.documents, ...readings.flatMap((reading) => reading.documents)];
+  const reading = { documents, faults: [], unread: [], damaged: [], signature: '', known: new Map() };
+  const next = await loadResources({ ...input, reading, conditions: loaded.conditions });
+  return { ...next, faults: loaded.faults };
+}
