@@ -10,7 +10,7 @@ FROM node:26-slim
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY --from=packages --chown=65532:65532 /data /var/lib/carnet
-COPY package.json LICENSE ./
+COPY package.json LICENSE openapi.yaml ./
 COPY bin bin
 COPY scripts/find-node.sh scripts/
 COPY src src

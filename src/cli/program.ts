@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { addAuditCommands } from './audit/audit-command.ts';
+import { addCompletionCommand } from './completion-command.ts';
 import type { ExchangeOptions } from './exchange.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { addExplainCommands } from './explain/explain-command.ts';
@@ -104,6 +105,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
     });
   addTrustCommands(program, surroundings, finish);
   addStopCommand(program, surroundings, finish);
+  addCompletionCommand(program, surroundings, finish);
   addExplainCommands(program, surroundings, finish);
   addReplayCommands(program, surroundings, finish);
   addReportCommands(program, surroundings, finish);

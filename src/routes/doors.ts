@@ -8,6 +8,7 @@ import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
 import { awsError, stsError } from './aws-error.ts';
 import { busyFront } from './busy-front.ts';
 import { bundleRoute, discoveryRoutes } from './discovery.ts';
+import { docsRoute } from './docs/docs-route.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
 import { MAX_BODY_BYTES } from './form-route.ts';
@@ -51,6 +52,7 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
   }
   if (serves(name, 'admin')) {
     metricsRoute(server, deps);
+    docsRoute(server);
     if (deps.admin !== undefined) adminRoutes(server, deps.admin, deps.log);
   }
 }
