@@ -10,18 +10,16 @@ import type { Document } from '../resources/document.ts';
 import { authorOf } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import { type Act, type AdminJournal, recorded } from './admin-journal.ts';
-import { judged } from './change/judging.ts';
-import { type Changes, changesBetween } from './changes.ts';
+import { type Judged, judged } from './change/judging.ts';
 
 /** How long the answer waits for the store, so that it can say where the stop is kept. */
 const STORE_MS = 2000;
 
-export interface Stopped {
+export interface Stopped extends Judged {
   /** Absent while the store does not have it. */
   readonly etag?: string;
   readonly created: boolean;
   readonly inForce: true;
-  readonly changes: Changes;
   /** `replica`: until the store is back this replica keeps it, and each that it could tell. */
   readonly durable: 'store' | 'replica';
 }
@@ -70,15 +68,12 @@ export function createEmergencyStop({
   return async (act, document) => {
     if (!isStop(document)) return undefined;
     const { name, actor } = act;
-    const { compiled } = catalog.loaded();
     const before = here(name);
-    if (before !== undefined) {
-      if (!saysTheSame(before, document)) return undefined;
-      return { created: false, inForce: true, changes: changesBetween(compiled, compiled), durable: kept(name) };
-    }
+    if (before !== undefined && !saysTheSame(before, document)) return undefined;
     const at = clock.now();
     const author = authorOf(actor);
-    const changes = await judged(catalog, [{ kind: 'Guardrail', name, document, author, at }]);
+    const judgement = await judged(catalog, [{ kind: 'Guardrail', name, document, author, at }]);
+    if (before !== undefined) return { ...judgement, created: false, inForce: true, durable: kept(name) };
     if (held.isFull()) throw new AdminError('unavailable', { detail: 'more stops wait for the store than are kept' });
     await journal.changing({ ...act, after: recorded(document, 1, { whole: true }) });
     const onDisk = held.hold({ name, document, author, at });
@@ -97,7 +92,13 @@ export function createEmergencyStop({
     const isKept = stored.stops().some(({ source }) => source === storedSource('Guardrail', name));
     const version = isKept ? 1 : await writeAfterEnded({ name, document, author, at });
     const durable = kept(name);
-    return { created: true, inForce: true, changes, durable, ...(durable === 'store' && { etag: `"${version}"` }) };
+    return {
+      ...judgement,
+      created: true,
+      inForce: true,
+      durable,
+      ...(durable === 'store' && { etag: `"${version}"` }),
+    };
   };
 }
 

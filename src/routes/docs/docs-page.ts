@@ -34,7 +34,7 @@ ${sections.join('\n')}<section id="shapes"><h2>Shapes</h2>${shapes.join('')}</se
 }
 
 /** Every operation, in the order of the document. */
-export function operationsOf(paths: unknown): readonly Operation[] {
+function operationsOf(paths: unknown): readonly Operation[] {
   return Object.entries(isJsonObject(paths) ? paths : {}).flatMap(([path, item]) =>
     Object.entries(isJsonObject(item) ? item : {}).flatMap(([method, described]) => {
       if (!METHODS.includes(method) || !isJsonObject(described)) return [];
