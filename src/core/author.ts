@@ -22,11 +22,15 @@ export interface Provenance {
   readonly at?: number;
 }
 
-/** Without every word of it there is no author: a limit that cannot be read must not be lost. */
+/** Of a text that cannot be read: whoever it was may have been limited, and a limit must not be lost. */
+const UNKNOWN: Author = { issuer: '', subject: '', as: [], scoped: true };
+
+/** What the store says of an author; undefined where it says nothing. */
 export function authorFrom(value: unknown): Author | undefined {
-  if (!isJsonObject(value)) return undefined;
+  if (value === undefined) return undefined;
+  if (!isJsonObject(value)) return UNKNOWN;
   const { issuer, subject, as, scoped } = value;
-  if (typeof issuer !== 'string' || typeof subject !== 'string' || !Array.isArray(as)) return undefined;
-  if (!as.every((one) => typeof one === 'string') || (scoped !== undefined && scoped !== true)) return undefined;
+  if (typeof issuer !== 'string' || typeof subject !== 'string' || !Array.isArray(as)) return UNKNOWN;
+  if (!as.every((one) => typeof one === 'string') || (scoped !== undefined && scoped !== true)) return UNKNOWN;
   return { issuer, subject, as, ...(scoped === true && { scoped }) };
 }
