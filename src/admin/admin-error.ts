@@ -29,13 +29,18 @@ export const PROBLEMS = {
     title: 'The document comes from a file',
     mend: 'change the file that source names; through the API it is read only',
   },
+  of_another_set: {
+    status: 409,
+    title: 'A document of the store is not of this set',
+    mend: 'apply it with its own set, or delete it first; a set changes nothing but its own documents',
+  },
   owner_named: { status: 409, title: 'The first owner has been named already' },
   precondition_failed: {
     status: 412,
     title: 'The document is no longer the one that was read',
-    mend: 'get it again, and send its ETag in If-Match',
+    mend: 'get it again, and send its ETag in If-Match; or apply again',
   },
-  too_large: { status: 413, title: 'The request is too large', mend: 'send at most 64 KiB' },
+  too_large: { status: 413, title: 'The request is too large', mend: 'send at most 64 KiB, 4 MiB to apply' },
   media_type: {
     status: 415,
     title: 'The body is of another type',

@@ -5,7 +5,8 @@ import { type Actor, assertMay, assertMaySomewhere, mayEverywhere } from './acto
 import { AdminError } from './admin-error.ts';
 import type { Act } from './admin-journal.ts';
 import { type Changed, Changing, type ChangingDeps } from './change/changing.ts';
-import { type AdminKind, type Intent, rightOver, type Target } from './change/edit.ts';
+import { type AdminKind, type Edit, type Intent, rightOver, type Target } from './change/edit.ts';
+import { type SetPlan, setPlan } from './change/set-plan.ts';
 import { Turns } from './change/turns.ts';
 import { assertVersion, etagOf, type Preconditions } from './change/versions.ts';
 import type { EmergencyStop, Stopped } from './emergency-stop.ts';
@@ -14,6 +15,7 @@ import { type ListQuery, listed, type ResourceList } from './resource-list.ts';
 import { isStored, type ResourceView, viewsOf } from './resource-view.ts';
 import { scopeOf } from './scope.ts';
 import { submittedDocument } from './submitted-document.ts';
+import { submittedStream } from './submitted-stream.ts';
 
 export interface Wish extends Preconditions, Pick<Intent, 'traceId' | 'dryRun' | 'why'> {}
 
@@ -28,6 +30,32 @@ export interface Outcome extends Changed {
 interface ResourceAdminDeps extends ChangingDeps {
   readonly emergencyStop?: EmergencyStop;
 }
+
+export interface SetWish extends Pick<Intent, 'traceId' | 'dryRun' | 'why'> {
+  readonly set: string;
+  /** Deletes what the set has in the store and the documents lack. */
+  readonly prune: boolean;
+}
+
+/** What was changed of a set, or would be. */
+export interface Applied extends Changed, Omit<SetPlan, 'edits'> {
+  readonly added: readonly Target[];
+  readonly changed: readonly Target[];
+  readonly removed: readonly Target[];
+}
+
+export interface HistoryQuery {
+  /** Only versions below it. */
+  readonly before?: number | undefined;
+}
+
+export interface HistoryPage {
+  readonly items: readonly StoredResource[];
+  /** The version below which to go on. */
+  readonly next?: number;
+}
+
+const HISTORY_PAGE = 100;
 
 /** Reading and changing resources. Everything that throws, throws AdminError or OAuthError `audit_unavailable`. */
 export class ResourceAdmin {
@@ -49,7 +77,7 @@ export class ResourceAdmin {
   /** The store's document where it has one, else that of a file. */
   async get(actor: Actor, { kind, name }: Target): Promise<ResourceView & { readonly etag?: string }> {
     assertMaySomewhere(actor, 'read');
-    const { document, version, ...provenance } = await this.#stored({ kind, name });
+    const { document, version, ...provenance } = await readable(this.#deps.stored.get(kind, name));
     const loaded = this.#deps.catalog.loaded();
     const named = loaded.documents.filter((one) => one.kind === kind && one.name === name);
     const found = named.find((one) => isStored(one) === (document !== undefined));
@@ -101,38 +129,103 @@ export class ResourceAdmin {
     return this.#deps.secondPerson.withdraw({ actor, traceId, action: 'delete', ...target });
   }
 
+  /** A document as it was at a version, by an ordinary put: the same checks and the same preconditions. */
+  rollback(actor: Actor, target: Target, version: number, wish: Wish): Promise<Outcome> {
+    return this.#attempt({ actor, action: 'rollback', target, wish }, async (before) => {
+      const versions = await this.#versions(target);
+      const former = versions.find((one) => one.version === version);
+      if (former === undefined) throw new AdminError('not_found', { detail: `there is no version ${version}` });
+      if (former.document === undefined) {
+        throw new AdminError('invalid', { detail: `at version ${version} it was deleted`, mend: 'delete it' });
+      }
+      assertVersion(before, wish);
+      return former.document;
+    });
+  }
+
+  /** The newest first; `next` where older ones follow. Of before the first version that kept them only the last is known. */
+  async history(actor: Actor, target: Target, query: HistoryQuery): Promise<HistoryPage> {
+    const { admits } = scopeOf(actor, 'read', this.#deps.catalog.current().grants);
+    const versions = (await this.#versions(target)).filter(({ document }) => {
+      const read = readAlone({ ...target, document });
+      return read === undefined || admits(read);
+    });
+    // Whoever may see no document of it learns nothing of it.
+    if (versions.every(({ document }) => document === undefined)) throw new AdminError('not_found');
+    const { before = Number.POSITIVE_INFINITY } = query;
+    const older = versions.filter(({ version }) => version < before).toReversed();
+    const items = older.slice(0, HISTORY_PAGE);
+    const last = items.at(-1)?.version;
+    return { items, ...(last !== undefined && items.length < older.length && { next: last }) };
+  }
+
+  /** Makes a set of the store what the documents of a text say: all of it or, where anything is wrong, nothing. */
+  apply(actor: Actor, text: string, { set, prune, ...wish }: SetWish): Promise<Applied> {
+    const act: Act = { actor, traceId: wish.traceId, action: 'put', set, why: wish.why };
+    return this.#recorded(act, wish.dryRun, async () => {
+      assertMayChange(actor, 'FederationMapping');
+      const submitted = await submittedStream(text);
+      for (const kind of new Set(submitted.map((one) => one.kind))) assertMayChange(actor, kind);
+      return await this.#turns.take(async () => {
+        const stored = await readable(this.#deps.stored.all());
+        const { edits, unchanged, left } = setPlan(submitted, stored, { set, prune });
+        for (const kind of new Set(edits.map((one) => one.kind))) assertMayChange(actor, kind);
+        const { admits } = scopeOf(actor, 'read', this.#deps.catalog.current().grants);
+        const seen = ({ kind, name }: Target) => {
+          const read = readAlone({ kind, name, document: stored.get(`${kind}/${name}`)?.document });
+          return read !== undefined && admits(read);
+        };
+        this.#changing.assertNotInFiles(edits);
+        const changed = await this.#changing.change({ ...wish, actor, action: 'put' }, edits);
+        const of = (wanted: (edit: Edit) => boolean) => edits.filter(wanted).map(({ kind, name }) => ({ kind, name }));
+        return {
+          ...changed,
+          unchanged,
+          left: left.filter(seen),
+          added: of(({ before }) => before.document === undefined),
+          changed: of(({ before, document }) => before.document !== undefined && document !== undefined),
+          removed: of(({ document }) => document === undefined),
+        };
+      });
+    });
+  }
+
   /** `wanted`: what is to be there, once it is clear that the caller knows what is. */
-  async #attempt(
+  #attempt(
     { actor, action, target, wish, stop }: Attempt,
     wanted: (before: StoredResource) => Promise<JsonObject | undefined>,
   ): Promise<Outcome> {
     const { traceId, why, dryRun } = wish;
     const act: Act = { actor, traceId, action, ...target, why };
-    try {
+    return this.#recorded(act, dryRun, async () => {
       // Before it takes a place in the line: whoever may not change anything keeps nobody waiting.
       assertMayChange(actor, target.kind);
       const stopped = await stop?.(act);
       if (stopped !== undefined) return stopped;
       return await this.#turns.take(async () => {
-        const before = await this.#stored(target);
+        const before = await readable(this.#deps.stored.get(target.kind, target.name));
         this.#changing.assertNotInFiles([{ ...target, before }]);
         const document = await wanted(before);
-        const intent: Intent = { actor, traceId, action: action === 'delete' ? 'put' : action, why, dryRun };
+        const intent: Intent = { actor, traceId, action: action === 'rollback' ? action : 'put', why, dryRun };
         const changed = await this.#changing.change(intent, [{ ...target, before, document, set: before.set }]);
         const created = document !== undefined && before.document === undefined;
         const isWritten = document !== undefined && !dryRun && changed.proposal === undefined;
         return { ...changed, created, ...(isWritten && { etag: etagOf(before.version + 1) }) };
       });
+    });
+  }
+
+  async #recorded<T>(act: Act, dryRun: boolean, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
     } catch (error) {
       if (error instanceof AdminError && !dryRun) this.#deps.journal.refused(act, error.key);
       throw error;
     }
   }
 
-  async #stored({ kind, name }: Target): Promise<StoredResource> {
-    return this.#deps.stored.get(kind, name).catch((cause) => {
-      throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
-    });
+  #versions({ kind, name }: Target): Promise<readonly StoredResource[]> {
+    return readable(this.#deps.stored.history(kind, name));
   }
 }
 
@@ -143,9 +236,15 @@ function assertMayChange(actor: Actor, kind: AdminKind): void {
   else assertMay(actor, right);
 }
 
+function readable<T>(reading: Promise<T>): Promise<T> {
+  return reading.catch((cause) => {
+    throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
+  });
+}
+
 interface Attempt {
   readonly actor: Actor;
-  readonly action: 'put' | 'delete';
+  readonly action: 'put' | 'delete' | 'rollback';
   readonly target: Target;
   readonly wish: Wish;
   /** Comes before everything that may wait. */

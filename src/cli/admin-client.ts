@@ -91,7 +91,10 @@ function problem(endpoint: URL, { status, retryAfter }: DirectAnswer, body: Json
   const faults = Array.isArray(body['faults']) ? body['faults'].filter(isJsonObject) : [];
   const lines = [
     line(body['title'] ?? `status ${status}`, body['field'], body['detail']),
-    ...faults.map(({ field, message, mend }) => [line(field, message), line(mend)].filter(Boolean).join('; ')),
+    ...faults.map(({ kind, name, field, message, mend }) => {
+      const document = name === undefined ? undefined : [kind, name].join(' ');
+      return [line(document, field, message), line(mend)].filter(Boolean).join('; ');
+    }),
     line(body['mend']),
     comesBack ? `try again${retryAfter === undefined ? '' : ` in ${retryAfter} s`}` : '',
   ];

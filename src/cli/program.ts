@@ -9,6 +9,7 @@ import type { IssuerImportOptions } from './issuer-import.ts';
 import { addKeysCommands } from './keys-command.ts';
 import { addReplayCommands } from './replay/replay-command.ts';
 import { addReportCommands } from './reports/reports-command.ts';
+import { addResourceCommands } from './resources/resource-commands.ts';
 import { addSizeCommand } from './size-command.ts';
 import { addStopCommand } from './stop-command.ts';
 import { printable, styleOf } from './style.ts';
@@ -104,6 +105,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
       finish(await issuerImport(options, surroundings));
     });
   addTrustCommands(program, surroundings, finish);
+  addResourceCommands(program, surroundings, finish);
   addStopCommand(program, surroundings, finish);
   addCompletionCommand(program, surroundings, finish);
   addExplainCommands(program, surroundings, finish);

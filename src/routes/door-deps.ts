@@ -33,7 +33,10 @@ export interface Part {
 /** What the routes of the admin API live on. */
 export interface AdminDeps {
   readonly signIn: SignIn;
-  readonly resources: Pick<ResourceAdmin, 'list' | 'get' | 'put' | 'delete' | 'proposals' | 'withdraw'>;
+  readonly resources: Pick<
+    ResourceAdmin,
+    'list' | 'get' | 'put' | 'delete' | 'history' | 'rollback' | 'apply' | 'proposals' | 'withdraw'
+  >;
   readonly nameOwner: NameOwner;
   readonly explain: Explain;
   readonly why: TellWhy;

@@ -128,6 +128,59 @@ describe('a change that this replica could not load', () => {
   });
 });
 
+describe('a set that is applied (docs/adr/0021)', () => {
+  const SET = { ...WISH, set: 'team', prune: false };
+
+  /** A store in which somebody else writes first, once, whenever a batch comes. */
+  class ContestedStore extends MemoryDocumentStore {
+    contest: (() => Promise<unknown>) | undefined;
+
+    override async putAll(...batch: Parameters<MemoryDocumentStore['putAll']>): Promise<void> {
+      const contest = this.contest;
+      this.contest = undefined;
+      await contest?.();
+      await super.putAll(...batch);
+    }
+  }
+
+  test('is refused whole where another replica changed one of its documents meanwhile, and names that one', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'issuer.yaml': issuer('prod') });
+    const shared = memoryDocuments();
+    const store = new ContestedStore(shared);
+    const { admin } = await replica(folder, { store });
+    const elsewhere = await replica(folder, { store: new MemoryDocumentStore(shared) });
+    store.contest = () => elsewhere.admin.put(as('editor'), named('b'), document('b'), WISH);
+    const text = ['a', 'b'].map((name) => document(name)).join('\n---\n');
+    await expect(admin.apply(as('editor'), text, SET)).rejects.toMatchObject({
+      key: 'precondition_failed',
+      detail: 'somebody else has changed FederationMapping/b',
+    });
+    await expect(admin.history(as('viewer'), named('a'), {})).rejects.toMatchObject({ key: 'not_found' });
+    store.contest = () => elsewhere.admin.put(as('editor'), named('c'), document('c'), WISH);
+    expect(await admin.apply(as('editor'), document('a'), SET)).toMatchObject({ added: [named('a')] });
+  });
+
+  test('says on which line what is wrong, of documents that come one after the other', async () => {
+    const folder = await temporaryFolder();
+    await fill(folder, { 'issuer.yaml': issuer('prod') });
+    const { admin } = await replica(folder);
+    const cases = [
+      [`${document('a')}\n---\n${document('a')}`, 3, 'FederationMapping a is there twice'],
+      [`${document('a')}\n---\nkind: Secret`, 3, /^kind must be one of/],
+      [`# none\n---\n# and none`, 1, 'holds no document'],
+      [`${document('a')}\n--- # next\n\na: &x 1`, 4, /anchor/],
+    ] as const;
+    for (const [text, line, message] of cases) {
+      const refused = await admin.apply(as('owner'), text, SET).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ key: 'invalid' });
+      const [fault] = (refused as { faults: { line: number; message: string }[] }).faults;
+      expect(fault?.message).toMatch(message);
+      expect(fault?.line).toBe(line);
+    }
+  });
+});
+
 describe('changes that wait for their turn', () => {
   test('are those of people who may make them: a viewer takes no place, and is on record', async () => {
     const folder = await temporaryFolder();

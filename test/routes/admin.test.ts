@@ -17,7 +17,17 @@ function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
     report: unused,
     replay: unused,
     trail: { now: () => 0, records: unused, outstanding: unused },
-    resources: { list: unused, get: unused, put: unused, delete: unused, proposals: unused, withdraw: unused },
+    resources: {
+      list: unused,
+      get: unused,
+      put: unused,
+      delete: unused,
+      history: unused,
+      rollback: unused,
+      apply: unused,
+      proposals: unused,
+      withdraw: unused,
+    },
     ...overrides,
   };
 }

@@ -71,6 +71,32 @@ describe('openSqliteStore', () => {
     await store.close();
   });
 
+  test('has all of a batch or nothing of it, wherever its process is killed', async () => {
+    const script = `
+      const { openSqliteStore } = await import(${JSON.stringify(new URL('../../src/store/sqlite-document-store.ts', import.meta.url).href)});
+      const store = await openSqliteStore({ path: process.argv[1], clock: { now: () => 1 } });
+      const batch = Array.from({ length: 5000 }, (_, n) => ({ collection: 'c', name: 'n' + n, value: n, ifVersion: 0 }));
+      let turns = Number(process.env.TURNS);
+      const next = () => turns-- === 0 ? process.kill(process.pid, 'SIGKILL') : setImmediate(next);
+      next();
+      await store.putAll(batch);
+      process.stdout.write('written');
+      process.kill(process.pid, 'SIGKILL');`;
+    for (const turns of [1, 5, 9, 12, 1e9]) {
+      process.env['TURNS'] = String(turns);
+      const killed = await run(script, path).catch((error: { signal: string; stdout: string }) => error);
+      expect(killed).toMatchObject({ signal: 'SIGKILL' });
+      const store = await openSqliteStore({ path, clock });
+      const found = await store.list('c');
+      await store.close();
+      if (killed.stdout === 'written') expect(found).toHaveLength(5000);
+      expect([0, 5000]).toContain(found.length);
+      if (turns === 1) expect(found).toHaveLength(0);
+      if (found.length > 0) break;
+    }
+    delete process.env['TURNS'];
+  });
+
   test('lets processes that start together on a new file all come up, with one schema', async () => {
     const script = `
       const { openSqliteStore } = await import(${JSON.stringify(new URL('../../src/store/sqlite-document-store.ts', import.meta.url).href)});

@@ -19,6 +19,11 @@ import { type Judged, judged } from './judging.ts';
 /** Records that are made durable together: few enough to leave the log to exchanges. */
 const RECORDS_AT_ONCE = 64;
 
+const NONE: Judged = {
+  changes: { added: [], removed: [], changed: [], newFaults: [], goneFaults: [] },
+  widening: { widens: false, reasons: [], more: 0 },
+};
+
 export interface ChangingDeps {
   readonly catalog: Catalog;
   readonly stored: StoredResources;
@@ -47,6 +52,7 @@ export class Changing {
   /** Judges, and unless it is a dry run records and then writes. */
   async change(intent: Intent, edits: readonly Edit[]): Promise<Changed> {
     const { catalog, stored, journal, secondPerson } = this.#deps;
+    if (edits.length === 0) return { inForce: !intent.dryRun, ...NONE };
     for (const edit of edits) this.#assertFresh(intent.actor, edit);
     const at = this.#deps.clock.now();
     const { why } = intent;

@@ -5,7 +5,8 @@ import type { Kind } from '../../resources/document.ts';
 import type { Actor } from '../actor.ts';
 
 /** Kinds that the API has. */
-export type AdminKind = 'TrustedIssuer' | 'FederationMapping' | 'Guardrail' | 'FederationGrant';
+export const ADMIN_KINDS = ['TrustedIssuer', 'FederationMapping', 'Guardrail', 'FederationGrant'] as const;
+export type AdminKind = (typeof ADMIN_KINDS)[number];
 
 export interface Target {
   readonly kind: AdminKind;

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
-import type { Wish } from '../../admin/resource-admin.ts';
+import type { HistoryQuery, SetWish, Wish } from '../../admin/resource-admin.ts';
 import type { ListQuery } from '../../admin/resource-list.ts';
 import { duration, durationSeconds } from '../../resources/duration.ts';
 import { name as nameSchema } from '../../resources/names.ts';
@@ -52,9 +52,42 @@ export function meansProposals(request: FastifyRequest): boolean {
   return text;
 }
 
+/** The query of one resource: of its history, where that is asked for. Throws AdminError `malformed`. */
+export function historyQuery(request: FastifyRequest): HistoryQuery | undefined {
+  const query = queryOf(request, ['history', 'before']);
+  if (flagOf(query, 'history')) return { before: versionOf(query, 'before') };
+  if (query.has('before')) throw new AdminError('malformed', { field: 'before', detail: 'is of a history' });
+  return undefined;
+}
+
+/** How a put is wished, and the version whose document it is for. Throws AdminError `malformed`. */
+export function putWish(request: FastifyRequest): Wish & { readonly rollback: number | undefined } {
+  const query = queryOf(request, ['dryRun', 'why', 'replay', 'rollback']);
+  const rollback = versionOf(query, 'rollback');
+  if (rollback !== undefined && query.has('replay')) {
+    throw new AdminError('malformed', { field: 'replay', detail: 'is not with rollback' });
+  }
+  return { ...wishOf(request, ['rollback']), rollback };
+}
+
+/** How a set is to be applied. Throws AdminError `malformed`. */
+export function setWish(request: FastifyRequest): SetWish {
+  const query = queryOf(request, ['set', 'prune', 'dryRun', 'why']);
+  const set = query.get('set');
+  if (!nameSchema.safeParse(set).success || set === undefined) throw refused('set', 'a name, a DNS label');
+  const [prune, dryRun] = [flagOf(query, 'prune'), flagOf(query, 'dryRun')];
+  return { traceId: request.id, set, prune, dryRun, why: whyOf(query) };
+}
+
+function versionOf(query: ReadonlyMap<string, string>, name: string): number | undefined {
+  const value = query.get(name);
+  if (value !== undefined && !/^[1-9][0-9]{0,14}$/.test(value)) throw refused(name, 'a version');
+  return value === undefined ? undefined : Number(value);
+}
+
 /** How a change is wished. Throws AdminError `malformed`. */
-export function wishOf(request: FastifyRequest): Wish {
-  const query = queryOf(request, ['dryRun', 'why', 'replay']);
+export function wishOf(request: FastifyRequest, more: readonly string[] = []): Wish {
+  const query = queryOf(request, ['dryRun', 'why', 'replay', ...more]);
   const dryRun = flagOf(query, 'dryRun');
   if (query.has('replay') && !dryRun) throw refused('replay', 'with dryRun=true');
   const why = whyOf(query);
@@ -75,14 +108,14 @@ export function durationOf(query: ReadonlyMap<string, string>, name: string, oth
 }
 
 /** A parameter that is `true` or `false`; false where it is absent. Throws AdminError `malformed`. */
-export function flagOf(query: ReadonlyMap<string, string>, name: string): boolean {
+function flagOf(query: ReadonlyMap<string, string>, name: string): boolean {
   const value = query.get(name) ?? 'false';
   if (value !== 'true' && value !== 'false') throw refused(name, 'true or false');
   return value === 'true';
 }
 
 /** The caller's own words for a change. Throws AdminError `malformed`. */
-export function whyOf(query: ReadonlyMap<string, string>): string | undefined {
+function whyOf(query: ReadonlyMap<string, string>): string | undefined {
   const why = query.get('why');
   if (why === undefined || (WHY.test(why) && why.trim() !== '')) return why;
   throw refused('why', '1 to 256 printable characters');

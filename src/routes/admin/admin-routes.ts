@@ -7,6 +7,7 @@ import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { accountSchemas } from '../schemas/admin.ts';
 import { bodyText, queryOf } from './admin-request.ts';
+import { applyRoute } from './apply-route.ts';
 import { auditRoute } from './audit-route.ts';
 import { explainRoute } from './explain-route.ts';
 import { problemHandler } from './problem.ts';
@@ -33,6 +34,7 @@ export function adminRoutes(
   const access = signedIn(signIn);
   const { actorOf, onRequest } = access;
   for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, replay, access, log });
+  applyRoute(server, `${ADMIN_PATH}apply`, { resources, access, log });
   explainRoute(server, `${ADMIN_PATH}explain`, { explain, why, access, log });
   replayRoute(server, `${ADMIN_PATH}replay`, { replay, access, log });
   auditRoute(server, `${ADMIN_PATH}audit`, { trail, report, access, log });

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AdminError } from '../../admin/admin-error.ts';
 import type { AdminKind, Target } from '../../admin/change/edit.ts';
-import type { Changes } from '../../admin/changes.ts';
-import type { Proposal } from '../../admin/proposals.ts';
 import type { Outcome } from '../../admin/resource-admin.ts';
 import type { ResourceView } from '../../admin/resource-view.ts';
+import { submittedValue } from '../../admin/submitted-document.ts';
 import type { CandidateDocuments } from '../../catalog/candidate.ts';
+import type { StoredResource } from '../../catalog/stored-resources.ts';
 import { name as nameSchema } from '../../resources/names.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
@@ -13,9 +13,19 @@ import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { resourceSchemas } from '../schemas/admin.ts';
-import { bodyText, durationOf, listQuery, meansProposals, queryOf, wishOf } from './admin-request.ts';
+import {
+  bodyText,
+  durationOf,
+  historyQuery,
+  listQuery,
+  meansProposals,
+  putWish,
+  queryOf,
+  wishOf,
+} from './admin-request.ts';
 import { problemHandler, shownFault } from './problem.ts';
 import { shownReplay } from './replay-route.ts';
+import { shownChange, shownProposal } from './shown-change.ts';
 import type { SignedIn } from './signed-in.ts';
 
 function shown({ document, source, state, faults }: ResourceView) {
@@ -23,11 +33,21 @@ function shown({ document, source, state, faults }: ResourceView) {
 }
 
 function shownSource(source: ResourceView['source']) {
-  return 'at' in source && source.at !== undefined ? { ...source, at: new Date(source.at).toISOString() } : source;
+  return source.type === 'store' ? { ...source, ...shownAt(source.at) } : source;
 }
 
-function shownChanges({ newFaults, goneFaults, ...changes }: Changes) {
-  return { ...changes, newFaults: newFaults.map(shownFault), goneFaults: goneFaults.map(shownFault) };
+function shownVersion({ at, document, ...version }: StoredResource) {
+  return { ...version, ...shownAt(at), ...(document === undefined ? { deleted: true } : { document }) };
+}
+
+function shownAt(at: number | undefined) {
+  return at === undefined ? {} : { at: new Date(at).toISOString() };
+}
+
+/** The body of a rollback is the document of the version that it names, and nothing of its own. */
+function assertEmpty(text: string): void {
+  if (Object.keys(submittedValue(text)).length === 0) return;
+  throw new AdminError('malformed', { field: 'rollback', detail: 'its body is {}' });
 }
 
 function targetOf(request: FastifyRequest, kind: AdminKind): Target {
@@ -40,25 +60,13 @@ function answer(reply: FastifyReply, body: object, { status = 200, etag }: { sta
   return send(reply, { status, body, headers: { ...NOT_STORED, ...(etag !== undefined && { etag }) } });
 }
 
-function shownProposal({ id, by, at, until, resources, reasons }: Proposal) {
-  return { id, by, at: new Date(at).toISOString(), until: new Date(until).toISOString(), resources, reasons };
-}
-
 function answerChange(
   reply: FastifyReply,
-  { etag, created, inForce, changes, widening, proposal, durable }: Outcome,
+  { etag, created, durable, ...changed }: Outcome,
   { dryRun, replay }: { readonly dryRun: boolean; readonly replay: object | undefined },
 ) {
-  const body = {
-    dryRun,
-    inForce,
-    durable,
-    changes: shownChanges(changes),
-    widening,
-    proposal: proposal && shownProposal(proposal),
-    replay,
-  };
-  if (proposal !== undefined) return answer(reply, body, { status: 202 });
+  const body = { dryRun, durable, ...shownChange(changed), replay };
+  if (changed.proposal !== undefined) return answer(reply, body, { status: 202 });
   return answer(reply, body, { status: created && !dryRun ? 201 : 200, ...(etag !== undefined && { etag }) });
 }
 
@@ -106,8 +114,12 @@ export function resourceRoutes(
     ...common,
     schema: schemas.get,
     handler: async (request, reply) => {
-      queryOf(request, []);
+      const query = historyQuery(request);
       const target = targetOf(request, kind);
+      if (query !== undefined) {
+        const { items, next } = await resources.history(actorOf(request), target, query);
+        return answer(reply, { items: items.map(shownVersion), next });
+      }
       const { etag, ...view } = await resources.get(actorOf(request), target);
       const proposals = await resources.proposals(actorOf(request), kind, target.name);
       const body = { ...shown(view), proposals: proposals.length > 0 ? proposals.map(shownProposal) : undefined };
@@ -118,9 +130,14 @@ export function resourceRoutes(
     ...common,
     schema: schemas.put,
     handler: async (request, reply) => {
-      const wish = wishOf(request);
-      const text = bodyText(request);
-      const outcome = await resources.put(actorOf(request), targetOf(request, kind), text, wish);
+      const { rollback, ...wish } = putWish(request);
+      const [actor, target, text] = [actorOf(request), targetOf(request, kind), bodyText(request)];
+      if (rollback !== undefined) {
+        assertEmpty(text);
+        const outcome = await resources.rollback(actor, target, rollback, wish);
+        return answerChange(reply, outcome, { dryRun: wish.dryRun, replay: undefined });
+      }
+      const outcome = await resources.put(actor, target, text, wish);
       return answerChange(reply, outcome, { dryRun: wish.dryRun, replay: await replayed(request, { text }) });
     },
   });

@@ -52,7 +52,7 @@ const provenance = {
   at: text.optional().meta({ description: 'When it was written, RFC 3339.' }),
 };
 
-const proposal = z
+export const proposal = z
   .strictObject({
     id: text,
     by: z.strictObject({ issuer: text, subject: text }).meta({ description: 'The first person.' }),
@@ -82,6 +82,28 @@ const resource = z
   .meta({ id: 'Resource' });
 
 export const named = z.strictObject({ kind: z.enum(KINDS), name: text });
+export const changeList = z.strictObject({
+  added: z.array(named),
+  removed: z.array(named),
+  changed: z.array(named),
+  newFaults: z.array(fault),
+  goneFaults: z.array(fault),
+});
+const version = z
+  .strictObject({
+    version: z.number().int(),
+    ...provenance,
+    document: z.looseObject({}).optional(),
+    deleted: z.literal(true).optional().meta({ description: 'In the place of the document: it was deleted.' }),
+  })
+  .meta({ id: 'Version' });
+export const widening = z
+  .strictObject({
+    widens: z.boolean(),
+    reasons: z.array(z.strictObject({ kind: z.enum(KINDS), name: text, field: text, why: text })),
+    more: z.number().int().meta({ description: 'Reasons that are not listed.' }),
+  })
+  .meta({ description: 'Whether anybody may get more. What is not provably narrower counts as widening.' });
 const change = z
   .strictObject({
     dryRun: z.boolean(),
@@ -91,20 +113,8 @@ const change = z
     durable: z.enum(['store', 'replica']).optional().meta({
       description: 'Of an emergency stop: kept by the store, or until that is back by this replica and those it tells.',
     }),
-    changes: z.strictObject({
-      added: z.array(named),
-      removed: z.array(named),
-      changed: z.array(named),
-      newFaults: z.array(fault),
-      goneFaults: z.array(fault),
-    }),
-    widening: z
-      .strictObject({
-        widens: z.boolean(),
-        reasons: z.array(z.strictObject({ kind: z.enum(KINDS), name: text, field: text, why: text })),
-        more: z.number().int().meta({ description: 'Reasons that are not listed.' }),
-      })
-      .meta({ description: 'Whether anybody may get more. What is not provably narrower counts as widening.' }),
+    changes: changeList,
+    widening,
     proposal: proposal.optional().meta({ description: 'Nothing has changed: it waits for a second person.' }),
     replay: z
       .looseObject({})
@@ -143,7 +153,7 @@ export const ADMIN_ROUTE = { tags: ['admin'], security: [{ adminToken: [] }] };
 const params = jsonSchema(z.object({ name: name.meta({ examples: ['example'] }) }));
 const headers = (fields: readonly string[]) =>
   jsonSchema(z.object(Object.fromEntries(fields.map((field) => [field, text.optional()]))), 'input');
-const wish = z.object({
+export const wish = z.object({
   dryRun: z.enum(['true', 'false']).optional().meta({ description: 'Tells what would change, and changes nothing.' }),
   replay: text.optional().meta({
     description: 'With dryRun: a duration, such as 7d; what the change would have done to the requests of that time.',
@@ -179,7 +189,7 @@ const EXAMPLES: Readonly<Record<AdminKind, { readonly id: string; readonly plura
   },
 };
 
-const PROPOSAL = {
+export const PROPOSAL = {
   id: '3f1b0c8e5a7d9246',
   by: { issuer: 'https://idp.example.org', subject: '248289761001' },
   at: '2026-11-27T09:00:00.000Z',
@@ -237,8 +247,19 @@ export function resourceSchemas(kind: AdminKind) {
       operationId: `get${id}`,
       summary: `One ${kind}; an ETag where the API may change it`,
       params,
+      querystring: jsonSchema(
+        z.object({
+          history: z.enum(['true', 'false']).optional().meta({ description: 'Its versions in the place of it.' }),
+          before: text.optional().meta({ description: 'Versions below this one: `next` of the page before.' }),
+        }),
+        'input',
+      ),
       response: {
-        200: answer({ description: 'It.', schema: resource, examples: { store: { value: view } } }),
+        200: answer({
+          description: 'It; or a page of its versions, the newest first, with `next` where older ones follow.',
+          schema: z.union([resource, z.strictObject({ items: z.array(version), next: z.number().int().optional() })]),
+          examples: { store: { value: view }, history: { value: { items: [{ version: 1, document }] } } },
+        }),
         ...problems('not_found'),
       },
     },
@@ -247,7 +268,14 @@ export function resourceSchemas(kind: AdminKind) {
       operationId: `put${id}`,
       summary: `Create a ${kind}, or change the one that If-Match names`,
       params,
-      querystring: jsonSchema(wish, 'input'),
+      querystring: jsonSchema(
+        wish.extend({
+          rollback: text
+            .optional()
+            .meta({ description: 'A version whose document is to be there again; the body is `{}`.' }),
+        }),
+        'input',
+      ),
       headers: headers(['if-match', 'if-none-match']),
       consumes: ['application/json', 'application/yaml'],
       body: { content: { 'application/json': body, 'application/yaml': body } },

@@ -1,0 +1,58 @@
+import { resolve } from 'node:path';
+import { readFiles, UnsteadyFiles } from '../../catalog/file-source.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { type AdminOptions, adminClient } from '../admin-client.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
+import { printable, printableJson, styleOf } from '../style.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { changeLines, faultLines, named, stateLine } from './change-lines.ts';
+
+export interface ApplyOptions extends AdminOptions {
+  readonly file: readonly string[];
+  readonly set: string;
+  readonly prune?: boolean;
+  readonly dryRun?: boolean;
+  readonly why?: string;
+  readonly output: 'text' | 'json';
+}
+
+/** `carnet apply`: makes a set of the service's store what the files say. Prints what changed; resolves to the exit code. */
+export async function apply(options: ApplyOptions, surroundings: Surroundings): Promise<ExitCode> {
+  const client = adminClient(options, surroundings);
+  const text = await textOf(options.file.map((path) => resolve(surroundings.workingDirectory, path)));
+  const { set, why } = options;
+  const query = {
+    set,
+    ...(options.prune === true && { prune: 'true' }),
+    ...(options.dryRun === true && { dryRun: 'true' }),
+    ...(why !== undefined && { why }),
+  };
+  const { body } = await client.ask({ method: 'POST', path: 'apply', query, body: text });
+  const { out, err, env } = surroundings;
+  out.write(options.output === 'json' ? `${printableJson(body, 2)}\n` : changeLines(body, styleOf(out, env)));
+  err.write(summary(body, set));
+  err.write(faultLines(body['changes'], styleOf(err, env)));
+  return ExitCode.ok;
+}
+
+/** The documents of all files as one stream. Throws CommandError where one cannot be read. */
+async function textOf(paths: readonly string[]): Promise<string> {
+  const { files, faults } = await readFiles(paths).catch((cause: unknown) => {
+    if (!(cause instanceof UnsteadyFiles)) throw cause;
+    throw new CommandError(ExitCode.configuration, `${cause.message}; try again`, { cause });
+  });
+  const [fault] = faults.filter(({ severity }) => severity === 'error');
+  if (fault !== undefined) throw new CommandError(ExitCode.configuration, `${fault.source}: ${fault.message}`);
+  return files.map(({ text }) => text).join('\n---\n');
+}
+
+function summary(body: JsonObject, set: string): string {
+  const [added, changed, removed, left] = (['added', 'changed', 'removed', 'left'] as const).map(
+    (list) => named(body[list]).length,
+  );
+  const lines = [
+    `set ${printable(set)}: ${added} added, ${changed} changed, ${removed} removed, ${String(body['unchanged'])} unchanged`,
+    ...(left === 0 ? [] : [`${left} of the set are not in the files and stay; --prune deletes them`]),
+  ];
+  return lines.map((line) => `${line}\n`).join('') + stateLine(body);
+}

@@ -1,0 +1,55 @@
+import { type Command, Option } from 'commander';
+import type { ExitCode } from '../exit-code.ts';
+import type { Surroundings } from '../surroundings.ts';
+import type { ApplyOptions } from './apply.ts';
+import type { ChangeOptions } from './change-one.ts';
+import type { GetOptions } from './get.ts';
+
+/** Adds `carnet apply`, `get`, `delete` and `rollback`. */
+export function addResourceCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
+  changing(toServer(program.command('apply').description('make a set of resources what files say, all or nothing')))
+    .requiredOption('-f, --file <path...>', 'files and folders')
+    .requiredOption('--set <name>', 'the set; no document of another set or of none is touched')
+    .option('--prune', 'delete what the set has and the files lack')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .action(async (options: ApplyOptions) => {
+      const { apply } = await import('./apply.ts');
+      finish(await apply(options, around));
+    });
+  toServer(program.command('get').description('show resources: all of a kind, one, or the versions of one'))
+    .argument('<kind>', 'issuers, mappings or guardrails')
+    .argument('[name]', 'of one')
+    .option('--history', 'every version of it, the newest first')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'yaml', 'json']).default('table'))
+    .action(async (kind: string, name: string | undefined, options: GetOptions) => {
+      const { get } = await import('./get.ts');
+      finish(await get({ kind, name }, options, around));
+    });
+  changing(toServer(program.command('delete').description('delete a resource of the store')))
+    .argument('<kind>', 'issuers, mappings or guardrails')
+    .argument('<name>')
+    .action(async (kind: string, name: string, options: ChangeOptions) => {
+      const { deleteOne } = await import('./change-one.ts');
+      finish(await deleteOne({ kind, name }, options, around));
+    });
+  changing(toServer(program.command('rollback').description('put back what a resource was at a version')))
+    .argument('<kind>', 'issuers, mappings or guardrails')
+    .argument('<name>')
+    .argument('<version>', 'as carnet get --history shows it')
+    .action(async (kind: string, name: string, version: string, options: ChangeOptions) => {
+      const { rollback } = await import('./change-one.ts');
+      finish(await rollback({ kind, name, version }, options, around));
+    });
+}
+
+function toServer(command: Command): Command {
+  return command
+    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
+    .option('--token-file <file>', 'file with your own token (default: CARNET_TOKEN_FILE)');
+}
+
+function changing(command: Command): Command {
+  return command
+    .option('--dry-run', 'tell what would change, and change nothing')
+    .option('--why <text>', 'in your own words, for the history and the audit log');
+}
