@@ -57,6 +57,7 @@ describe('openapi.yaml', () => {
       '/.well-known/oauth-authorization-server',
       '/.well-known/oauth-authorization-server/svid',
       '/.well-known/openid-configuration',
+      '/admin/v1/apply',
       '/admin/v1/audit',
       '/admin/v1/explain',
       '/admin/v1/grants',
