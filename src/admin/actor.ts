@@ -1,4 +1,5 @@
 import { type AdminRole, isLimited, type RoleEntry } from '../core/admin-role.ts';
+import type { Author } from '../core/author.ts';
 import { AdminError } from './admin-error.ts';
 
 /** Whoever asks, verified. */
@@ -50,6 +51,13 @@ export function mayEverywhere({ roles }: Actor, right: Right): boolean {
 /** Entries that give the right, where they are limited for the documents that they name. */
 export function givenFor({ given = [] }: Actor, right: Right): readonly RoleEntry[] {
   return given.filter((entry) => RIGHTS[entry.role].includes(right) && (!isLimited(entry) || right in LIMITABLE));
+}
+
+/** The actor as the author of what only an unlimited right lets him write. Throws AdminError `forbidden`. */
+export function authorOf(actor: Actor, right: Right): Author {
+  assertMay(actor, right);
+  const { issuer, subject } = actor;
+  return { issuer, subject, as: givenFor(actor, right).map(({ value }) => value) };
 }
 
 /** Rights over single documents: the others are for everything or not at all. */

@@ -7,7 +7,7 @@ import { type StoredResources, storedSource } from '../catalog/stored-resources.
 import type { Clock } from '../core/clock.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { Document } from '../resources/document.ts';
-import { givenFor } from './actor.ts';
+import { authorOf } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import { type Act, type AdminJournal, recorded } from './admin-journal.ts';
 import { type Judged, judged } from './change/judging.ts';
@@ -71,8 +71,7 @@ export function createEmergencyStop({
     const before = here(name);
     if (before !== undefined && !saysTheSame(before, document)) return undefined;
     const at = clock.now();
-    const as = givenFor(actor, 'change issuers, guardrails and grants').map(({ value }) => value);
-    const author = { issuer: actor.issuer, subject: actor.subject, as };
+    const author = authorOf(actor, 'change issuers, guardrails and grants');
     const judgement = await judged(catalog, [{ kind: 'Guardrail', name, document, author, at }]);
     if (before !== undefined) return { ...judgement, created: false, inForce: true, durable: kept(name) };
     if (held.isFull()) throw new AdminError('unavailable', { detail: 'more stops wait for the store than are kept' });

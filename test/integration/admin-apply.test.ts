@@ -196,7 +196,7 @@ describe('history and rollback', () => {
     expect(back).toMatchObject({ status: 200, etag: '"3"', body: { inForce: true } });
     expect((await get('mappings/h1')).body).toMatchObject({
       document: { spec: { ttl: { max: '10m' } } },
-      source: { type: 'store', why: 'too long', author: { subject: 'owners@example.org', as: [] } },
+      source: { type: 'store', why: 'too long', author: { subject: 'owners@example.org', as: ['owners'] } },
     });
   });
 

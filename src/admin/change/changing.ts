@@ -6,7 +6,7 @@ import type { Author } from '../../core/author.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Document } from '../../resources/document.ts';
 import { VersionConflict } from '../../store/document-store.ts';
-import { type Actor, assertMay, givenFor } from '../actor.ts';
+import { type Actor, authorOf } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
 import type { Proposal } from '../proposals.ts';
@@ -102,8 +102,7 @@ export class Changing {
       const [was, is] = [before.document, document].map((one) => readAlone({ kind, name, document: one }));
       return writer(actor, { before: was, after: is }, this.#deps.catalog.current().grants);
     }
-    assertMay(actor, right);
-    return { issuer: actor.issuer, subject: actor.subject, as: givenFor(actor, right).map(({ value }) => value) };
+    return authorOf(actor, right);
   }
 
   /** Clouds trust the name: who takes over that of a deleted mapping gets what the old one was trusted with. */
