@@ -42,9 +42,10 @@ type Kept = Pick<YamlDocument, 'value' | 'place'>;
 export class ParsedTexts {
   readonly #deps: ParsedTextsDeps;
   readonly #reader: string;
+  /** Entries of the file, until it is written. */
   #found: ReadonlyMap<string, string>;
-  /** Sealed, and not in the file yet. */
-  readonly #fresh = new Map<string, string>();
+  /** Sealed, and not in the file yet; undefined once it has been written. */
+  #fresh: Map<string, string> | undefined = new Map();
   #writing: Promise<void> = Promise.resolve();
 
   private constructor(deps: ParsedTextsDeps, reader: string, found: ReadonlyMap<string, string>) {
@@ -67,18 +68,25 @@ export class ParsedTexts {
       return { documents: found.map((kept) => yamlDocumentReadBefore(text, kept)), faults: [] };
     }
     const yaml = yamlDocuments(text);
-    if (yaml.faults.length === 0 && yaml.documents.every(({ faults }) => faults.length === 0)) {
+    const faultless = yaml.faults.length === 0 && yaml.documents.every(({ faults }) => faults.length === 0);
+    if (this.#fresh !== undefined && faultless) {
       const kept = yaml.documents.map(({ value, place }) => ({ value, place }));
       this.#fresh.set(hash, this.#deps.seal.seal(JSON.stringify(kept), this.#boundTo(hash)));
     }
     return yaml;
   }
 
-  /** Writes the file with what is known of these texts, unless it has all of them. Does not wait. */
+  /**
+   * Writes the file with what is known of these texts, unless it has all of them. Once in the life of a process, after
+   * its first reading: then most of it is as the next start will find it, and the file may be tens of MiB. Does not wait.
+   */
   keepSoon(hashes: readonly string[]): void {
+    const fresh = this.#fresh;
+    if (fresh === undefined) return;
+    const known = new Map([...this.#found, ...fresh]);
+    this.#fresh = undefined;
     this.#found = new Map();
-    if (this.#fresh.size === 0) return;
-    this.#writing = this.#writing.then(() => this.#write(hashes)).catch(this.#deps.onFailure);
+    if (fresh.size > 0) this.#writing = this.#write(hashes, known).catch(this.#deps.onFailure);
   }
 
   /** Resolves when nothing is being written. */
@@ -100,9 +108,7 @@ export class ParsedTexts {
     }));
   }
 
-  async #write(hashes: readonly string[]): Promise<void> {
-    const known = new Map([...(await entriesOf(this.#deps.path)), ...this.#fresh]);
-    this.#fresh.clear();
+  async #write(hashes: readonly string[], known: ReadonlyMap<string, string>): Promise<void> {
     const lines = hashes.flatMap((hash) => {
       const sealed = known.get(hash);
       return sealed === undefined ? [] : [`${hash}\n${sealed}\n`];

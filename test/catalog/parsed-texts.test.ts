@@ -27,7 +27,7 @@ async function kept(...texts: readonly string[]) {
   for (const text of texts) first.read(text, sha256(text));
   first.keepSoon(texts.map(sha256));
   await first.close();
-  return { path, open, failures };
+  return { path, seal, open, failures };
 }
 
 /** What is known under the hash of a text, or what the reader makes of another one where nothing is. */
@@ -110,6 +110,13 @@ describe('the file that keeps it', () => {
     expect(known(await open(), TEXT)).toEqual(anew(TEXT));
   });
 
+  test('is not believed when another reader wrote it, with the right key', async () => {
+    const { path, seal, open } = await kept(TEXT);
+    const [hash = '', , body = ''] = (await readFile(path, 'utf8')).split('\n');
+    await writeFile(path, `${hash}\n${seal.seal(body, ['parsed-text', sha256('another reader'), hash])}\n`);
+    expect(known(await open(), TEXT)).toEqual(anew(OTHER));
+  });
+
   test.each([
     ['a value in it was changed', (text: string) => text.replace('"a":1', '"a":2')],
     ['the place of a document was changed', (text: string) => text.replace('"start":0', '"start":1')],
@@ -162,6 +169,18 @@ describe('the file that keeps it', () => {
     second.keepSoon([sha256(TEXT)]);
     await second.close();
     expect((await stat(path)).ino).toBe(ino);
+  });
+
+  test('is written after the first reading of a process alone', async () => {
+    const { path, open } = await kept(TEXT);
+    const second = await open();
+    for (const text of [TEXT, 'new: 1\n', 'later: 1\n']) {
+      second.read(text, sha256(text));
+      second.keepSoon([TEXT, 'new: 1\n', 'later: 1\n'].map(sha256));
+      await second.close();
+      expect(await readFile(path, 'utf8')).not.toContain(sha256('new: 1\n'));
+    }
+    expect(known(second, TEXT)).toEqual(anew(OTHER));
   });
 
   test('may be impossible to write, which is told once and stops nothing', async () => {
