@@ -68,6 +68,8 @@ const server = createDoor('all', {
     verify: createVerifier({ keys, clock, bound: new ForgeryBound({ clock, metrics }).check }),
     rate: new IdentityRate({ clock }),
     singleUse: new SingleUse({ cache: new MemoryCache({ clock }), clock }),
+    accessAsking: { ask: () => undefined },
+    accessUse: { take: async () => undefined },
     journal: new Journal(silentAudit),
     targets: {
       aws: createAwsTarget({ authority, outbound, clock, log, metrics }),

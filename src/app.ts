@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { AccessAdmin } from './admin/access-admin.ts';
 import { AdminJournal } from './admin/admin-journal.ts';
 import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token.ts';
 import { createEmergencyStop } from './admin/emergency-stop.ts';
 import { createExplain } from './admin/explain.ts';
 import { FirstOwner } from './admin/first-owner.ts';
+import { lastEditors } from './admin/last-editors.ts';
 import { createNameOwner } from './admin/name-owner.ts';
 import { Proposals } from './admin/proposals.ts';
 import { createReplay } from './admin/replay/replay.ts';
@@ -24,6 +26,8 @@ import { authorizationServerMetadata, discoveryDocument, jwksDocument, spiffeBun
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
 import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
+import { AccessRequests } from './catalog/access-requests.ts';
+import { voidChangedAccess } from './catalog/access-voiding.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { DeletedNames } from './catalog/deleted-names.ts';
 import { HeldStops } from './catalog/held-stops.ts';
@@ -33,6 +37,8 @@ import { StopRelay } from './catalog/stop-relay.ts';
 import { StoredResources } from './catalog/stored-resources.ts';
 import type { Config, ListenerConfig } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
+import { AccessAsking } from './exchange/access-asking.ts';
+import { AccessUse } from './exchange/access-use.ts';
 import { CloudCredentials } from './exchange/cloud-credentials.ts';
 import { createExchange } from './exchange/exchange.ts';
 import { ForgeryBound } from './exchange/forgery-bound.ts';
@@ -112,6 +118,8 @@ interface Parts {
   readonly shared: { readonly cache: Cache; readonly seal: CacheSeal } | undefined;
   readonly stored: StoredResources;
   readonly deletedNames: DeletedNames;
+  readonly access: AccessRequests;
+  readonly accessAsking: AccessAsking;
   readonly catalog: Catalog;
   readonly clouds: CloudCredentials;
 }
@@ -196,9 +204,23 @@ async function open(
   const deletedNames = new DeletedNames(store);
   const parsed = await parsedTexts(config.store, { seal: createCacheSeal(encryptionKey), log });
   opened.defer(() => parsed?.close());
+  const access = new AccessRequests({
+    store,
+    onFailure: (cause) => log.warn('access requests cannot be read', { cause }),
+  });
+  opened.defer(() => access.close());
+  const accessAsking = new AccessAsking({
+    access,
+    audit,
+    clock,
+    metrics,
+    onFailure: (cause) => log.warn('an access request cannot be stored', { cause }),
+  });
+  opened.defer(() => accessAsking.settled());
   const catalog = createCatalog({
     sources: config.resources,
     stored,
+    access,
     ...(parsed && { parsed }),
     memory: new ResourceMemory(store),
     deletedNames,
@@ -241,6 +263,8 @@ async function open(
     shared,
     stored,
     deletedNames,
+    access,
+    accessAsking,
     catalog,
     clouds,
   };
@@ -248,8 +272,10 @@ async function open(
 
 async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: number): Promise<App> {
   const { catalog, audit, config } = parts;
+  await parts.access.start();
   await catalog.start();
   opened.defer(() => catalog.close());
+  catalog.onReload((outcome) => void (outcome === 'changed' && voidAccess(parts)));
   recordChanges(catalog, audit);
   const relay = stopRelay(parts);
   opened.defer(() => relay.close());
@@ -310,6 +336,8 @@ function doorDeps(parts: Parts, verify: Verify): DoorDeps {
       rate,
       metrics,
       singleUse: new SingleUse({ cache, clock }),
+      accessAsking: parts.accessAsking,
+      accessUse: new AccessUse({ access: parts.access, clock }),
       journal: new Journal(audit),
       targets: {
         aws: createAwsTarget({ ...federation, log, metrics, ...config.clouds.aws }),
@@ -370,11 +398,28 @@ async function adminDeps(parts: Parts, verify: Verify, relay: StopRelay): Promis
     resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson, emergencyStop }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),
+    requests: new AccessAdmin({
+      catalog,
+      access: parts.access,
+      journal,
+      editors: (mapping) => lastEditors(stored, mapping),
+      clock,
+      metrics,
+      onBreakGlass: ({ request, mapping, by }) =>
+        parts.log.warn('access was opened by break-glass', { mapping, detail: `${request} by ${by.subject}` }),
+    }),
     trail: new AuditTrail({ history, clock }),
     why: createWhy({ history, catalog, clock }),
     report: createReports({ history, catalog, clock }),
     replay: createReplay({ history, catalog, clock }),
   };
+}
+
+/** What cannot be ended now is void all the same: it names another version of its mapping. */
+function voidAccess({ catalog, log, ...parts }: Parts): void {
+  void voidChangedAccess(parts, catalog.loaded()).catch((cause) =>
+    log.warn('access to a mapping that has changed cannot be ended in the store', { cause }),
+  );
 }
 
 /** A token file that cannot be had stops nothing: owners by claim need none. */

@@ -14,6 +14,8 @@ export interface Actor {
   readonly given?: readonly RoleEntry[];
   /** Keys of the labels by which entries are limited: only owners set them. */
   readonly ownersLabels?: readonly string[];
+  /** Claim `email`, if it is a text. It gives no right; it only tells that somebody is an owner. */
+  readonly email?: string;
   /** The bearer of the bootstrap token: it names the first owner and may nothing else. */
   readonly bootstrap?: true;
 }
@@ -23,15 +25,25 @@ export type Right =
   | 'change mappings'
   | 'change issuers, guardrails and grants'
   | 'read the audit log'
-  | 'replay';
+  | 'replay'
+  | 'ask for access'
+  | 'decide on access';
 
 /** Who may what: the only place where a role means something. */
 const RIGHTS: Readonly<Record<AdminRole, readonly Right[]>> = {
   viewer: ['read'],
-  editor: ['read', 'change mappings', 'replay'],
-  approver: ['read'],
+  editor: ['read', 'change mappings', 'replay', 'ask for access'],
+  approver: ['read', 'ask for access', 'decide on access'],
   auditor: ['read', 'read the audit log', 'replay'],
-  owner: ['read', 'change mappings', 'change issuers, guardrails and grants', 'read the audit log', 'replay'],
+  owner: [
+    'read',
+    'change mappings',
+    'change issuers, guardrails and grants',
+    'read the audit log',
+    'replay',
+    'ask for access',
+    'decide on access',
+  ],
 };
 
 /** Throws AdminError `forbidden` unless a role of the actor gives the right, for every document. */

@@ -22,6 +22,7 @@ export const PROBLEMS = {
     title: 'Through the API nothing may be widened',
     mend: 'change it in the files; what only narrows, as a stop does, is taken here',
   },
+  not_entitled: { status: 403, title: 'This is not for this person to decide' },
   not_found: { status: 404, title: 'There is nothing of this name' },
   method: { status: 405, title: 'This path answers only the methods of its Allow header' },
   from_file: {
@@ -34,6 +35,7 @@ export const PROBLEMS = {
     title: 'A document of the store is not of this set',
     mend: 'apply it with its own set, or delete it first; a set changes nothing but its own documents',
   },
+  not_open: { status: 409, title: 'The access request is no longer open' },
   owner_named: { status: 409, title: 'The first owner has been named already' },
   precondition_failed: {
     status: 412,

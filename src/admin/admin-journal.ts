@@ -38,7 +38,8 @@ export class AdminJournal {
 
   /** Resolves once the record is durable, before anything changes. Throws OAuthError `audit_unavailable`. */
   changing(act: Act): Promise<void> {
-    return this.#audit.record({ type: 'changed', outcome: 'admin', ...parts(act) });
+    const outcome = act.action === 'break-glass' ? 'break-glass' : 'admin';
+    return this.#audit.record({ type: 'changed', outcome, ...parts(act) });
   }
 
   /** Resolves once the record of a proposal, for which a second person is wanted, is durable. Throws the same. */

@@ -59,7 +59,9 @@ export function createSignIn({ oidc, issuers, verify, owner, bootstrap, onRefuse
     const { subject } = identity;
     const given = givenTo(identity, oidc);
     const roles = everywhereOf(given);
-    const actor = { issuer: oidc.issuer, subject, roles, given, ownersLabels };
+    const email = identity.kind === 'oidc' ? identity.claims['email'] : undefined;
+    const who = { issuer: oidc.issuer, subject, ...(typeof email === 'string' && { email }) };
+    const actor = { ...who, roles, given, ownersLabels };
     if (roles.includes('owner')) return actor;
     const first = await owner.get().catch((error: unknown) => {
       // While the store cannot say more, what the claims give is what somebody may.

@@ -86,5 +86,6 @@ function recordedGrant(grant: Grant): RecordedGrant {
     kind: grant.kind,
     deliver: grant.deliver,
     session: grant.kind === 'aws' ? grant.sessionName : undefined,
+    access: grant.access,
   };
 }

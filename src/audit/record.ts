@@ -1,3 +1,4 @@
+import type { GrantedAccess } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { ErrorKey, Reason } from '../core/oauth-error.ts';
 import type { IdentityAttributes } from './identity-attributes.ts';
@@ -26,6 +27,8 @@ export interface RecordedGrant {
   readonly deliver: string;
   /** What the cloud's own log calls the session, for reconciling. */
   readonly session?: string | undefined;
+  /** The just-in-time access that it was given for; `until` in milliseconds. */
+  readonly access?: GrantedAccess | undefined;
 }
 
 /** Refusals that have no record of their own, counted from `from` to `until` (RFC 3339). */
@@ -67,7 +70,16 @@ export interface RecordedDocument {
 /** What somebody did through the admin API, or was refused. */
 export interface RecordedAdminAct {
   readonly by: { readonly issuer: string; readonly subject: string };
-  readonly action: 'put' | 'delete' | 'rollback' | 'name-owner';
+  readonly action:
+    | 'put'
+    | 'delete'
+    | 'rollback'
+    | 'name-owner'
+    | 'ask'
+    | 'approve'
+    | 'deny'
+    | 'withdraw'
+    | 'break-glass';
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
   /** In the words of who did it. */

@@ -3,6 +3,7 @@ import type { Snapshot } from '../policy/snapshot.ts';
 import { type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { AccessRequests } from './access-requests.ts';
 import { type Candidate, type CandidateDocuments, candidate } from './candidate.ts';
 import type { DeletedNames } from './deleted-names.ts';
 import { errorCode } from './file-fault.ts';
@@ -30,6 +31,8 @@ export interface CatalogDeps {
   /** What is left of the parsing of an earlier start, where there is a place for it. */
   readonly parsed?: ParsedTexts;
   readonly deletedNames: DeletedNames;
+  /** What people have asked for and approved; absent: nothing. */
+  readonly access?: Pick<AccessRequests, 'current'>;
   /** Told of each mapping that is back under the name of a deleted one, once that is durable. Must not throw. */
   readonly onNameReused?: (name: string) => void;
   readonly compile: Compile;
@@ -80,6 +83,8 @@ class FileCatalog implements Catalog {
   readonly #watch: FileWatch;
   readonly #listeners = new Set<(outcome: ReloadOutcome) => void>();
   #loaded: Loaded | undefined;
+  /** The last of them with the access that came beside it, so that an exchange makes nothing. */
+  #current: { readonly snapshot: Snapshot; readonly whole: Snapshot } | undefined;
   #known: KnownReadings = new Map();
   /** Signature of the last reading; undefined when it has to be done again. */
   #signature: string | undefined;
@@ -114,7 +119,12 @@ class FileCatalog implements Catalog {
   }
 
   current(): Snapshot {
-    return this.loaded().snapshot;
+    const { snapshot } = this.loaded();
+    const access = this.#deps.access?.current() ?? snapshot.access;
+    if (this.#current?.snapshot !== snapshot || this.#current.whole.access !== access) {
+      this.#current = { snapshot, whole: { ...snapshot, access } };
+    }
+    return this.#current.whole;
   }
 
   faults(): readonly Fault[] {

@@ -1,6 +1,8 @@
 import { REASONS } from '../core/oauth-error.ts';
 import { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
+import { duration, durationSeconds } from '../resources/duration.ts';
+import { awaitedRequest, whenApproved } from './awaited-access.ts';
 import { isCredentialText, readAwsCredentials } from './aws-credentials.ts';
 import { runChild } from './child-command.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
@@ -16,6 +18,9 @@ export interface ExchangeOptions extends TokenSource {
   readonly requestedTokenType?: string;
   readonly expiresIn?: number;
   readonly output: 'text' | 'json' | 'credential-process';
+  /** Until approval that is awaited has come. */
+  readonly wait?: boolean;
+  readonly waitFor: string;
 }
 
 /** `carnet exchange`: a token in, a credential out, or a command that runs with it. Resolves to the exit code. */
@@ -28,13 +33,18 @@ export async function exchange(
   if (!endpoint) throw new CommandError(ExitCode.usage, 'name the server: --endpoint URL or CARNET_ENDPOINT');
   const { audience } = options;
   if (!audience) throw new CommandError(ExitCode.usage, 'name what the credential is for: --audience ADDRESS');
-  const answer = await askForCredential({
-    endpoint: parseEndpoint(endpoint),
-    subjectToken: await readSubjectToken(options, surroundings),
-    audience,
-    ...(options.requestedTokenType !== undefined && { requestedTokenType: options.requestedTokenType }),
-    ...(options.expiresIn !== undefined && { expiresInSeconds: options.expiresIn }),
-  });
+  const waitForSeconds = waitingSeconds(options);
+  // The token is read for each request: while people decide, another takes its place.
+  const ask = async () =>
+    await askForCredential({
+      endpoint: parseEndpoint(endpoint),
+      subjectToken: await readSubjectToken(options, surroundings),
+      audience,
+      ...(options.requestedTokenType !== undefined && { requestedTokenType: options.requestedTokenType }),
+      ...(options.expiresIn !== undefined && { expiresInSeconds: options.expiresIn }),
+    });
+  const first = await ask();
+  const answer = options.wait ? await whenApproved(first, { waitForSeconds, ask }, surroundings) : first;
   if (answer.status !== 200) return reportRefusal(answer, options, surroundings);
 
   const credential = credentialOf(answer);
@@ -42,6 +52,12 @@ export async function exchange(
   if (file !== undefined) return runChild([file, ...args], environmentFor(credential, surroundings), surroundings);
   surroundings.out.write(`${rendered(credential, answer, options)}\n`);
   return ExitCode.ok;
+}
+
+function waitingSeconds({ waitFor }: ExchangeOptions): number {
+  const parsed = duration.safeParse(waitFor);
+  if (!parsed.success) throw new CommandError(ExitCode.usage, '--wait-for is a duration such as 30m');
+  return durationSeconds(parsed.data);
 }
 
 interface Issued {
@@ -94,9 +110,14 @@ function environmentFor({ accessToken, type }: Issued, { env }: Surroundings): R
 function reportRefusal(answer: EndpointAnswer, options: ExchangeOptions, { err, env }: Surroundings): ExitCode {
   const { status, body, retryAfter } = answer;
   const comesBack = status === 429 || status >= 500;
-  const exitCode = comesBack ? ExitCode.unavailable : ExitCode.refused;
+  const request = awaitedRequest(answer);
+  // Whoever has waited, and was told neither yes nor no, may wait on.
+  const undecided = options.wait && request !== undefined && !['denied', 'withdrawn'].includes(request.state);
+  const exitCode = comesBack || undecided ? ExitCode.unavailable : ExitCode.refused;
   if (options.output === 'json') {
-    err.write(`${printableJson({ status, ...body, ...(retryAfter !== undefined && { retry_after: retryAfter }) })}\n`);
+    err.write(
+      `${printableJson({ status, ...body, ...(retryAfter !== undefined && { retry_after: retryAfter }), ...(request && { access_request: request.name }) })}\n`,
+    );
     return exitCode;
   }
   const style = styleOf(err, env);
@@ -105,6 +126,7 @@ function reportRefusal(answer: EndpointAnswer, options: ExchangeOptions, { err, 
   const facts = {
     reason: text('reason'),
     mend: reason && MENDS[reason],
+    access: request && `${request.name} (${request.state})`,
     'trace id': text('trace_id'),
     'try again': comesBack && retryAfter !== undefined ? `in ${printable(retryAfter)} s` : undefined,
   };

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { addAccessCommands } from './access/access-command.ts';
 import { addAuditCommands } from './audit/audit-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import type { ExchangeOptions } from './exchange.ts';
@@ -81,12 +82,15 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
     .option('--audience <address>', 'what the credential is for (required)')
     .option('--requested-token-type <urn>', 'the type that the answer must have')
     .option('--expires-in <seconds>', 'a shorter life than the default', seconds)
+    .option('--wait', 'where somebody has to approve first: wait for it')
+    .option('--wait-for <duration>', 'how long', '30m')
     .addOption(outputOption('text', 'json', 'credential-process'))
     .passThroughOptions()
     .action(async (command: string[], options: ExchangeOptions) => {
       const { exchange } = await import('./exchange.ts');
       finish(await exchange(options, command, surroundings));
     });
+  addAccessCommands(program, surroundings, finish);
   addAuditCommands(program, surroundings, finish);
   addKeysCommands(program, surroundings, finish);
   addSizeCommand(program, surroundings, finish);

@@ -20,6 +20,7 @@ export interface EndpointAnswer {
   readonly status: number;
   readonly body: JsonObject;
   readonly retryAfter: string | undefined;
+  readonly accessRequest: string | undefined;
 }
 
 /**
@@ -46,12 +47,12 @@ export function parseEndpoint(text: string): URL {
 export async function askForCredential(wish: ExchangeWish): Promise<EndpointAnswer> {
   const url = new URL(wish.endpoint);
   url.pathname = `${url.pathname.replace(/\/$/, '')}/oauth2/token`;
-  const { status, retryAfter, body: bytes } = await post(url, formOf(wish));
+  const { status, retryAfter, accessRequest, body: bytes } = await post(url, formOf(wish));
   if (bytes === undefined) throw unavailable(url, 'sent more than 256 KiB');
   if (status >= 300 && status < 400) throw unavailable(url, `answered ${status}, a redirect, which is not followed`);
   const body = parse(bytes);
   if (body === undefined) throw unavailable(url, `answered ${status} without a JSON object`);
-  return { status, body, retryAfter };
+  return { status, body, retryAfter, accessRequest };
 }
 
 function formOf(wish: ExchangeWish): URLSearchParams {

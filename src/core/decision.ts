@@ -29,6 +29,30 @@ export type EnforcedBy =
   | 'identity-selection'
   | 'none';
 
+/** Just-in-time access that was approved. */
+export interface GrantedAccess {
+  /** Name of the AccessRequest. */
+  readonly request: string;
+  /** Milliseconds: nothing that is given for it lives for longer. */
+  readonly until: number;
+  /** It is good for so many credentials: each is counted before it may exist. */
+  readonly counted?: true;
+  /** Opened by one person alone. */
+  readonly breakGlass?: true;
+}
+
+/** Just-in-time access that there is not, or not now: what people would be asked. */
+export interface AwaitedAccess {
+  readonly request: string;
+  readonly state: 'none' | 'asked' | 'approved' | 'denied' | 'withdrawn' | 'expired';
+  readonly mapping: string;
+  readonly mappingVersion: string;
+  /** How many people have to approve. */
+  readonly needed: number;
+  readonly durationSeconds: number;
+  readonly maxUses?: number;
+}
+
 interface GrantBase {
   /** Name of the mapping that grants. */
   readonly mapping: string;
@@ -48,6 +72,8 @@ interface GrantBase {
   readonly deliver: 'credentials' | 'assertion';
   /** Pods of one ServiceAccount may be given one and the same credential of a cloud. */
   readonly shareAcrossPods?: true;
+  /** Present where the mapping gives nothing without it. */
+  readonly access?: GrantedAccess;
 }
 
 /** Everything that AWS will be asked for; all templates resolved. */
@@ -133,6 +159,7 @@ export interface Step {
     | 'expiry'
     | 'grant'
     | 'pod-binding'
+    | 'access'
     | 'guardrails'
     | 'when'
     | 'ttl'
@@ -175,6 +202,8 @@ export interface Refused {
   readonly reason?: Reason;
   /** The truth, for audit and `explain`. */
   readonly detail: string;
+  /** With `awaiting_approval`. */
+  readonly awaiting?: AwaitedAccess;
   readonly beside?: readonly Beside[];
   readonly steps: readonly Step[];
 }

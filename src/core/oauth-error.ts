@@ -160,6 +160,10 @@ export const ERRORS = {
     code: 'temporarily_unavailable',
     description: 'whether the subject token has been used already cannot be told right now',
   },
+  access_unavailable: {
+    code: 'temporarily_unavailable',
+    description: 'whether the access that was approved still holds cannot be told right now',
+  },
   audit_unavailable: {
     code: 'temporarily_unavailable',
     description: 'the audit log cannot be written, so nothing is issued',
@@ -182,6 +186,8 @@ interface Detail {
   readonly detail?: string;
   /** Name of the TrustedIssuer whose token is refused, where one is known: for the audit summary. */
   readonly issuer?: string | undefined;
+  /** With `awaiting_approval`: the AccessRequest, for the caller to name to whoever approves. */
+  readonly accessRequest?: { readonly name: string; readonly state: string } | undefined;
   readonly cause?: unknown;
 }
 
@@ -195,8 +201,9 @@ export class OAuthError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly detail: string | undefined;
   readonly issuer: string | undefined;
+  readonly accessRequest: Detail['accessRequest'];
 
-  constructor(key: ErrorKey, { reason, retryAfterSeconds, detail, issuer, cause }: Detail = {}) {
+  constructor(key: ErrorKey, { reason, retryAfterSeconds, detail, issuer, accessRequest, cause }: Detail = {}) {
     const row: Row = ERRORS[key];
     super(row.description, { cause });
     this.key = key;
@@ -206,6 +213,7 @@ export class OAuthError extends Error {
     this.retryAfterSeconds = retryAfterSeconds ?? (this.status === 503 || this.status === 429 ? 5 : undefined);
     this.detail = detail;
     this.issuer = issuer;
+    this.accessRequest = accessRequest;
   }
 
   /** Anything thrown, as an OAuthError; what Carnet did not foresee is `server_error` and says nothing (E12). */

@@ -7,6 +7,8 @@ import { DECIDER, decide } from '../policy/decide.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Verify } from '../verifiers/verify.ts';
+import type { AccessAsking } from './access-asking.ts';
+import type { AccessUse } from './access-use.ts';
 import type { Exchange, ExchangeRequest } from './exchange-request.ts';
 import type { IdentityRate } from './identity-rate.ts';
 import { type IssuingDeps, release } from './issuing.ts';
@@ -18,6 +20,8 @@ export interface ExchangeDeps extends IssuingDeps {
   readonly rate: Pick<IdentityRate, 'admit'>;
   readonly metrics: Pick<Metrics, 'decisionsBeside'>;
   readonly singleUse: Pick<SingleUse, 'consume'>;
+  readonly accessAsking: Pick<AccessAsking, 'ask'>;
+  readonly accessUse: Pick<AccessUse, 'take'>;
 }
 
 /**
@@ -33,6 +37,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     admit(deps, subject);
     const decision = decide(snapshot, identity, request.ask, clock.now());
     for (const { mode, outcome } of decision.beside ?? []) deps.metrics.decisionsBeside.inc({ mode, outcome });
+    askForAccess(deps, subject, decision);
     await useUp(deps, subject, { snapshot, decision });
     return release(deps, subject, await journal.allowed(subject, decision));
   };
@@ -73,6 +78,12 @@ function admit({ rate, journal }: ExchangeDeps, subject: Case): void {
   throw error;
 }
 
+/** Nobody waits for it: the refusal names the request that is, or will be, open. */
+function askForAccess({ accessAsking }: ExchangeDeps, { identity, traceId }: Case, decision: Decision): void {
+  if (decision.outcome === 'allowed' || decision.awaiting === undefined) return;
+  accessAsking.ask({ identity, awaited: decision.awaiting, traceId });
+}
+
 interface Verdict {
   readonly snapshot: Snapshot;
   readonly decision: Decision;
@@ -80,9 +91,12 @@ interface Verdict {
 
 /** What policy refuses uses nothing up; what fails after this stays used up (R5). */
 async function useUp(deps: ExchangeDeps, subject: Case, { snapshot, decision }: Verdict): Promise<void> {
-  if (decision.outcome === 'refused' || decision.replay === undefined) return;
+  if (decision.outcome === 'refused') return;
+  const { replay, grant } = decision;
   try {
-    await deps.singleUse.consume(subject.identity, snapshot.issuers);
+    if (replay !== undefined) await deps.singleUse.consume(subject.identity, snapshot.issuers);
+    // A token that was used already takes no use of the access.
+    if (grant.access?.counted) await deps.accessUse.take(grant.access);
   } catch (thrown) {
     const error = OAuthError.from(thrown);
     deps.journal.limited(subject, error, decision.mapping);

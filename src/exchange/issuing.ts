@@ -50,7 +50,7 @@ async function fromCloud(deps: IssuingDeps, subject: Case, allowed: AllowedFromC
     grant,
     identity: subject.identity,
     issuedAt: subject.issuance.issuedAt,
-    alone: replay === 'once',
+    alone: replay === 'once' || grant.access?.counted === true,
     issue: () => opened(deps, subject, grant),
     renew: () => renewed(deps, subject, allowed),
   });
@@ -105,13 +105,20 @@ function issue({ targets }: IssuingDeps, { identity, issuance }: Case, grant: Gr
 /** A stop that came since the decision counts: what was allowed under older resources is decided again. */
 function assertNotStopped({ catalog, clock }: IssuingDeps, subject: Case, grant: Grant): void {
   const snapshot = catalog.current();
-  if (snapshot.revision === subject.revision) return;
-  const decision = decide(snapshot, subject.identity, subject.request.ask, clock.now());
+  // Access ends, and is withdrawn, without any change of resources.
+  if (snapshot.revision === subject.revision && grant.access === undefined) return;
+  const decision = decide(beforeItsUse(snapshot, grant), subject.identity, subject.request.ask, clock.now());
   if (decision.outcome === 'allowed' && givesTheSame(decision.grant, grant)) return;
   throw new OAuthError('target_denied', {
     reason: decision.outcome === 'refused' && decision.reason ? decision.reason : 'inactive',
-    detail: 'withdrawn by a change of resources while the credential was issued',
+    detail: 'withdrawn by a change of resources or access while the credential was issued',
   });
+}
+
+/** The use that this credential has taken, perhaps the last, is no reason against it. */
+function beforeItsUse(snapshot: Snapshot, { access }: Grant): Snapshot {
+  const request = access?.counted && snapshot.access.get(access.request);
+  return request && access ? { ...snapshot, access: new Map([[access.request, { ...request, uses: 0 }]]) } : snapshot;
 }
 
 /** A mapping that keeps its name and now gives another role, audience, form or less withdraws what it gave before. */

@@ -88,9 +88,13 @@ export class Journal {
     this.#audit.note({ ...common(subject), type: 'refused', mapping, error: key, detail });
   }
 
-  #refused(subject: Case, { error, mapping, reason, detail, beside }: Refused): OAuthError {
+  #refused(subject: Case, { error, mapping, reason, detail, awaiting, beside }: Refused): OAuthError {
     this.#audit.note({ ...common(subject), type: 'refused', mapping, error, reason, detail, beside });
-    return new OAuthError(error, { ...(reason === undefined ? {} : { reason }), detail });
+    const accessRequest = awaiting && {
+      name: awaiting.request,
+      state: awaiting.state === 'none' ? 'asked' : awaiting.state,
+    };
+    return new OAuthError(error, { ...(reason === undefined ? {} : { reason }), detail, accessRequest });
   }
 }
 

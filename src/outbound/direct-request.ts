@@ -20,6 +20,8 @@ export interface DirectAnswer {
   readonly etag: string | undefined;
   /** The server's clock, as it wrote it (RFC 9110 section 6.6.1). */
   readonly date: string | undefined;
+  /** `Carnet-Access-Request`: the AccessRequest that a refusal of Carnet names. */
+  readonly accessRequest: string | undefined;
   /** Undefined when it was larger than it may be. */
   readonly body: Buffer | undefined;
 }
@@ -48,8 +50,9 @@ async function direct(url: URL, method: string, request: DirectPost): Promise<Di
   try {
     const answer = await answered(sent(url, { method, request, signal }), request.body);
     const body = await bounded(answer, request.maxBytes);
-    const { date, etag, 'retry-after': retryAfter } = answer.headers;
-    return { status: answer.statusCode ?? 0, retryAfter, etag, date, body };
+    const { date, etag, 'retry-after': retryAfter, 'carnet-access-request': named } = answer.headers;
+    const accessRequest = typeof named === 'string' ? named : undefined;
+    return { status: answer.statusCode ?? 0, retryAfter, etag, date, accessRequest, body };
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   }

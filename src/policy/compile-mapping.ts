@@ -1,4 +1,5 @@
 import { TokenType } from '../core/token-types.ts';
+import { mappingVersionOf } from '../resources/access-request.ts';
 import type { DocumentOf } from '../resources/document.ts';
 import { durationSeconds } from '../resources/duration.ts';
 import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
@@ -86,6 +87,7 @@ function termsOf(
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),
     ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
+    ...(spec.access !== 'standing' && { access: { version: mappingVersionOf(spec), spec: spec.access.justInTime } }),
     ...(list !== undefined && { intents: { list, compiled: compileIntents(target, spec.deliver, list) } }),
     accepts:
       accept.length === 0 ? NOTHING_ACCEPTED : { intents: accept.includes('intents'), ttl: accept.includes('ttl') },

@@ -1,10 +1,11 @@
 import type { IssuerContext } from '../resources/compile-issuers.ts';
 import type { Document, Fault, Kind, ValidDocument } from '../resources/document.ts';
 import { NearestNames } from '../resources/nearest-name.ts';
+import { NO_ACCESS } from './access.ts';
 import type { Conditions } from './conditions/condition.ts';
 import { NO_CONDITIONS } from './conditions/conditions-for.ts';
 import { Coverages } from './coverage.ts';
-import { warningAt } from './fault.ts';
+import { errorAt } from './fault.ts';
 import { guardrailsInForce } from './guardrails-in-force.ts';
 import { type Chosen, choose } from './in-force.ts';
 import { issuersInForce } from './issuers-in-force.ts';
@@ -69,7 +70,7 @@ export function compile({
   });
   const grants = choose('FederationGrant', of('FederationGrant'), good);
   const coverages = new Coverages(grants.inForce, issuers.issuers);
-  const requests = withoutEffect(choose('AccessRequest', of('AccessRequest'), good));
+  const requests = of('AccessRequest').map(({ document }) => errorAt(document, ['kind'], NOT_FOR_FILES));
   const mappings = mappingsInForce(of('FederationMapping'), good, {
     issuers: issuers.issuers,
     issuerNames,
@@ -83,7 +84,7 @@ export function compile({
     grants: coverages,
     requireGrants: context.requireGrants,
   });
-  const parts = [issuers, guardrails, grants, requests, mappings];
+  const parts = [issuers, guardrails, grants, mappings];
   return {
     snapshot: {
       revision: revisionOf(documents, [...issuers.kept, ...guardrails.kept, ...grants.kept, ...mappings.kept]),
@@ -92,8 +93,9 @@ export function compile({
       shadows: new MappingIndex(mappings.shadows, issuers.issuers),
       guardrails: guardrails.guardrails,
       grants: coverages,
+      access: NO_ACCESS,
     },
-    faults: parts.flatMap(({ faults }) => faults),
+    faults: [...parts.flatMap(({ faults }) => faults), ...requests],
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
     accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
   };
@@ -115,10 +117,8 @@ function namesIn(versions: readonly Version[]): ReadonlySet<string> {
   return new Set(versions.map(({ document }) => document.name));
 }
 
-/** Access requests load; nothing asks for them yet. */
-function withoutEffect(chosen: Chosen<'AccessRequest'>): Chosen<'AccessRequest'> {
-  const warnings = chosen.accepted.map((document: ValidDocument) =>
-    warningAt(document, ['kind'], { message: `${document.kind} is not built yet: it has no effect` }),
-  );
-  return { ...chosen, faults: [...chosen.faults, ...warnings] };
-}
+/** Access is what people have approved one after the other, which no document can say of itself. */
+const NOT_FOR_FILES = {
+  message: 'an AccessRequest is made by asking, and by no document',
+  hint: 'ask with carnet access request, or let the workload ask',
+};

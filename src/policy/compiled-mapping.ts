@@ -1,5 +1,6 @@
 import type { TokenType } from '../core/token-types.ts';
 import type { Intent } from '../resources/intents.ts';
+import type { JustInTime } from '../resources/just-in-time.ts';
 import type { CompiledIntents } from '../resources/targets/compiled-intents.ts';
 import type { TargetSpec, TtlLimits } from '../resources/targets/target.ts';
 import type { Condition } from './conditions/condition.ts';
@@ -37,6 +38,8 @@ export interface Terms {
   /** Present: a token is good for one credential of this mapping and of others that say so. */
   readonly replay?: 'once';
   readonly shareAcrossPods?: true;
+  /** Present: nobody is given anything that was not approved, for the mapping as this version says it. */
+  readonly access?: { readonly version: string; readonly spec: JustInTime };
   /** What the credential is held to; absent where it is unrestricted and for targets that have no intents. */
   readonly intents?: { readonly list: readonly Intent[]; readonly compiled: CompiledIntents };
   /** Whether a FederationGrant covers it; absent where none is needed. */

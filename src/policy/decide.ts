@@ -1,5 +1,6 @@
 import type { Ask, Beside, Decision, Step } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
+import { accessOf } from './access.ts';
 import { attributesOnce } from './attributes.ts';
 import { type Case, denied, EARLY_GATES, tokenType, type Verdict } from './gates.ts';
 import { grantOf } from './grant.ts';
@@ -60,9 +61,11 @@ function decideIn(index: MappingIndex, snapshot: Snapshot, { identity, ask, now 
   const issuer = snapshot.issuers.byName.get(identity.issuer);
   const attributes = attributesOnce({ identity, issuer, terms, ask, now });
   const mode = modeAt(terms, now);
-  const subjected = { identity, issuer, mapping: mapping.name, terms, mode, attributes };
+  const access = accessOf(snapshot.access, { mapping: mapping.name, terms, identity, now });
+  const breakGlass = access.kind === 'granted' && access.access.breakGlass === true;
+  const subjected = { identity, issuer, mapping: mapping.name, terms, mode, attributes, breakGlass };
   const limits = { ceiling: ceiling(snapshot.guardrails, subjected), replay: terms.replay ?? issuer?.replay };
-  const one = { mapping: mapping.name, terms, identity, ask, now, attributes, ...limits };
+  const one = { mapping: mapping.name, terms, identity, ask, now, attributes, access, ...limits };
   let reported: Verdict | undefined;
   for (const gate of EARLY_GATES) {
     const verdict = gate(one);
@@ -89,6 +92,7 @@ function reportOf(mapping: string, decision: Decision, reported: Verdict | undef
 /** The last gates, which find values: ttl, scope, identity, intents. */
 function settle(one: Case, steps: Step[]): Decision {
   const { mapping, terms, identity, ask } = one;
+  const access = one.access.kind === 'granted' ? one.access.access : undefined;
   const ttl = ttlOf({
     terms,
     askedSeconds: ask.ttlSeconds,
@@ -96,6 +100,7 @@ function settle(one: Case, steps: Step[]): Decision {
     grantSeconds: (terms.grant?.ok && terms.grant.maxTtlSeconds) || Number.POSITIVE_INFINITY,
     remainingSeconds: Math.floor((identity.expiresAt * 1000 - one.now) / 1000),
     projected: identity.kind === 'kubernetes',
+    accessSeconds: access && Math.floor((access.until - one.now) / 1000),
   });
   if (!ttl.ok) return refuse(mapping, steps, denied('ttl', 'ttl_below_target_minimum', ttl.detail));
   steps.push(passed('ttl', ttl.detail));
@@ -108,7 +113,8 @@ function settle(one: Case, steps: Step[]): Decision {
   if (type === undefined) return refuse(mapping, steps, tokenType(one));
   const { address } = ask;
   const { ttlSeconds, ttlCeilingSeconds } = ttl;
-  const result = grantOf({ mapping, terms, identity, address, ttlSeconds, ttlCeilingSeconds, issuedTokenType: type });
+  const settled = { mapping, terms, identity, address, ttlSeconds, ttlCeilingSeconds, issuedTokenType: type, access };
+  const result = grantOf(settled);
   if (!result.ok) return refuse(mapping, steps, denied('identity', result.reason, result.detail));
   steps.push(passed('identity', result.detail));
   const held = heldToIntents(terms, scope.narrowed, ask);
@@ -145,6 +151,7 @@ function refuse(mapping: string, steps: readonly Step[], { step, detail, refusal
     mapping,
     ...(refusal?.reason !== undefined && { reason: refusal.reason }),
     detail,
+    ...(refusal?.awaiting !== undefined && { awaiting: refusal.awaiting }),
     steps: [...steps, failed(step, detail)],
   };
 }

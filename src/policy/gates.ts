@@ -1,6 +1,7 @@
-import type { Ask, Step } from '../core/decision.ts';
+import type { Ask, AwaitedAccess, Step } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import type { Reason } from '../core/oauth-error.ts';
+import type { Access } from './access.ts';
 import type { Terms } from './compiled-mapping.ts';
 import type { Attributes } from './conditions/condition.ts';
 import { shortfallText } from './coverage.ts';
@@ -20,6 +21,7 @@ export interface Verdict {
 interface Refusal {
   readonly error: 'target_denied' | 'scope_refused';
   readonly reason?: Reason;
+  readonly awaiting?: AwaitedAccess;
 }
 
 /** Everything that the gates look at once a mapping has selected the caller. */
@@ -29,6 +31,7 @@ export interface Case {
   readonly identity: VerifiedIdentity;
   readonly ask: Ask;
   readonly now: number;
+  readonly access: Access;
   readonly ceiling: Ceiling;
   readonly attributes: () => Attributes;
   readonly replay: 'once' | undefined;
@@ -40,6 +43,7 @@ export const EARLY_GATES: readonly ((one: Case) => Verdict)[] = [
   expiry,
   grant,
   podBinding,
+  justInTime,
   guardrails,
   when,
 ];
@@ -72,6 +76,13 @@ function podBinding({ terms, identity }: Case): Verdict {
   const detail = `asked ${terms.binding}, bound to ${identity.binding}`;
   if (terms.binding === 'any' || isPodBound(identity)) return { step: 'pod-binding', detail };
   return denied('pod-binding', 'not_bound_to_pod', detail);
+}
+
+function justInTime({ access }: Case): Verdict {
+  if (access.kind === 'standing') return { step: 'access', detail: 'standing' };
+  if (access.kind === 'granted') return { step: 'access', detail: access.detail };
+  const refusal = { error: 'target_denied', reason: 'awaiting_approval', awaiting: access.access } as const;
+  return { step: 'access', detail: access.detail, refusal };
 }
 
 function guardrails({ ceiling: { denials, matched, maxTtlSeconds } }: Case): Verdict {

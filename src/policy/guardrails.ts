@@ -18,6 +18,8 @@ export interface CompiledGuardrail {
   readonly maxTtlSeconds?: number;
   readonly requirePodBound: boolean;
   readonly requireIntents: boolean;
+  /** It lets break-glass access pass. */
+  readonly breakGlass?: true;
   /** Modes that a mapping may have. */
   readonly modes?: readonly string[];
 }
@@ -38,6 +40,8 @@ export interface Subjected {
   readonly terms: Terms;
   readonly mode: Mode['kind'];
   readonly attributes: () => Attributes;
+  /** Access was opened by one person alone. */
+  readonly breakGlass?: boolean;
 }
 
 export interface Ceiling {
@@ -57,6 +61,7 @@ export function compileGuardrail({ name, spec }: DocumentOf<'Guardrail'>, condit
     ...(spec.maxTtl !== undefined && { maxTtlSeconds: durationSeconds(spec.maxTtl) }),
     requirePodBound: spec.requirePodBound ?? false,
     requireIntents: spec.requireIntents ?? false,
+    ...(spec.breakGlass && { breakGlass: spec.breakGlass }),
     ...(spec.modes !== undefined && { modes: spec.modes }),
   };
 }
@@ -93,7 +98,9 @@ function mayBe(wanted: string | undefined, actual: string | undefined): boolean 
   return wanted === undefined || wanted === ANY || actual === undefined || wanted === actual;
 }
 
-function denials(guardrail: CompiledGuardrail, { identity, terms, mode, attributes }: Subjected): readonly string[] {
+function denials(guardrail: CompiledGuardrail, subjected: Subjected): readonly string[] {
+  const { identity, terms, mode, attributes, breakGlass } = subjected;
+  if (breakGlass && guardrail.breakGlass) return [];
   const found: string[] = [];
   const denial = guardrail.deny && denialBy(guardrail.deny, attributes);
   if (denial !== undefined) found.push(denial);

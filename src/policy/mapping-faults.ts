@@ -9,6 +9,7 @@ import { errorAt, warningAt } from './fault.ts';
 import { intentFaults, residueWarnings } from './intent-faults.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
 import { issuersOf, type Subject } from './subject.ts';
+import { CALL_SECONDS } from './ttl.ts';
 
 type MappingDocument = DocumentOf<'FederationMapping'>;
 
@@ -43,6 +44,7 @@ export function mappingFaults(examined: Examined): readonly Fault[] {
     ...audienceFaults(examined),
     ...subFaults(examined),
     ...ttlFaults(examined),
+    ...accessFaults(examined),
     ...intentFaults(examined),
     ...whenFaults(examined),
   ];
@@ -121,6 +123,19 @@ function subFaults({ document, target }: Examined): readonly Fault[] {
   if (!TARGETS[target.kind].cloud || Buffer.byteLength(`mapping:${document.name}`) <= MAX_SUB_BYTES) return [];
   const message = `mapping:${document.name} is longer than the ${MAX_SUB_BYTES} bytes that clouds take as sub`;
   return [errorAt(document, ['metadata', 'name'], { message })];
+}
+
+/** Access that is over before the target has given what it gives at least would never give anything. */
+function accessFaults({ document, target }: Examined): readonly Fault[] {
+  const { access } = document.spec;
+  if (access === 'standing') return [];
+  const { minSeconds, targetChooses } = ttlLimitsOf(target);
+  const leastSeconds = Math.max(minSeconds, targetChooses?.usualSeconds ?? 0);
+  const { cloud } = TARGETS[target.kind];
+  const leftSeconds = durationSeconds(access.justInTime.maxDuration) - (cloud ? CALL_SECONDS : 0);
+  if (leftSeconds >= leastSeconds) return [];
+  const message = `is too short: ${target.kind} gives ${leastSeconds} s, which has to end before the access`;
+  return [errorAt(document, ['spec', 'access', 'justInTime', 'maxDuration'], { message })];
 }
 
 function ttlFaults({ document, target }: Examined): readonly Fault[] {

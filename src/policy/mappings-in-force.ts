@@ -77,7 +77,7 @@ function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outc
   }
   const faults = mappingFaults({ document, subject, target, surroundings: context });
   if (faults.length > 0) return faulty(version, faults, keep);
-  const unbuilt = unbuiltFeatures(document.spec, target);
+  const unbuilt = unbuiltFeatures(target);
   const inactive = unbuilt.map((feature) =>
     warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
   );

@@ -1,4 +1,4 @@
-import type { Grant } from '../core/decision.ts';
+import type { Grant, GrantedAccess } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import type { Reason } from '../core/oauth-error.ts';
 import type { TokenType } from '../core/token-types.ts';
@@ -13,6 +13,7 @@ export interface Settled {
   readonly ttlSeconds: number;
   readonly ttlCeilingSeconds?: number | undefined;
   readonly issuedTokenType: TokenType;
+  readonly access?: GrantedAccess | undefined;
 }
 
 export type GrantResult =
@@ -20,7 +21,7 @@ export type GrantResult =
   | { readonly ok: false; readonly reason: Reason; readonly detail: string };
 
 /** What grants of all targets have; not held to intents yet. */
-export function common({ mapping, terms, ttlSeconds, ttlCeilingSeconds, issuedTokenType }: Settled) {
+export function common({ mapping, terms, ttlSeconds, ttlCeilingSeconds, issuedTokenType, access }: Settled) {
   const { deliver, shareAcrossPods } = terms;
   return {
     mapping,
@@ -30,5 +31,6 @@ export function common({ mapping, terms, ttlSeconds, ttlCeilingSeconds, issuedTo
     enforcedBy: [],
     deliver,
     ...(shareAcrossPods && { shareAcrossPods }),
+    ...(access !== undefined && { access }),
   };
 }

@@ -1,4 +1,5 @@
 import type { TrustedIssuers } from '../resources/issuers.ts';
+import type { AccessIndex } from './access.ts';
 import type { Coverages } from './coverage.ts';
 import type { CompiledGuardrail } from './guardrails.ts';
 import type { MappingIndex } from './mapping-index.ts';
@@ -14,4 +15,6 @@ export interface Snapshot {
   readonly guardrails: readonly CompiledGuardrail[];
   /** The FederationGrants; what they come to for each mapping is in its terms. */
   readonly grants: Coverages;
+  /** Beside the resources and no part of `revision`: people ask and approve all the time. */
+  readonly access: AccessIndex;
 }

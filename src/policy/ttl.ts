@@ -13,6 +13,8 @@ export interface TtlQuestion {
   readonly remainingSeconds: number;
   /** Whether the subject token is a Kubernetes projected token. */
   readonly projected: boolean;
+  /** What is left of just-in-time access, where there needs to be some. */
+  readonly accessSeconds?: number | undefined;
 }
 
 export type TtlAnswer =
@@ -28,23 +30,29 @@ export type TtlAnswer =
 /** How long an assertion handed to a workload lives; what the cloud gives for it is not Carnet's to shorten. */
 const ASSERTION_SECONDS = 60;
 
+/** The longest that a call to a target waits and takes: what it gives counts from when the target is reached. */
+export const CALL_SECONDS = 20;
+
 /** What is asked for, or the mapping's default. */
 export function wishedSeconds({ deliver, ttl }: Terms, askedSeconds: number | undefined): number {
   return askedSeconds ?? (deliver === 'assertion' ? ASSERTION_SECONDS : ttl.defaultSeconds);
 }
 
 /** The least of all that limits the credential; below what the target can give it refuses and never rounds up (DESIGN section 6). */
-export function ttlOf({ terms, askedSeconds, remainingSeconds, projected, ...caps }: TtlQuestion): TtlAnswer {
+export function ttlOf(question: TtlQuestion): TtlAnswer {
+  const { terms, askedSeconds, guardrailSeconds, grantSeconds, remainingSeconds, projected } = question;
   const { cloud } = TARGETS[terms.target.kind];
   const { limits: target } = terms.ttl;
   const assertion = terms.deliver === 'assertion';
+  const access = accessLimit(question, cloud);
   const outlive = terms.ttl.outliveSubject ?? (cloud && projected);
   const limits: Readonly<Record<string, number>> = {
     asked: wishedSeconds(terms, askedSeconds),
     mapping: assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds,
-    guardrail: caps.guardrailSeconds,
-    ...(Number.isFinite(caps.grantSeconds) && { grant: caps.grantSeconds }),
+    guardrail: guardrailSeconds,
+    ...(Number.isFinite(grantSeconds) && { grant: grantSeconds }),
     subject: outlive ? Number.POSITIVE_INFINITY : remainingSeconds,
+    ...(access !== undefined && { access }),
     target: target.maxSeconds,
   };
   const ttlSeconds = Math.min(...Object.values(limits));
@@ -57,8 +65,17 @@ export function ttlOf({ terms, askedSeconds, remainingSeconds, projected, ...cap
     return { ok: false, detail: `${detail}; below the ${minSeconds} s that ${terms.target.kind} gives at least` };
   }
   if (assertion || target.targetChooses === undefined) return { ok: true, ttlSeconds, detail };
-  const ceilingSeconds = Math.min(caps.guardrailSeconds, caps.grantSeconds);
+  const ceilingSeconds = Math.min(guardrailSeconds, grantSeconds, access ?? Number.POSITIVE_INFINITY);
+  const { usualSeconds } = target.targetChooses;
+  if (access !== undefined && usualSeconds !== undefined && access < usualSeconds) {
+    return { ok: false, detail: `${detail}; ${terms.target.kind} may give ${usualSeconds} s` };
+  }
   return chosenByTarget(terms, { ttlSeconds, ceilingSeconds, detail });
+}
+
+/** How long what is given may live, so that it ends before the access does. */
+function accessLimit({ accessSeconds }: TtlQuestion, cloud: boolean): number | undefined {
+  return accessSeconds === undefined || !cloud ? accessSeconds : accessSeconds - CALL_SECONDS;
 }
 
 /**

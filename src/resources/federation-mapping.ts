@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { duration, durationSeconds } from './duration.ts';
 import { intents } from './intents.ts';
+import { justInTime } from './just-in-time.ts';
 import { subject } from './mapping-subject.ts';
 import { exactlyOne, present, rule } from './rule.ts';
 import { awsTarget } from './targets/aws.ts';
@@ -67,7 +68,7 @@ const shape = z.strictObject({
   deliver: z.enum(['credentials', 'assertion']).default('credentials'),
   mode: z.enum(['enforce', 'report', 'shadow']).default('enforce'),
   until: instant.meta({ description: 'End of mode report, at most 30 days ahead.' }).optional(),
-  access: z.union([z.literal('standing'), z.strictObject({ justInTime: z.looseObject({}) })]).default('standing'),
+  access: z.union([z.literal('standing'), z.strictObject({ justInTime })]).default('standing'),
   expiresAt: instant.optional(),
   shareAcrossPods: z
     .boolean()
@@ -98,9 +99,15 @@ const withTtlAccepted = rule(withCloud, (spec) => !isAssertion(spec) || accepts(
   hint: 'Carnet cannot shorten what the workload gets for an assertion',
 });
 
+const withEnd = rule(withTtlAccepted, (spec) => !isAssertion(spec) || !isJsonObject(spec['access'] ?? null), {
+  path: ['deliver'],
+  message: 'must not be assertion with just-in-time access',
+  hint: 'what the cloud gives for an assertion would outlive the access',
+});
+
 /** `spec` of a FederationMapping: who may have which credential, how narrow, how long, when (DESIGN section 5). */
 export const federationMappingSpec = rule(
-  withTtlAccepted,
+  withEnd,
   (spec) => !isAssertion(spec) || !Array.isArray(spec['intents']) || accepts(spec, 'intents'),
   {
     path: ['residual', 'accept'],

@@ -39,6 +39,12 @@ export const guardrailSpec = rule(
     maxTtl: duration.optional(),
     requirePodBound: z.boolean().optional(),
     requireIntents: z.boolean().optional(),
+    breakGlass: z
+      .literal(true)
+      .meta({
+        description: 'Denies nobody who comes by break-glass; its maxTtl goes on to cap. Absent: it denies them too.',
+      })
+      .optional(),
     modes: z
       .array(z.enum(['enforce', 'report', 'shadow']))
       .min(1)

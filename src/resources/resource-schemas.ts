@@ -35,5 +35,5 @@ export const RESOURCE_SCHEMAS = {
   FederationMapping: resource('FederationMapping', 'Who may have which credential, how narrow, how long, when.'),
   Guardrail: resource('Guardrail', 'An organisation-wide ceiling: it can only deny or cap.'),
   FederationGrant: resource('FederationGrant', 'Who may map whom to which targets.'),
-  AccessRequest: resource('AccessRequest', 'Just-in-time access that somebody asks for. Not built yet.'),
+  AccessRequest: resource('AccessRequest', 'Just-in-time access that somebody asks for: never in a file.'),
 } as const;

@@ -1,3 +1,4 @@
+import type { AccessAdmin } from '../admin/access-admin.ts';
 import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
 import type { RunReplay } from '../admin/replay/replay.ts';
@@ -43,6 +44,7 @@ export interface AdminDeps {
   readonly report: MakeReport;
   readonly replay: RunReplay;
   readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
+  readonly requests: Pick<AccessAdmin, 'list' | 'get' | 'ask' | 'decide'>;
 }
 
 /** Everything that routes live on. */

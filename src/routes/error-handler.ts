@@ -35,7 +35,14 @@ export function errorHeaders(
   // RFC 6749 section 5.2: the challenge answers the scheme that was tried.
   const scheme = /^basic\s/i.test(authorization ?? '') ? 'Basic' : 'Bearer';
   const challenged = status === 401 && (authorization !== undefined || error.code !== 'invalid_client');
-  return { ...NOT_STORED, ...retry, ...(challenged ? { 'www-authenticate': `${scheme} realm="carnet"` } : {}) };
+  const { accessRequest } = error;
+  const awaited = accessRequest && { 'carnet-access-request': `${accessRequest.name};state=${accessRequest.state}` };
+  return {
+    ...NOT_STORED,
+    ...retry,
+    ...awaited,
+    ...(challenged ? { 'www-authenticate': `${scheme} realm="carnet"` } : {}),
+  };
 }
 
 /** The only members that an error body has (DESIGN section 6). */

@@ -70,6 +70,7 @@ function undisturbed(): DoorDeps {
         proposals: unused,
         withdraw: unused,
       },
+      requests: { list: unused, get: unused, ask: unused, decide: unused },
     },
     parts: unused,
     issuer: (purpose) => (purpose === 'cloud' ? 'https://issuer.example.org' : 'https://issuer.example.org/svid'),

@@ -32,6 +32,12 @@ export function createMetrics() {
       labelNames: ['mode', 'outcome'],
       registers,
     }),
+    accessRequests: new Counter({
+      name: 'carnet_access_requests_total',
+      help: 'Just-in-time access by what became of it (asked, approved, denied, withdrawn, void: its mapping changed, break_glass, dropped: too many, failed: not stored).',
+      labelNames: ['outcome'],
+      registers,
+    }),
     signatureChecks: new Counter({
       name: 'carnet_signature_checks_total',
       help: 'Signatures of subject tokens by outcome (verified, failed, repeated: known not to verify, refused: too many fail).',

@@ -29,12 +29,14 @@ describe('docs/admin-api.md', () => {
       'change issuers, guardrails and grants',
       'read the audit log',
       'replay',
+      'ask for access',
+      'decide on access',
     ];
     const known = ADMIN_ROLES.map((role) => [role, ...rights.map((right) => may(role, right))]);
     expect(
       tableRows(
         text,
-        '| role | reads | changes mappings | changes issuers, guardrails, grants | reads the audit log | replays |',
+        '| role | reads | changes mappings | changes issuers, guardrails, grants | reads the audit log | replays | asks for access | decides on access |',
       ),
     ).toEqual(known);
   });

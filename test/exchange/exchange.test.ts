@@ -53,6 +53,8 @@ let during: Readonly<Record<string, () => void>>;
 let whileIssuing: () => void;
 let admission: Admission;
 let whileUsingUp: () => void;
+let asked: string[];
+let whileTaking: () => void;
 let clouds: CloudCredentials;
 
 const clock = new FakeClock(NOW);
@@ -68,6 +70,8 @@ beforeEach(() => {
   whileIssuing = () => undefined;
   admission = { admitted: true };
   whileUsingUp = () => story.push('used up');
+  asked = [];
+  whileTaking = () => story.push('use taken');
 });
 
 const audit: AuditLog = {
@@ -108,6 +112,8 @@ const exchange = createExchange({
   },
   rate: { admit: () => admission },
   singleUse: { consume: async () => whileUsingUp() },
+  accessAsking: { ask: ({ awaited }) => asked.push(awaited.request) },
+  accessUse: { take: async () => whileTaking() },
   journal: new Journal(audit),
   targets: {
     aws: {

@@ -337,21 +337,21 @@ describe('faulty issuers and guardrails keep their last good version', () => {
 });
 
 describe('what is not built never weakens (DESIGN section 5)', () => {
-  test.each<[string, object]>([
-    ['access.justInTime', { access: { justInTime: {} } }],
-    ['target.x509Svid', { target: { x509Svid: {} }, intents: undefined }],
-  ])('a mapping with %s is inactive, says so, and lets no wider one take over', (feature, changes) => {
-    const wide = svidMapping('wide', { subject: EVERYBODY, addresses: ['shared'] });
-    const { snapshot, faults, accepted } = compiled([
-      PROD,
-      wide,
-      awsMapping('role', { addresses: ['shared'], ...changes }),
-    ]);
-    expect(warnings(faults)).toEqual([`role: ${feature} is not built yet: the mapping is inactive and refuses`]);
-    expect(names(accepted)).toContain('role');
-    expect(answer(snapshot, workload(), ask('role'))).toBe(INACTIVE);
-    expect(answer(snapshot, workload(), ask('shared'))).toBe(INACTIVE);
-  });
+  test.each<[string, object]>([['target.x509Svid', { target: { x509Svid: {} }, intents: undefined }]])(
+    'a mapping with %s is inactive, says so, and lets no wider one take over',
+    (feature, changes) => {
+      const wide = svidMapping('wide', { subject: EVERYBODY, addresses: ['shared'] });
+      const { snapshot, faults, accepted } = compiled([
+        PROD,
+        wide,
+        awsMapping('role', { addresses: ['shared'], ...changes }),
+      ]);
+      expect(warnings(faults)).toEqual([`role: ${feature} is not built yet: the mapping is inactive and refuses`]);
+      expect(names(accepted)).toContain('role');
+      expect(answer(snapshot, workload(), ask('role'))).toBe(INACTIVE);
+      expect(answer(snapshot, workload(), ask('shared'))).toBe(INACTIVE);
+    },
+  );
 
   test('a shadow takes no part, whole or faulty', () => {
     const wide = svidMapping('wide', { subject: EVERYBODY, addresses: ['shared'] });
@@ -383,10 +383,13 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
     ]);
   });
 
-  test('access requests load, without effect, and say so', () => {
-    const { faults, accepted } = compiled([document('AccessRequest', 'please', { mapping: 'role', reason: 'INC-42' })]);
-    expect(warnings(faults)).toEqual(['please: AccessRequest is not built yet: it has no effect']);
-    expect(accepted).toHaveLength(1);
+  test('an AccessRequest in a file is a fault: nobody approves by a document (DESIGN 5)', () => {
+    const identity = { issuer: 'prod-eu', subject: 'system:serviceaccount:payments:reporter' };
+    const please = document('AccessRequest', 'please', { mapping: 'role', identity, durationSeconds: 60 });
+    const { faults, accepted, snapshot } = compiled([please]);
+    expect(please.valid).toBe(true);
+    expect(errors(faults)).toEqual(['please kind: an AccessRequest is made by asking, and by no document']);
+    expect([accepted, snapshot.access.size]).toEqual([[], 0]);
   });
 });
 

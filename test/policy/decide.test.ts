@@ -370,6 +370,7 @@ describe('a decision', () => {
       'expiry true',
       'grant true',
       'pod-binding true',
+      'access true',
       'guardrails true',
       'when true',
       'ttl true',
@@ -379,6 +380,7 @@ describe('a decision', () => {
     ]);
     expect(steps({}, unboundWorkload()).slice(-2)).toEqual(['grant true', 'pod-binding false']);
     expect(steps({ when: 'false' }).slice(-2)).toEqual(['guardrails true', 'when false']);
-    expect(steps({ access: { justInTime: {} } })).toEqual(['candidates true', 'mapping true', 'active false']);
+    const justInTime = { approvals: 1, approvers: ['leads'], maxDuration: '1h' };
+    expect(steps({ access: { justInTime } }).slice(-2)).toEqual(['pod-binding true', 'access false']);
   });
 });

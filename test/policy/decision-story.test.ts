@@ -60,6 +60,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
         '+ expiry: never',
         '+ grant: none is needed',
         POD,
+        '+ access: standing',
         '+ guardrails: none matches',
         '+ when: none',
         `+ ttl: 3600 s, the least of ${TTL}`,
@@ -90,9 +91,9 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
 
   test('ends at the gate that refuses, in that gate’s words', () => {
     const at = '2026-11-22T09:00:00.000Z';
-    expect(story([awsMapping('reports', { access: { justInTime: {} } })])).toEqual({
-      outcome: denied('inactive', 'not built yet: access.justInTime'),
-      steps: [...SELECTED, '- active: not built yet: access.justInTime'],
+    expect(story([svidMapping('reports', { target: { x509Svid: {} } })])).toEqual({
+      outcome: denied('inactive', 'not built yet: target.x509Svid'),
+      steps: [...SELECTED, '- active: not built yet: target.x509Svid'],
     });
     const when = 'identity.pod == "" is false: identity.pod = "reporter-0"';
     expect(story([awsMapping('reports', { when: 'identity.pod == ""' })])).toEqual({
@@ -102,6 +103,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
         '+ expiry: never',
         '+ grant: none is needed',
         POD,
+        '+ access: standing',
         '+ guardrails: none matches',
         `- when: ${when}`,
       ],

@@ -9,6 +9,8 @@ const SVID = { jwtSvid: { audiences: ['ledger'] } };
 const WORKLOAD = { issuer: 'prod', namespace: 'payments', serviceAccount: 'reporter' };
 const CLOUD = { owner: 'team@example.org', subject: WORKLOAD, target: AWS, intents: 'unrestricted' };
 const MESH = { owner: 'team@example.org', subject: WORKLOAD, target: SVID };
+const JUST_IN_TIME = { approvals: 2, approvers: ['payments-leads'], maxDuration: '1h' };
+const justInTime = (changes: object) => ({ ...MESH, access: { justInTime: { ...JUST_IN_TIME, ...changes } } });
 const subject = (value: object) => ({ ...MESH, subject: value });
 const assertion = (accept: readonly string[], intents: unknown) => ({
   ...CLOUD,
@@ -185,9 +187,45 @@ const RULES: readonly (readonly [string, object, object, string])[] = [
   ],
   [
     'just-in-time access or standing',
-    { ...MESH, access: { justInTime: {} } },
-    { ...MESH, access: { justInTime: {}, standing: {} } },
+    { ...MESH, access: { justInTime: JUST_IN_TIME } },
+    { ...MESH, access: { justInTime: JUST_IN_TIME, standing: {} } },
     'spec.access.standing: is not a known field',
+  ],
+  [
+    'one to five approvals',
+    justInTime({ approvals: 5 }),
+    justInTime({ approvals: 6 }),
+    'spec.access.justInTime.approvals: too big: expected number to be <=5',
+  ],
+  [
+    'somebody who approves',
+    justInTime({ approvers: ['leads', 'alice'] }),
+    justInTime({ approvers: [] }),
+    'spec.access.justInTime.approvers: too small: expected array to have >=1 items',
+  ],
+  [
+    'each approver once',
+    justInTime({ approvers: ['leads', 'alice'] }),
+    justInTime({ approvers: ['leads', 'leads'] }),
+    'spec.access.justInTime.approvers: must not name anybody twice',
+  ],
+  [
+    'access for a day at most',
+    justInTime({ maxDuration: '24h' }),
+    justInTime({ maxDuration: '25h' }),
+    'spec.access.justInTime.maxDuration: must be at most 24h',
+  ],
+  [
+    'a known field of just-in-time access',
+    justInTime({ breakGlass: { group: 'on-call' } }),
+    justInTime({ breakglass: { group: 'on-call' } }),
+    'spec.access.justInTime.breakglass: is not a known field',
+  ],
+  [
+    'an assertion where access is standing',
+    assertion(['ttl'], 'unrestricted'),
+    { ...assertion(['ttl'], 'unrestricted'), access: { justInTime: JUST_IN_TIME } },
+    'spec.deliver: must not be assertion with just-in-time access',
   ],
 ];
 

@@ -28,6 +28,7 @@ function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
       proposals: unused,
       withdraw: unused,
     },
+    requests: { list: unused, get: unused, ask: unused, decide: unused },
     ...overrides,
   };
 }

@@ -57,6 +57,8 @@ describe('openapi.yaml', () => {
       '/.well-known/oauth-authorization-server',
       '/.well-known/oauth-authorization-server/svid',
       '/.well-known/openid-configuration',
+      '/admin/v1/access-requests',
+      '/admin/v1/access-requests/{name}',
       '/admin/v1/apply',
       '/admin/v1/audit',
       '/admin/v1/explain',

@@ -31,6 +31,7 @@ function changed(before: CompiledGuardrail, after: CompiledGuardrail, conditions
         before.maxTtlSeconds !== undefined && cap > before.maxTtlSeconds && `is up from ${before.maxTtlSeconds} s`,
       ],
       ['spec.requirePodBound', before.requirePodBound && !after.requirePodBound && 'is off'],
+      ['spec.breakGlass', before.breakGlass === undefined && after.breakGlass === true && 'lets break-glass pass'],
       ['spec.requireIntents', before.requireIntents && !after.requireIntents && 'is off'],
       [
         'spec.modes',

@@ -2,6 +2,7 @@ import { covers, intentText } from '../../resources/intents.ts';
 import type { TargetSpec } from '../../resources/targets/target.ts';
 import type { Terms } from '../compiled-mapping.ts';
 import type { Conditions } from '../conditions/condition.ts';
+import { accessWidens } from './access.ts';
 import { isJoined } from './condition.ts';
 import { beyond, differs, type Found, found } from './reason.ts';
 
@@ -62,6 +63,7 @@ const RULES: { readonly [K in keyof Terms]-?: Rule } = {
     found([
       ['', before !== undefined && isWiderGrant(before, after) && 'is covered by a FederationGrant, or by a wider one'],
     ]),
+  access: accessWidens,
   intents: intentsWiden,
   accepts: ({ accepts: before }, { accepts: after }) =>
     found([

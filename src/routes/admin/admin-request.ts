@@ -28,8 +28,6 @@ export function queryOf(request: FastifyRequest, known: readonly string[]): Read
 /** The query of a list. Throws AdminError `malformed`. */
 export function listQuery(request: FastifyRequest): ListQuery {
   const query = queryOf(request, ['limit', 'after', 'label', 'source']);
-  const limit = query.get('limit') ?? String(DEFAULT_LIMIT);
-  if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > MAX_LIMIT) throw refused('limit', `1 to ${MAX_LIMIT}`);
   const after = query.get('after');
   if (after !== undefined && !nameSchema.safeParse(after).success) throw refused('after', 'a name');
   const label = query.get('label');
@@ -38,7 +36,7 @@ export function listQuery(request: FastifyRequest): ListQuery {
   const source = query.get('source');
   if (source !== undefined && source !== 'file' && source !== 'store') throw refused('source', 'file or store');
   return {
-    limit: Number(limit),
+    limit: limitOf(query.get('limit')),
     after,
     source,
     ...(key !== undefined && value !== undefined && { label: [key, value] as const }),
@@ -83,6 +81,12 @@ function versionOf(query: ReadonlyMap<string, string>, name: string): number | u
   const value = query.get(name);
   if (value !== undefined && !/^[1-9][0-9]{0,14}$/.test(value)) throw refused(name, 'a version');
   return value === undefined ? undefined : Number(value);
+}
+
+/** How many items a page has. Throws AdminError `malformed`. */
+export function limitOf(limit = String(DEFAULT_LIMIT)): number {
+  if (!/^[1-9][0-9]{0,2}$/.test(limit) || Number(limit) > MAX_LIMIT) throw refused('limit', `1 to ${MAX_LIMIT}`);
+  return Number(limit);
 }
 
 /** How a change is wished. Throws AdminError `malformed`. */

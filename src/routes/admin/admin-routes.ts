@@ -6,6 +6,7 @@ import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { accountSchemas } from '../schemas/admin.ts';
+import { accessRoutes } from './access-routes.ts';
 import { bodyText, queryOf } from './admin-request.ts';
 import { applyRoute } from './apply-route.ts';
 import { auditRoute } from './audit-route.ts';
@@ -28,7 +29,7 @@ const COLLECTIONS = [
 /** The admin API (DESIGN section 9). Who asks is known before anything else of a request is looked at. */
 export function adminRoutes(
   server: FastifyInstance,
-  { signIn, resources, nameOwner, explain, why, trail, report, replay }: AdminDeps,
+  { signIn, resources, nameOwner, explain, why, trail, report, replay, requests }: AdminDeps,
   log: Log,
 ): void {
   const access = signedIn(signIn);
@@ -38,6 +39,7 @@ export function adminRoutes(
   explainRoute(server, `${ADMIN_PATH}explain`, { explain, why, access, log });
   replayRoute(server, `${ADMIN_PATH}replay`, { replay, access, log });
   auditRoute(server, `${ADMIN_PATH}audit`, { trail, report, access, log });
+  accessRoutes(server, `${ADMIN_PATH}access-requests`, { requests, access, log });
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
   server.get(`${ADMIN_PATH}whoami`, {
     ...common,

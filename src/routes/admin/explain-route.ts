@@ -60,16 +60,22 @@ function credentialOf({ kind, targetId, ttlSeconds, enforcedBy, deliver, issuedT
 
 function shown({ decision, ...explanation }: Explanation) {
   const grant = 'grant' in decision ? { credential: credentialOf(decision.grant) } : {};
-  const { outcome, mapping, error, reason, detail, beside, steps } = {
+  const { outcome, mapping, error, reason, detail, awaiting, beside, steps } = {
     mapping: undefined,
     error: undefined,
     reason: undefined,
     detail: undefined,
+    awaiting: undefined,
     beside: undefined,
     steps: [],
     ...decision,
   };
-  return { ...explanation, decision: { outcome, mapping, error, reason, detail, beside, steps }, ...grant };
+  const accessRequest = awaiting?.request;
+  return {
+    ...explanation,
+    decision: { outcome, mapping, error, reason, detail, accessRequest, beside, steps },
+    ...grant,
+  };
 }
 
 function shownWhy({ today, coverage: { next: _, ...coverage }, ...why }: Why) {

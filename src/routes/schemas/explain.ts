@@ -56,6 +56,7 @@ const explanation = z
       error: text.optional().meta({ description: 'A key of docs/errors.md.' }),
       reason: text.optional(),
       detail: text.optional(),
+      accessRequest: text.optional().meta({ description: 'The AccessRequest that an exchange would open or name.' }),
       beside: z
         .array(
           z.strictObject({

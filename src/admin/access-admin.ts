@@ -1,0 +1,318 @@
+import type { AccessRequests, StoredAccessRequest } from '../catalog/access-requests.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Clock } from '../core/clock.ts';
+import {
+  type AccessRequest,
+  type AccessState,
+  accessRequestName,
+  accessStateAt,
+  type Beneficiary,
+  mappingVersionOf,
+  type Person,
+} from '../resources/access-request.ts';
+import type { ValidDocument } from '../resources/document.ts';
+import { durationSeconds } from '../resources/duration.ts';
+import { VersionConflict } from '../store/document-store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import {
+  assertMayApprove,
+  assertMayBreakGlass,
+  assertMayDeny,
+  assertMayWithdraw,
+  type JustInTimeMapping,
+} from './access-rules.ts';
+import { type AccessView, accessView } from './access-view.ts';
+import { type Actor, assertMay } from './actor.ts';
+import { AdminError } from './admin-error.ts';
+import { type Act, type AdminJournal, recorded } from './admin-journal.ts';
+import type { Wish } from './resource-admin.ts';
+
+/** Whoever opens access alone has it for no longer. */
+const BREAK_GLASS_SECONDS = 3600;
+
+export interface AccessQuery {
+  readonly limit: number;
+  /** Name after which to go on. */
+  readonly after?: string | undefined;
+  readonly state?: AccessState | undefined;
+  readonly mapping?: string | undefined;
+}
+
+/** Access that a person asks for, on behalf of a workload. */
+export interface AccessWish {
+  readonly mapping: string;
+  /** A TrustedIssuer by name, and a ServiceAccount of a cluster or the `sub` of another issuer's tokens. */
+  readonly identity: {
+    readonly issuer: string;
+    readonly namespace?: string | undefined;
+    readonly serviceAccount?: string | undefined;
+    readonly subject?: string | undefined;
+  };
+  readonly reason?: string | undefined;
+  readonly durationSeconds?: number | undefined;
+  readonly breakGlass?: boolean | undefined;
+}
+
+export interface AccessDecision {
+  readonly decision: 'approve' | 'deny' | 'withdraw';
+  readonly why?: string | undefined;
+}
+
+export interface AccessOutcome {
+  readonly name: string;
+  readonly view: AccessView;
+  /** Absent after a dry run. */
+  readonly etag?: string;
+  readonly created: boolean;
+}
+
+interface AccessAdminDeps {
+  readonly catalog: Pick<Catalog, 'current' | 'loaded'>;
+  readonly access: AccessRequests;
+  readonly journal: AdminJournal;
+  /** The last two people who changed a mapping, through whichever door that knows them. Throws what the store throws. */
+  readonly editors: (mapping: string) => Promise<readonly Person[]>;
+  readonly clock: Clock;
+  readonly metrics: Pick<Metrics, 'accessRequests'>;
+  /** Told of each access that one person opened alone. Must not throw. */
+  readonly onBreakGlass: (fact: { readonly request: string; readonly mapping: string; readonly by: Person }) => void;
+}
+
+/** Asking for just-in-time access and deciding on it. Throws AdminError, or OAuthError `audit_unavailable`. */
+export class AccessAdmin {
+  readonly #deps: AccessAdminDeps;
+  /** Of the last resources that were asked about: there may be very many. */
+  #mappings: { readonly of: unknown; readonly byName: ReadonlyMap<string, JustInTimeMapping> } | undefined;
+
+  constructor(deps: AccessAdminDeps) {
+    this.#deps = deps;
+  }
+
+  /** By name, ascending; `next` is there where more follow. */
+  list(actor: Actor, { limit, after, state, mapping }: AccessQuery) {
+    assertMay(actor, 'read');
+    const now = this.#deps.clock.now();
+    const found = [...this.#deps.access.current()]
+      .filter(
+        ([name, request]) =>
+          (after === undefined || name > after) &&
+          (state === undefined || accessStateAt(request, now) === state) &&
+          (mapping === undefined || request.mapping === mapping),
+      )
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const page = found.slice(0, limit);
+    const last = page.at(-1)?.[0];
+    return {
+      items: page.map(([name, request]) => this.#view(name, request)),
+      ...(last !== undefined && found.length > page.length && { next: last }),
+    };
+  }
+
+  async get(actor: Actor, name: string): Promise<AccessOutcome> {
+    assertMay(actor, 'read');
+    const { version, request } = await this.#stored(name);
+    if (request === undefined) throw new AdminError('not_found');
+    return { name, view: this.#view(name, request), etag: etagOf(version), created: false };
+  }
+
+  /** Opens a request, or changes what is asked by one that is open and takes back what was approved of it. */
+  ask(actor: Actor, wish: AccessWish, how: Wish): Promise<AccessOutcome> {
+    const action = wish.breakGlass ? 'break-glass' : 'ask';
+    const act: Act = { actor, traceId: how.traceId, action, kind: 'AccessRequest' };
+    return this.#attempt({ act, how }, async () => {
+      assertMay(actor, 'ask for access');
+      const mapping = this.#mappingOf(wish.mapping);
+      if (mapping === undefined) throw invalid('mapping', 'is no mapping with just-in-time access that is in force');
+      if (wish.breakGlass) assertMayBreakGlass(actor, mapping);
+      const request = this.#asked(actor, wish, mapping);
+      const name = accessRequestName(mapping.name, mapping.version, request.identity);
+      const before = await this.#stored(name);
+      const former = before.request && accessStateAt(before.request, request.askedAt);
+      if (former === 'approved' && !wish.breakGlass) {
+        throw new AdminError('not_open', { detail: `${name} is approved already` });
+      }
+      const written = await this.#write({ act: { ...act, name }, how, name, before, request });
+      if (wish.breakGlass && !how.dryRun) {
+        const { issuer, subject } = actor;
+        this.#deps.onBreakGlass({ request: name, mapping: mapping.name, by: { issuer, subject } });
+      }
+      return { ...written, created: former !== 'asked' };
+    });
+  }
+
+  /** Approves, denies or withdraws what If-Match names. */
+  decide(actor: Actor, name: string, { decision, why }: AccessDecision, how: Wish): Promise<AccessOutcome> {
+    const act: Act = { actor, traceId: how.traceId, action: decision, kind: 'AccessRequest', name };
+    return this.#attempt({ act, how }, async () => {
+      assertMay(actor, decision === 'withdraw' ? 'ask for access' : 'decide on access');
+      const before = await this.#stored(name);
+      const { request: asked } = before;
+      if (asked === undefined) throw new AdminError('not_found');
+      assertVersion(before, how);
+      const state = accessStateAt(asked, this.#deps.clock.now());
+      if (state !== 'asked' && !(state === 'approved' && decision === 'withdraw')) {
+        throw new AdminError('not_open', { detail: `it is ${state}` });
+      }
+      const request =
+        decision === 'approve' ? await this.#approved(actor, asked, why) : this.#ended(actor, asked, { decision, why });
+      return this.#write({ act, how, name, before, request });
+    });
+  }
+
+  async #approved(actor: Actor, request: AccessRequest, why: string | undefined): Promise<AccessRequest> {
+    const mapping = this.#mappingOf(request.mapping);
+    if (mapping?.version !== request.mappingVersion) {
+      throw new AdminError('not_open', {
+        detail: 'the mapping has changed since, or is gone: it has to be asked again',
+      });
+    }
+    const identityIssuer = this.#deps.catalog.current().issuers.byName.get(request.identity.issuer)?.issuer;
+    const editors = await this.#deps.editors(mapping.name).catch((cause) => {
+      throw new AdminError('unavailable', { detail: 'who changed the mapping last cannot be read', cause });
+    });
+    assertMayApprove(actor, { request, mapping, identityIssuer, editors });
+    if (mapping.access.reason === 'required' && why === undefined) throw invalid('why', 'is required by the mapping');
+    const now = this.#deps.clock.now();
+    const { issuer, subject } = actor;
+    const approvals = [...request.approvals, { by: { issuer, subject }, at: now, ...(why !== undefined && { why }) }];
+    if (approvals.length < mapping.access.approvals) return { ...request, approvals };
+    return { ...request, approvals, ...windowOf(now, request.durationSeconds) };
+  }
+
+  #ended(actor: Actor, request: AccessRequest, { decision, why }: AccessDecision): AccessRequest {
+    const mapping = this.#mappingOf(request.mapping);
+    if (decision === 'deny') assertMayDeny(actor, mapping);
+    else assertMayWithdraw(actor, { request, mapping });
+    const endedAt = this.#deps.clock.now();
+    const state = decision === 'deny' ? 'denied' : 'withdrawn';
+    return { ...request, state, endedAt, ...(why !== undefined && { why }) };
+  }
+
+  #asked(actor: Actor, wish: AccessWish, { name, version, access }: JustInTimeMapping): AccessRequest {
+    const { reason, breakGlass = false } = wish;
+    if (reason === undefined && (breakGlass || access.reason === 'required')) throw invalid('reason', 'is required');
+    const ceiling = Math.min(
+      durationSeconds(access.maxDuration),
+      breakGlass ? BREAK_GLASS_SECONDS : Number.POSITIVE_INFINITY,
+    );
+    const wished = wish.durationSeconds ?? ceiling;
+    if (wished > ceiling) throw invalid('duration', `must be at most ${ceiling} s`);
+    const now = this.#deps.clock.now();
+    const { issuer, subject } = actor;
+    return {
+      mapping: name,
+      identity: this.#beneficiary(wish.identity),
+      ...(reason !== undefined && { reason }),
+      durationSeconds: wished,
+      state: 'asked',
+      mappingVersion: version,
+      askedAt: now,
+      askedBy: { issuer, subject },
+      needed: access.approvals,
+      approvals: [],
+      ...(access.maxUses !== undefined && { maxUses: access.maxUses }),
+      uses: 0,
+      ...(breakGlass && { breakGlass, ...windowOf(now, wished) }),
+    };
+  }
+
+  #beneficiary({ issuer, namespace, serviceAccount, subject }: AccessWish['identity']): Beneficiary {
+    const profile = this.#deps.catalog.current().issuers.byName.get(issuer)?.profile;
+    if (profile === undefined) throw invalid('identity.issuer', 'is no TrustedIssuer that is in force');
+    const isCluster = profile.kind === 'kubernetes';
+    if (isCluster && namespace !== undefined && serviceAccount !== undefined && subject === undefined) {
+      return { issuer, subject: `system:serviceaccount:${namespace}:${serviceAccount}` };
+    }
+    if (!isCluster && subject !== undefined && namespace === undefined && serviceAccount === undefined) {
+      return { issuer, subject };
+    }
+    const wanted = isCluster ? 'namespace and serviceAccount' : 'subject';
+    throw invalid('identity', `must have issuer and ${wanted} for this issuer`);
+  }
+
+  async #write({ act, how, name, before, request }: Write): Promise<AccessOutcome> {
+    const view = this.#view(name, request);
+    if (how.dryRun) return { name, view, created: false };
+    const { journal, access, metrics } = this.#deps;
+    const shown = (value: AccessRequest, version: number) =>
+      recorded(JSON.parse(JSON.stringify(value)), version, { whole: true });
+    await journal.changing({
+      ...act,
+      before: before.request && shown(before.request, before.version),
+      after: shown(request, before.version + 1),
+    });
+    const version = await access.put(name, request, before.version).catch((cause) => {
+      if (cause instanceof VersionConflict) throw new AdminError('precondition_failed');
+      throw new AdminError('unavailable', { detail: 'the store cannot be written', cause });
+    });
+    metrics.accessRequests.inc({ outcome: outcomeOf(act, request) });
+    return { name, view, etag: etagOf(version), created: false };
+  }
+
+  async #attempt({ act, how }: Pick<Write, 'act' | 'how'>, run: () => Promise<AccessOutcome>): Promise<AccessOutcome> {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof AdminError && !how.dryRun) this.#deps.journal.refused(act, error.key);
+      throw error;
+    }
+  }
+
+  #stored(name: string): Promise<StoredAccessRequest> {
+    return this.#deps.access.get(name).catch((cause) => {
+      throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
+    });
+  }
+
+  #view(name: string, request: AccessRequest): AccessView {
+    return accessView({ name, request, mapping: this.#mappingOf(request.mapping), now: this.#deps.clock.now() });
+  }
+
+  /** As it is in force now; undefined also for one that is faulty. */
+  #mappingOf(name: string): JustInTimeMapping | undefined {
+    const { accepted } = this.#deps.catalog.loaded().compiled;
+    if (this.#mappings?.of !== accepted) this.#mappings = { of: accepted, byName: justInTimeMappings(accepted) };
+    return this.#mappings.byName.get(name);
+  }
+}
+
+function justInTimeMappings(accepted: readonly ValidDocument[]): ReadonlyMap<string, JustInTimeMapping> {
+  const found = new Map<string, JustInTimeMapping>();
+  for (const one of accepted) {
+    if (one.kind !== 'FederationMapping' || one.spec.access === 'standing') continue;
+    const { name, spec } = one;
+    found.set(name, { name, owner: spec.owner, version: mappingVersionOf(spec), access: one.spec.access.justInTime });
+  }
+  return found;
+}
+
+interface Write {
+  readonly act: Act;
+  readonly how: Wish;
+  readonly name: string;
+  readonly before: StoredAccessRequest;
+  readonly request: AccessRequest;
+}
+
+function windowOf(now: number, seconds: number) {
+  return { state: 'approved' as const, from: now, notAfter: now + seconds * 1000 };
+}
+
+function outcomeOf({ action }: Act, { state }: AccessRequest): string {
+  if (action === 'break-glass') return 'break_glass';
+  return state;
+}
+
+/** RFC 9110 section 13: nobody decides on what he has not read. */
+function assertVersion({ version }: StoredAccessRequest, { ifMatch }: Wish): void {
+  if (ifMatch === undefined) throw new AdminError('precondition_required', { field: 'If-Match' });
+  if (ifMatch !== etagOf(version)) throw new AdminError('precondition_failed', { field: 'If-Match' });
+}
+
+function etagOf(version: number): string {
+  return `"${version}"`;
+}
+
+function invalid(field: string, detail: string): AdminError {
+  return new AdminError('invalid', { field, detail });
+}

@@ -1,0 +1,54 @@
+import { setTimeout as pass } from 'node:timers/promises';
+import { printable } from './style.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { EndpointAnswer } from './token-endpoint.ts';
+
+const FIRST_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 30_000;
+
+interface Wait {
+  readonly waitForSeconds: number;
+  readonly ask: () => Promise<EndpointAnswer>;
+}
+
+export interface AccessRequestNamed {
+  readonly name: string;
+  readonly state: string;
+}
+
+/** The AccessRequest that a refusal names in `Carnet-Access-Request`; undefined for any other answer. */
+export function awaitedRequest({ body, accessRequest }: EndpointAnswer): AccessRequestNamed | undefined {
+  const [, name, state] = /^(ar-[0-9a-f]{32});state=([a-z]+)$/.exec(accessRequest ?? '') ?? [];
+  if (body['reason'] !== 'awaiting_approval' || name === undefined || state === undefined) return undefined;
+  return { name, state };
+}
+
+/** Whether people may still decide in the caller's favour: after a no, waiting does not help. */
+function isPending(answer: EndpointAnswer): boolean {
+  const request = awaitedRequest(answer);
+  return request !== undefined && request.state !== 'denied' && request.state !== 'withdrawn';
+}
+
+/**
+ * Asks again, ever less often, while approval is awaited; what is down or busy meanwhile may come back. Resolves to the
+ * last answer: the first that is neither, or the one at the end of the time.
+ */
+export async function whenApproved(first: EndpointAnswer, { waitForSeconds, ask }: Wait, { err }: Surroundings) {
+  const request = awaitedRequest(first);
+  if (request === undefined || !isPending(first)) return first;
+  err.write(`carnet: waiting until somebody approves ${printable(request.name)}\n`);
+  let answer = first;
+  let waitedMs = 0;
+  for (
+    let delay = FIRST_DELAY_MS;
+    waitedMs + delay <= waitForSeconds * 1000;
+    delay = Math.min(2 * delay, MAX_DELAY_MS)
+  ) {
+    await pass(delay);
+    waitedMs += delay;
+    answer = await ask();
+    const comesBack = answer.status === 429 || answer.status >= 500;
+    if (!comesBack && !isPending(answer)) return answer;
+  }
+  return answer;
+}
