@@ -22,7 +22,7 @@ test('a client that never ends its request cannot hold up the end: it is cut off
   installation = await install({ cluster, resources: clusterIssuer(cluster) });
   const { configFile: file, configText: text, url } = installation;
   const log: string[] = [];
-  const destination = { write: (line: string) => log.push(line) };
+  const destination = { write: (lines: string) => log.push(...lines.split(/(?<=\n)/)) };
   const app = await createApp(loadConfig({ file, text, environment: {} }), {
     clock: systemClock,
     destination,
