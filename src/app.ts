@@ -2,24 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { AccessAdmin } from './admin/access-admin.ts';
-import { AdminJournal } from './admin/admin-journal.ts';
-import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token.ts';
-import { createEmergencyStop } from './admin/emergency-stop.ts';
-import { createExplain } from './admin/explain.ts';
-import { FirstOwner } from './admin/first-owner.ts';
-import { lastEditors } from './admin/last-editors.ts';
-import { createNameOwner } from './admin/name-owner.ts';
-import { Proposals } from './admin/proposals.ts';
-import { createReplay } from './admin/replay/replay.ts';
-import { createReports } from './admin/reports/reports.ts';
-import { ResourceAdmin } from './admin/resource-admin.ts';
-import { SecondPerson } from './admin/second-person.ts';
-import { adminIssuers, createSignIn } from './admin/sign-in.ts';
-import { AuditTrail } from './admin/trail/audit-trail.ts';
-import { createWhy } from './admin/trail/why.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
-import { AuditHistory } from './audit/history.ts';
 import { streamName } from './audit/stream-name.ts';
 import { PURPOSES, type Purpose } from './authority/authority.ts';
 import { authorizationServerMetadata, discoveryDocument, jwksDocument, spiffeBundle } from './authority/discovery.ts';
@@ -54,7 +37,7 @@ import { createOutbound } from './outbound/guarded-outbound.ts';
 import type { Outbound } from './outbound/outbound.ts';
 import { compile } from './policy/compile.ts';
 import type { Fault } from './resources/document.ts';
-import type { AdminDeps, DoorDeps, PublishedDocuments } from './routes/door-deps.ts';
+import type { DoorDeps, PublishedDocuments, RegisterRoutes } from './routes/door-deps.ts';
 import { createDoor } from './routes/doors.ts';
 import { readiness } from './routes/readiness.ts';
 import { readTlsFiles } from './routes/tls-files.ts';
@@ -280,7 +263,7 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   const relay = stopRelay(parts);
   opened.defer(() => relay.close());
   const verify = workloadVerifier(parts);
-  const admin = await adminDeps(parts, verify, relay);
+  const admin = await adminApi(parts, verify, relay);
   const deps = { ...doorDeps(parts, verify), ...(admin !== undefined && { admin }) };
   const doors: Door[] = [];
   for (const listener of config.listeners) doors.push({ listener, server: await door(listener, deps) });
@@ -368,51 +351,15 @@ function stopRelay({ held, shared, stored, catalog, clock, log, audit }: Parts):
   return relay;
 }
 
-/** The admin API, where somebody signs people in. Its keys are nobody else's: no TrustedIssuer can take one for its own. */
-async function adminDeps(parts: Parts, verify: Verify, relay: StopRelay): Promise<AdminDeps | undefined> {
-  const { config, clock, metrics, store, audit, held, stored, deletedNames, catalog } = parts;
-  const { oidc } = config.admin;
+/** The admin API, where somebody signs people in: who has none does not load it. */
+async function adminApi(parts: Parts, verify: Verify, relay: StopRelay): Promise<RegisterRoutes | undefined> {
+  const { oidc } = parts.config.admin;
   if (oidc === undefined) return undefined;
-  const issuers = adminIssuers(oidc, config.trustDomain);
-  const { outbound, log } = parts;
+  const { openAdminApi } = await import('./app-admin.ts');
+  const { outbound, clock, metrics, log } = parts;
+  // Nobody else's: no TrustedIssuer can take one of them for its own.
   const keys = issuerKeys({ outbound, clock, metrics, log, ownership: memoryKeyOwnership(() => undefined) });
-  keys.follow(issuers);
-  void keys.warm();
-  const owner = new FirstOwner(store);
-  const journal = new AdminJournal(audit, clock);
-  // Once known, an outage of the store does not keep the first owner out.
-  await owner.get().catch(() => undefined);
-  const bootstrap = await bootstrapToken(parts, owner);
-  const secondPerson = new SecondPerson({ rules: config.admin, proposals: new Proposals(store, clock), journal });
-  const emergencyStop = createEmergencyStop({ catalog, stored, held, relay, journal, clock });
-  const history = new AuditHistory({ directory: config.audit.directory, clock });
-  return {
-    signIn: createSignIn({
-      oidc,
-      issuers,
-      verify: createVerifier({ keys, clock, bound: new ForgeryBound({ clock, metrics }).check }),
-      owner,
-      onRefused: (reason) => journal.notSignedIn(reason),
-      ...(bootstrap !== undefined && { bootstrap }),
-    }),
-    resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson, emergencyStop }),
-    nameOwner: createNameOwner({ oidc, owner, journal }),
-    explain: createExplain({ catalog, verify, clock }),
-    requests: new AccessAdmin({
-      catalog,
-      access: parts.access,
-      journal,
-      editors: (mapping) => lastEditors(stored, mapping),
-      clock,
-      metrics,
-      onBreakGlass: ({ request, mapping, by }) =>
-        parts.log.warn('access was opened by break-glass', { mapping, detail: `${request} by ${by.subject}` }),
-    }),
-    trail: new AuditTrail({ history, clock }),
-    why: createWhy({ history, catalog, clock }),
-    report: createReports({ history, catalog, clock }),
-    replay: createReplay({ history, catalog, clock }),
-  };
+  return await openAdminApi({ ...parts, oidc, keys, verify, relay });
 }
 
 /** What cannot be ended now is void all the same: it names another version of its mapping. */
@@ -420,21 +367,6 @@ function voidAccess({ catalog, log, ...parts }: Parts): void {
   void voidChangedAccess(parts, catalog.loaded()).catch((cause) =>
     log.warn('access to a mapping that has changed cannot be ended in the store', { cause }),
   );
-}
-
-/** A token file that cannot be had stops nothing: owners by claim need none. */
-async function bootstrapToken(
-  { config, store, clock, log }: Parts,
-  owner: FirstOwner,
-): Promise<BootstrapToken | undefined> {
-  const { bootstrapTokenFile: path } = config.admin;
-  if (path === undefined) return undefined;
-  try {
-    return await openBootstrapToken({ path, store, owner, clock });
-  } catch (cause) {
-    log.error('the bootstrap token cannot be had', { field: 'admin.bootstrapTokenFile', cause });
-    return undefined;
-  }
 }
 
 function published(authority: LocalAuthority, workloadUrl: string): PublishedDocuments {

@@ -16,6 +16,7 @@ const HOUSE: House = {
     ['catalog'],
     ['exchange', 'admin'],
     ['routes'],
+    ['app-admin.ts'],
     ['app.ts'],
     ['cli'],
     ['main.ts'],

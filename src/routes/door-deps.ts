@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import type { AccessAdmin } from '../admin/access-admin.ts';
 import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
@@ -47,12 +48,15 @@ export interface AdminDeps {
   readonly requests: Pick<AccessAdmin, 'list' | 'get' | 'ask' | 'decide'>;
 }
 
+/** Adds routes to a listener's server. */
+export type RegisterRoutes = (server: FastifyInstance, log: Log) => void;
+
 /** Everything that routes live on. */
 export interface DoorDeps {
   readonly exchange: Exchange;
   readonly documents: PublishedDocuments;
   /** Absent: there is no admin API. */
-  readonly admin?: AdminDeps;
+  readonly admin?: RegisterRoutes;
   /** Every part, in a stable order. Must not wait for anything. */
   readonly parts: () => readonly Part[];
   /** The `iss` of a purpose: where its documents are served follows from its path, never from a Host header (M1). */

@@ -2,7 +2,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import { AdminError } from '../admin/admin-error.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { TurnQueue } from '../core/turn-queue.ts';
-import { ADMIN_PATH, adminRoutes } from './admin/admin-routes.ts';
+import { ADMIN_PATH } from './admin/admin-path.ts';
 import { problem } from './admin/problem.ts';
 import { admitted, MAX_EXCHANGES_AT_ONCE } from './admission.ts';
 import { awsError, stsError } from './aws-error.ts';
@@ -53,7 +53,7 @@ export function registerRoutes(server: FastifyInstance, name: DoorName, deps: Do
   if (serves(name, 'admin')) {
     metricsRoute(server, deps);
     docsRoute(server);
-    if (deps.admin !== undefined) adminRoutes(server, deps.admin, deps.log);
+    deps.admin?.(server, deps.log);
   }
 }
 

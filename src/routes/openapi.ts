@@ -3,6 +3,7 @@ import { fastify } from 'fastify';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { adminRoutes } from './admin/admin-routes.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { registerRoutes } from './doors.ts';
 import { knowAllMethods } from './methods.ts';
@@ -48,30 +49,31 @@ function undisturbed(): DoorDeps {
   };
   const log = { debug: unused, info: unused, warn: unused, error: unused };
   const documents = { openidConfiguration: unused, authorizationServer: unused, jwks: unused, spiffeBundle: unused };
+  const admin = {
+    signIn: unused,
+    nameOwner: unused,
+    explain: unused,
+    why: unused,
+    report: unused,
+    replay: unused,
+    trail: { now: unused, records: unused, outstanding: unused },
+    resources: {
+      list: unused,
+      get: unused,
+      put: unused,
+      delete: unused,
+      history: unused,
+      rollback: unused,
+      apply: unused,
+      proposals: unused,
+      withdraw: unused,
+    },
+    requests: { list: unused, get: unused, ask: unused, decide: unused },
+  };
   return {
     exchange: unused,
     documents,
-    admin: {
-      signIn: unused,
-      nameOwner: unused,
-      explain: unused,
-      why: unused,
-      report: unused,
-      replay: unused,
-      trail: { now: unused, records: unused, outstanding: unused },
-      resources: {
-        list: unused,
-        get: unused,
-        put: unused,
-        delete: unused,
-        history: unused,
-        rollback: unused,
-        apply: unused,
-        proposals: unused,
-        withdraw: unused,
-      },
-      requests: { list: unused, get: unused, ask: unused, decide: unused },
-    },
+    admin: (server) => adminRoutes(server, admin, log),
     parts: unused,
     issuer: (purpose) => (purpose === 'cloud' ? 'https://issuer.example.org' : 'https://issuer.example.org/svid'),
     workloadUrl: 'https://sts.internal.example.org',

@@ -1,36 +1,38 @@
 import { describe, expect, test } from 'vitest';
 import { AdminError } from '../../src/admin/admin-error.ts';
-import type { AdminDeps } from '../../src/routes/door-deps.ts';
+import { adminRoutes } from '../../src/routes/admin/admin-routes.ts';
+import type { AdminDeps, RegisterRoutes } from '../../src/routes/door-deps.ts';
 import { openDoor, send } from './door-fixture.ts';
 
 const OWNER = { issuer: 'https://idp.example.org', subject: 'alice', roles: ['owner'] } as const;
 
-function admin(overrides: Partial<AdminDeps> = {}): AdminDeps {
-  const unused = () => {
-    throw new AdminError('internal');
-  };
-  return {
-    signIn: async () => OWNER,
-    nameOwner: unused,
-    explain: unused,
-    why: unused,
-    report: unused,
-    replay: unused,
-    trail: { now: () => 0, records: unused, outstanding: unused },
-    resources: {
-      list: unused,
-      get: unused,
-      put: unused,
-      delete: unused,
-      history: unused,
-      rollback: unused,
-      apply: unused,
-      proposals: unused,
-      withdraw: unused,
-    },
-    requests: { list: unused, get: unused, ask: unused, decide: unused },
-    ...overrides,
-  };
+const unused = () => {
+  throw new AdminError('internal');
+};
+const UNUSED: AdminDeps = {
+  signIn: async () => OWNER,
+  nameOwner: unused,
+  explain: unused,
+  why: unused,
+  report: unused,
+  replay: unused,
+  trail: { now: () => 0, records: unused, outstanding: unused },
+  resources: {
+    list: unused,
+    get: unused,
+    put: unused,
+    delete: unused,
+    history: unused,
+    rollback: unused,
+    apply: unused,
+    proposals: unused,
+    withdraw: unused,
+  },
+  requests: { list: unused, get: unused, ask: unused, decide: unused },
+};
+
+function admin(overrides: Partial<AdminDeps> = {}): RegisterRoutes {
+  return (server, log) => adminRoutes(server, { ...UNUSED, ...overrides }, log);
 }
 
 const AUTHORIZED = [['authorization', 'Bearer abc']] as const;
@@ -132,7 +134,7 @@ describe('bodies of the admin API', () => {
   const put = (port: number, headers: readonly (readonly [string, string])[], body: string | Buffer = '{}') =>
     send(port, { method: 'PUT', path: '/admin/v1/mappings/a', headers: [...AUTHORIZED, ...headers], body });
   const resources = {
-    ...admin().resources,
+    ...UNUSED.resources,
     put: async () => ({
       created: true,
       inForce: true,

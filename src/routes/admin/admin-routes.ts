@@ -7,6 +7,7 @@ import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { accountSchemas } from '../schemas/admin.ts';
 import { accessRoutes } from './access-routes.ts';
+import { ADMIN_PATH } from './admin-path.ts';
 import { bodyText, queryOf } from './admin-request.ts';
 import { applyRoute } from './apply-route.ts';
 import { auditRoute } from './audit-route.ts';
@@ -15,9 +16,6 @@ import { problemHandler } from './problem.ts';
 import { replayRoute } from './replay-route.ts';
 import { resourceRoutes } from './resource-routes.ts';
 import { signedIn } from './signed-in.ts';
-
-/** What every path of the admin API begins with. */
-export const ADMIN_PATH = '/admin/v1/';
 
 const COLLECTIONS = [
   { kind: 'TrustedIssuer', path: `${ADMIN_PATH}issuers` },

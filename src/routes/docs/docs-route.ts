@@ -5,7 +5,6 @@ import { isJsonObject } from '../../core/json.ts';
 import { lazily } from '../../core/lazily.ts';
 import { yamlDocuments } from '../../resources/yaml-documents.ts';
 import { refuseOtherMethods } from '../methods.ts';
-import { docsPage } from './docs-page.ts';
 import { STYLE } from './style.ts';
 
 const PATH = '/docs/';
@@ -35,5 +34,7 @@ export function docsRoute(server: FastifyInstance): void {
 async function read(): Promise<Buffer> {
   const [document] = yamlDocuments(await readFile(CONTRACT, 'utf8')).documents;
   if (!isJsonObject(document?.value)) throw new Error('openapi.yaml cannot be read');
+  // Who does not read it does not load it.
+  const { docsPage } = await import('./docs-page.ts');
   return Buffer.from(docsPage(document.value));
 }

@@ -1,0 +1,2 @@
+/** What every path of the admin API begins with. */
+export const ADMIN_PATH = '/admin/v1/';
