@@ -15,6 +15,7 @@ const MAX_FILE_BYTES = 160 * 1024 * 1024;
 /** All that a text is read by. Whatever of it changes, nothing that was read before counts any more. */
 const READER = [
   '../resources/yaml-documents.ts',
+  '../resources/json-document.ts',
   '../resources/yaml-nodes.ts',
   '../resources/yaml-scalars.ts',
   '../../node_modules/yaml/package.json',

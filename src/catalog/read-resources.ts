@@ -43,11 +43,12 @@ export async function readResources(
 ): Promise<ResourceReading> {
   const { files, faults, unread, signature } = await readFiles(paths);
   const texts = [
-    ...files.map(({ path, text }) => ({ origin: { id: path, baseDirectory: dirname(path) }, text })),
-    ...stored.map(({ source, text, ...provenance }) => ({ origin: { ...provenance, id: source }, text })),
+    ...files.map(({ path, text }) => ({ origin: { id: path, baseDirectory: dirname(path) }, text, parsed })),
+    // JSON that Carnet wrote itself: read sooner than what was kept of it.
+    ...stored.map(({ source, text, ...more }) => ({ origin: { ...more, id: source }, text, parsed: undefined })),
   ];
   const readings = new Map<string, { hash: string; reading: Reading }>();
-  for (const { origin, text } of texts) {
+  for (const { origin, text, parsed: kept } of texts) {
     // Who wrote it belongs to what was read.
     const hash = createHash('sha256')
       .update(`${JSON.stringify(origin)}\n${text}`)
@@ -55,7 +56,7 @@ export async function readResources(
     const before = known.get(origin.id);
     if (before?.hash === hash) readings.set(origin.id, before);
     else {
-      readings.set(origin.id, { hash, reading: readDocuments(text, origin, context, parsed?.read(text, hash)) });
+      readings.set(origin.id, { hash, reading: readDocuments(text, origin, context, kept?.read(text, hash)) });
       // Requests are served between two texts.
       await nextTurn();
     }

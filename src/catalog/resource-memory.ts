@@ -30,6 +30,8 @@ export class ResourceMemory {
   readonly #known = new Map<string, Entry>();
   /** Seen and not stored yet. */
   readonly #fresh = new Map<string, number>();
+  /** What `documentLine` gave: most documents are there again at the next reading. */
+  readonly #lines = new WeakMap<ValidDocument, string>();
 
   constructor(store: DocumentStore) {
     this.#store = store;
@@ -66,7 +68,7 @@ export class ResourceMemory {
     return this.#entries().flatMap((entry) => {
       if (entry.good === undefined) return [];
       const same = current.get(entryKey(entry.kind, entry.name, entry.source));
-      if (same !== undefined && documentLine(same) === entry.good) return [same];
+      if (same !== undefined && this.#lineOf(same) === entry.good) return [same];
       return documentFromLine(entry.good) ?? [];
     });
   }
@@ -99,7 +101,7 @@ export class ResourceMemory {
    * seen some of them earlier: the order that was used for compiling has changed.
    */
   async keep(present: readonly Document[], accepted: readonly ValidDocument[]): Promise<boolean> {
-    const good = new Map(accepted.map((document) => [keyOf(document), documentLine(document)]));
+    const good = new Map(accepted.map((document) => [keyOf(document), this.#lineOf(document)]));
     const wanted = new Map<string, Map<string, Entry>>();
     for (const { kind, name, source } of present) {
       const key = entryKey(kind, name, source.id);
@@ -147,6 +149,14 @@ export class ResourceMemory {
     for (const key of this.#chunks.get(name)?.entries.keys() ?? []) this.#known.delete(key);
     this.#chunks.set(name, chunk);
     for (const [key, entry] of chunk.entries) this.#known.set(key, entry);
+  }
+
+  #lineOf(document: ValidDocument): string {
+    const known = this.#lines.get(document);
+    if (known !== undefined) return known;
+    const line = documentLine(document);
+    this.#lines.set(document, line);
+    return line;
   }
 
   /** A file that is renamed and damaged at once keeps what it used to say. */

@@ -15,7 +15,18 @@ export function revisionOf(documents: readonly Document[], kept: readonly Docume
   return `r-${hash.digest('hex').slice(0, 16)}`;
 }
 
+/** Most documents of a revision were in the one before it. */
+const contents = new WeakMap<Document, string>();
+
 function contentOf(document: Document): string {
+  const known = contents.get(document);
+  if (known !== undefined) return known;
+  const content = writtenContentOf(document);
+  contents.set(document, content);
+  return content;
+}
+
+function writtenContentOf(document: Document): string {
   const { kind, name, labels, source } = document;
   const author = source.author === undefined ? [] : [source.author];
   return canonical([kind, name, labels, document.valid, document.valid ? document.spec : document.raw, ...author]);

@@ -1,5 +1,6 @@
 import { Composer, type CST, type Document, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml';
 import type { JsonValue } from '../core/json.ts';
+import { jsonDocument } from './json-document.ts';
 import { type FieldPath, MAX_NESTING, offsetOf, readNode } from './yaml-nodes.ts';
 
 /** 1 MiB: an order of magnitude above the largest file that people edit. */
@@ -64,6 +65,11 @@ export function yamlDocuments(input: string): YamlText {
   const text = withoutMark(input);
   const refused = textFault(text);
   if (refused !== undefined) return { documents: [], faults: [refused] };
+  const json = jsonDocument(text);
+  if (json !== undefined) {
+    const place = { start: 0, end: text.length, line: 1 };
+    return { documents: [yamlDocumentReadBefore(text, { value: json, place })], faults: [] };
+  }
   const tokens = parseTokens(text);
   if (!Array.isArray(tokens)) return { documents: [], faults: [tokens] };
   const lines = lineCounter(text);
