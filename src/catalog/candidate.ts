@@ -1,11 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Compiled } from '../policy/compile.ts';
-import type { Conditions } from '../policy/conditions/condition.ts';
-import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import type { ReadContext } from '../resources/context-checks.ts';
 import type { Document, Fault, Kind } from '../resources/document.ts';
 import { readDocuments } from '../resources/read-documents.ts';
-import type { Loaded, LoadInput } from './load-resources.ts';
+import type { Compilation, Compiling } from './compiling.ts';
+import type { Loaded } from './load-resources.ts';
 
 /** Documents that might come into force. */
 export interface CandidateDocuments {
@@ -17,20 +15,18 @@ export interface CandidateDocuments {
   readonly replaceAll?: boolean;
 }
 
-export interface Candidate {
+export interface Candidate extends Compilation {
   /** What the text holds. */
   readonly proposed: readonly Document[];
   /** Errors within it, by lines of the text. */
   readonly ownFaults: readonly Fault[];
   readonly documents: readonly Document[];
-  readonly compiled: Compiled;
-  readonly conditions: Conditions;
 }
 
-interface CandidateInput extends Pick<LoadInput, 'memory' | 'compile' | 'context'> {
+interface CandidateInput {
   readonly loaded: Loaded;
-  /** Milliseconds. */
-  readonly now: number;
+  readonly compiling: Compiling;
+  readonly readContext: ReadContext;
 }
 
 const PROPOSED = 'candidate';
@@ -42,22 +38,14 @@ const MARKER = /^(?=---(?:[ \t\r\n]|$))/m;
  * one, wherever that comes from, so that a change to a file can be judged too. No file that it names is read.
  */
 export async function candidate(wanted: CandidateDocuments, input: CandidateInput): Promise<Candidate> {
-  const { loaded, memory, compile, context, now } = input;
-  const read = await readProposed(wanted.text, { development: context.development, now });
+  const { loaded, compiling, readContext } = input;
+  const read = await readProposed(wanted.text, readContext);
   const inForce = new Map(loaded.documents.map((one) => [keyOf(one), one]));
   const proposed = read.documents.map((one) => inPlaceOf(inForce.get(keyOf(one)), one));
   const gone = new Set([...proposed, ...(wanted.remove ?? [])].map(keyOf));
   const kept = wanted.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
   const documents = [...kept, ...proposed];
-  const lastGood = memory.lastGood(documents);
-  const conditions = await conditionsFor([...documents, ...lastGood], loaded.conditions);
-  const compiled = compile({
-    documents,
-    firstSeen: (kind, name, source) => memory.firstSeen(kind, name, source),
-    lastGood,
-    context,
-    conditions,
-  });
+  const { compiled, conditions } = await compiling.candidate(documents);
   return { proposed, ownFaults: read.faults, documents, compiled, conditions };
 }
 

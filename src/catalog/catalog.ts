@@ -1,15 +1,18 @@
 import type { Clock } from '../core/clock.ts';
+import type { CompileContext } from '../policy/compile.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
+import type { ReadContext } from '../resources/context-checks.ts';
 import { type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AccessRequests } from './access-requests.ts';
 import { type Candidate, type CandidateDocuments, candidate } from './candidate.ts';
+import { type Compile, Compiling } from './compiling.ts';
 import type { DeletedNames } from './deleted-names.ts';
 import { errorCode } from './file-fault.ts';
 import { signatureOf } from './file-source.ts';
 import { FileWatch } from './file-watch.ts';
-import { type Compile, type Loaded, type LoadInput, loadResources } from './load-resources.ts';
+import { type Loaded, loadResources } from './load-resources.ts';
 import { loadStops } from './load-stops.ts';
 import type { ParsedTexts } from './parsed-texts.ts';
 import { type Preview, preview, type StoredChange } from './preview.ts';
@@ -36,7 +39,7 @@ export interface CatalogDeps {
   /** Told of each mapping that is back under the name of a deleted one, once that is durable. Must not throw. */
   readonly onNameReused?: (name: string) => void;
   readonly compile: Compile;
-  readonly context: LoadInput['context'];
+  readonly context: CompileContext & Pick<ReadContext, 'development'>;
   /** Told of a Snapshot before any request can see it. Must not throw. */
   readonly beforeSwap?: (snapshot: Snapshot) => void;
   readonly clock: Clock;
@@ -80,12 +83,15 @@ export function createCatalog(deps: CatalogDeps): Catalog {
 
 class FileCatalog implements Catalog {
   readonly #deps: CatalogDeps;
+  readonly #compiling: Compiling;
   readonly #watch: FileWatch;
   readonly #listeners = new Set<(outcome: ReloadOutcome) => void>();
   #loaded: Loaded | undefined;
   /** The last of them with the access that came beside it, so that an exchange makes nothing. */
   #current: { readonly snapshot: Snapshot; readonly whole: Snapshot } | undefined;
   #known: KnownReadings = new Map();
+  /** Of the last preview, which may be what comes next. */
+  #previewed: KnownReadings = new Map();
   /** Signature of the last reading; undefined when it has to be done again. */
   #signature: string | undefined;
   #running: Promise<ReloadOutcome> | undefined;
@@ -98,6 +104,7 @@ class FileCatalog implements Catalog {
 
   constructor(deps: CatalogDeps) {
     this.#deps = deps;
+    this.#compiling = new Compiling(deps);
     this.#watch = new FileWatch(() => this.#reloadSoon());
   }
 
@@ -136,14 +143,14 @@ class FileCatalog implements Catalog {
     return this.#loaded;
   }
 
-  preview(changes: readonly StoredChange[]): Promise<Preview> {
-    const { memory, compile, context, clock } = this.#deps;
-    return preview(changes, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
+  async preview(changes: readonly StoredChange[]): Promise<Preview> {
+    const previewed = await preview(changes, this.#beside());
+    this.#previewed = previewed.known;
+    return previewed;
   }
 
   candidate(wanted: CandidateDocuments): Promise<Candidate> {
-    const { memory, compile, context, clock } = this.#deps;
-    return candidate(wanted, { loaded: this.loaded(), memory, compile, context, now: clock.now() });
+    return candidate(wanted, this.#beside());
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -215,18 +222,17 @@ class FileCatalog implements Catalog {
 
   /** Reads, compiles, swaps, remembers; in this order, so that whatever throws before the swap changes nothing. */
   async #load(): Promise<Snapshot> {
-    const { sources, memory, parsed, compile, context, clock } = this.#deps;
-    const readContext = { development: context.development, now: clock.now() };
+    const { sources, memory, parsed } = this.#deps;
     const { changes, texts, stale } = await this.#readStore();
-    const beside = { known: this.#known, stored: texts, ...(parsed && { parsed }) };
-    const reading = await readResources(sources, readContext, beside);
-    const conditions = this.#loaded?.conditions;
-    const loaded = await loadResources({ reading, memory, compile, context, conditions });
+    const beside = { known: [this.#known, this.#previewed], stored: texts, ...(parsed && { parsed }) };
+    const reading = await readResources(sources, this.#readContext(), beside);
+    const loaded = await loadResources({ reading, memory, compiling: this.#compiling });
     if (this.#loaded === undefined && loaded.stopping.length > 0) {
       throw new StartRefused(withStopping(loaded));
     }
     const whole = await this.#withStops(loaded);
     this.#known = reading.known;
+    this.#previewed = new Map();
     parsed?.keepSoon([...reading.known.values()].map(({ hash }) => hash));
     this.#signature = stale || reading.unread.length > 0 ? undefined : `${changes} ${reading.signature}`;
     this.#deps.beforeSwap?.(whole.snapshot);
@@ -247,8 +253,15 @@ class FileCatalog implements Catalog {
     const there = new Set(loaded.documents.map(({ source }) => source.id));
     const missing = this.#deps.stored.stops().filter(({ source }) => !there.has(source));
     if (missing.length === 0) return loaded;
-    const { memory, compile, context, clock } = this.#deps;
-    return await loadStops(missing, { loaded, memory, compile, context, now: clock.now() });
+    return await loadStops(missing, { ...this.#beside(loaded), memory: this.#deps.memory });
+  }
+
+  #beside(loaded = this.loaded()) {
+    return { loaded, compiling: this.#compiling, readContext: this.#readContext() };
+  }
+
+  #readContext(): ReadContext {
+    return { development: this.#deps.context.development, now: this.#deps.clock.now() };
   }
 
   async #readStore() {

@@ -1,51 +1,33 @@
-import type { CompileContext, Compiled, CompileInput } from '../policy/compile.ts';
-import type { Conditions } from '../policy/conditions/condition.ts';
-import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
-import type { ReadContext } from '../resources/context-checks.ts';
-import { CEILING_KINDS, type Document, type Fault, type FaultyDocument, type Kind } from '../resources/document.ts';
+import { CEILING_KINDS, type Document, type Fault, type FaultyDocument } from '../resources/document.ts';
+import type { Compilation, Compiling } from './compiling.ts';
 import { fileFault } from './file-fault.ts';
 import type { ResourceReading } from './read-resources.ts';
 import type { ResourceMemory } from './resource-memory.ts';
 
-export type Compile = (input: CompileInput) => Compiled;
-
-export interface Loaded {
+export interface Loaded extends Compilation {
   readonly snapshot: Snapshot;
   readonly faults: readonly Fault[];
   /** Faults with which a service that has not run yet must not start. */
   readonly stopping: readonly Fault[];
   readonly documents: readonly Document[];
-  readonly compiled: Compiled;
-  readonly conditions: Conditions;
 }
 
 export interface LoadInput {
   readonly reading: ResourceReading;
   readonly memory: ResourceMemory;
-  readonly compile: Compile;
-  /** What the former reading's conditions were compiled with. */
-  readonly conditions?: Conditions | undefined;
-  readonly context: CompileContext & Pick<ReadContext, 'development'>;
+  readonly compiling: Compiling;
 }
 
 /**
  * One reading as a Snapshot. What a source used to hold and now cannot be read is taken as faulty, not as deleted: a
  * mapping then refuses, and an issuer or a ceiling keeps its last good version.
  */
-export async function loadResources({ reading, memory, compile, context, ...former }: LoadInput): Promise<Loaded> {
+export async function loadResources({ reading, memory, compiling }: LoadInput): Promise<Loaded> {
   const missing = memory.missing(reading.documents, [...reading.unread, ...reading.damaged]);
   const documents = [...reading.documents, ...missing];
   memory.see(documents);
-  const lastGood = memory.lastGood(documents);
-  const conditions = await conditionsFor([...documents, ...lastGood], former.conditions);
-  const compiled = compile({
-    documents,
-    firstSeen: (kind: Kind, name: string, sourceId: string) => memory.firstSeen(kind, name, sourceId),
-    lastGood,
-    context,
-    conditions,
-  });
+  const { compiled, conditions } = await compiling.load(documents);
   const faults = [...reading.faults, ...compiled.faults, ...compiled.refused, ...keptFaults(missing)];
   return {
     snapshot: compiled.snapshot,

@@ -1,13 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Provenance } from '../core/author.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { Compiled } from '../policy/compile.ts';
-import type { Conditions } from '../policy/conditions/condition.ts';
-import { conditionsFor } from '../policy/conditions/conditions-for.ts';
+import type { ReadContext } from '../resources/context-checks.ts';
 import type { Document, Fault, Kind } from '../resources/document.ts';
-import { readDocuments } from '../resources/read-documents.ts';
-import type { Loaded, LoadInput } from './load-resources.ts';
+import { type Reading, readDocuments } from '../resources/read-documents.ts';
+import type { Compilation, Compiling } from './compiling.ts';
+import type { Loaded } from './load-resources.ts';
+import { hashOfText, type KnownReadings } from './read-resources.ts';
 import { storedSource } from './stored-resources.ts';
+import { storedValue, versionFrom } from './stored-value.ts';
 
 /** What the store would hold under a kind and name: a document, or none. */
 export interface StoredChange extends Provenance {
@@ -24,27 +25,26 @@ export interface ReadChange {
   readonly ownFaults: readonly Fault[];
 }
 
-export interface Preview {
+/** All resources as they would be. */
+export interface Preview extends Compilation {
   /** In the order of the changes. */
   readonly changes: readonly ReadChange[];
-  /** All resources as they would be. */
-  readonly compiled: Compiled;
-  /** What their conditions are compiled with. */
-  readonly conditions: Conditions;
+  /** For the reading that finds the changes in the store. */
+  readonly known: KnownReadings;
 }
 
-interface PreviewInput extends Omit<LoadInput, 'reading' | 'conditions'> {
+interface PreviewInput {
   readonly loaded: Loaded;
-  /** Milliseconds. */
-  readonly now: number;
+  readonly compiling: Compiling;
+  readonly readContext: ReadContext;
 }
 
 /** The next Snapshot if the store changed like this, by the very reader and compiler of a reload. Remembers nothing. */
 export async function preview(changes: readonly StoredChange[], input: PreviewInput): Promise<Preview> {
-  const { loaded, memory, compile, context } = input;
-  const read: (ReadChange & { readonly id: string })[] = [];
+  const { loaded, compiling, readContext } = input;
+  const read: Read[] = [];
   for (const change of changes) {
-    read.push(readChange(change, input));
+    read.push(readChange(change, readContext));
     // Requests are served between two documents.
     await nextTurn();
   }
@@ -53,16 +53,9 @@ export async function preview(changes: readonly StoredChange[], input: PreviewIn
     ...loaded.documents.filter(({ source }) => !changed.has(source.id)),
     ...read.flatMap(({ document }) => document ?? []),
   ];
-  const lastGood = memory.lastGood(documents);
-  const conditions = await conditionsFor([...documents, ...lastGood], loaded.conditions);
-  const compiled = compile({
-    documents,
-    firstSeen: (ofKind, ofName, source) => memory.firstSeen(ofKind, ofName, source),
-    lastGood,
-    context,
-    conditions,
-  });
-  return { changes: read, compiled, conditions };
+  const { compiled, conditions } = await compiling.preview(documents);
+  const faultless = read.filter(({ reading }) => reading.faults.length === 0);
+  return { changes: read, compiled, conditions, known: new Map(faultless.map((one) => [one.id, one])) };
 }
 
 /**
@@ -75,10 +68,22 @@ export function readAlone({ kind, name, document }: StoredChange): Document | un
   return readDocuments(JSON.stringify(document), { id: storedSource(kind, name) }, context).documents[0];
 }
 
-function readChange({ kind, name, document: value, ...provenance }: StoredChange, { context, now }: PreviewInput) {
+interface Read extends ReadChange {
+  readonly id: string;
+  readonly hash: string;
+  readonly reading: Reading;
+}
+
+/** As the store would give it back. */
+function readChange({ kind, name, document: wanted, ...by }: StoredChange, context: ReadContext): Read {
   const id = storedSource(kind, name);
+  const { document: value, ...provenance } = versionFrom(
+    storedValue({ ...by, ...(wanted !== undefined && { document: wanted }) }),
+  );
   const text = value === undefined ? '' : JSON.stringify(value);
-  const reading = readDocuments(text, { ...provenance, id }, { development: context.development, now });
+  const origin = { ...provenance, id };
+  const reading = readDocuments(text, origin, context);
   const [document] = reading.documents;
-  return { id, ...(document !== undefined && { document }), ownFaults: reading.faults };
+  const hash = hashOfText(text, origin);
+  return { id, hash, reading, ...(document !== undefined && { document }), ownFaults: reading.faults };
 }

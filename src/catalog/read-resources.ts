@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ReadContext } from '../resources/context-checks.ts';
 import type { Document, Fault } from '../resources/document.ts';
-import { type Reading, readDocuments } from '../resources/read-documents.ts';
+import { type Origin, type Reading, readDocuments } from '../resources/read-documents.ts';
 import { fileFieldFaults } from './file-checks.ts';
 import { readFiles } from './file-source.ts';
 import type { ParsedTexts } from './parsed-texts.ts';
@@ -29,17 +29,23 @@ export interface ResourceReading {
 export type KnownReadings = ReadonlyMap<string, { readonly hash: string; readonly reading: Reading }>;
 
 interface Beside {
-  readonly known?: KnownReadings;
+  /** The one in which a text is found first counts. */
+  readonly known?: readonly KnownReadings[];
   /** Documents that are not from files. */
   readonly stored?: readonly ResourceText[];
   readonly parsed?: ParsedTexts;
+}
+
+/** Who wrote a text belongs to what was read. */
+export function hashOfText(text: string, origin: Origin): string {
+  return hash('sha256', `${JSON.stringify(origin)}\n${text}`);
 }
 
 /** Reads resource files and folders: the same for `carnet check` and for the service. Throws only UnsteadyFiles. */
 export async function readResources(
   paths: readonly string[],
   context: ReadContext,
-  { known = new Map(), stored = [], parsed }: Beside = {},
+  { known = [], stored = [], parsed }: Beside = {},
 ): Promise<ResourceReading> {
   const { files, faults, unread, signature } = await readFiles(paths);
   const texts = [
@@ -49,14 +55,14 @@ export async function readResources(
   ];
   const readings = new Map<string, { hash: string; reading: Reading }>();
   for (const { origin, text, parsed: kept } of texts) {
-    // Who wrote it belongs to what was read.
-    const hash = createHash('sha256')
-      .update(`${JSON.stringify(origin)}\n${text}`)
-      .digest('hex');
-    const before = known.get(origin.id);
-    if (before?.hash === hash) readings.set(origin.id, before);
+    const textHash = hashOfText(text, origin);
+    const before = known.map((one) => one.get(origin.id)).find((one) => one?.hash === textHash);
+    if (before !== undefined) readings.set(origin.id, before);
     else {
-      readings.set(origin.id, { hash, reading: readDocuments(text, origin, context, kept?.read(text, hash)) });
+      readings.set(origin.id, {
+        hash: textHash,
+        reading: readDocuments(text, origin, context, kept?.read(text, textHash)),
+      });
       // Requests are served between two texts.
       await nextTurn();
     }

@@ -45,10 +45,18 @@ export class ResourceMemory {
 
   /** Gives documents that are new the next ordinal, the same to all of one reading. */
   see(documents: readonly Document[]): void {
-    const next = this.#highestOrdinal() + 1;
+    const next = this.nextOrdinal();
     for (const { kind, name, source } of documents) {
       if (this.firstSeen(kind, name, source.id) === undefined) this.#fresh.set(entryKey(kind, name, source.id), next);
     }
+  }
+
+  /** What new documents of the next reading are given. */
+  nextOrdinal(): number {
+    let highest = 0;
+    for (const { seen } of this.#known.values()) highest = Math.max(highest, seen);
+    for (const seen of this.#fresh.values()) highest = Math.max(highest, seen);
+    return highest + 1;
   }
 
   /** Ordinal of the reading in which a document was first seen in a source. */
@@ -106,7 +114,7 @@ export class ResourceMemory {
     for (const { kind, name, source } of present) {
       const key = entryKey(kind, name, source.id);
       const line = good.get(key) ?? this.#known.get(key)?.good ?? this.#goodOfAnySource(kind, name);
-      const seen = this.firstSeen(kind, name, source.id) ?? this.#highestOrdinal() + 1;
+      const seen = this.firstSeen(kind, name, source.id) ?? this.nextOrdinal();
       const entry: Entry = { kind, name, source: source.id, seen, ...(line !== undefined && { good: line }) };
       const chunk = chunkOf(kind, name);
       wanted.set(chunk, (wanted.get(chunk) ?? new Map<string, Entry>()).set(key, entry));
@@ -167,13 +175,6 @@ export class ResourceMemory {
 
   #entries(): readonly Entry[] {
     return [...this.#known.values()];
-  }
-
-  #highestOrdinal(): number {
-    let highest = 0;
-    for (const { seen } of this.#known.values()) highest = Math.max(highest, seen);
-    for (const seen of this.#fresh.values()) highest = Math.max(highest, seen);
-    return highest;
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Catalog, createCatalog } from '../../src/catalog/catalog.ts';
+import type { Compile } from '../../src/catalog/compiling.ts';
 import { DeletedNames } from '../../src/catalog/deleted-names.ts';
 import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
 import { StoredResources } from '../../src/catalog/stored-resources.ts';
@@ -32,7 +33,11 @@ interface Running {
   readonly warnings: readonly string[];
 }
 
-async function started(folder: string, store = new MemoryDocumentStore()): Promise<Running> {
+async function started(
+  folder: string,
+  store = new MemoryDocumentStore(),
+  compileWith: Compile = compile,
+): Promise<Running> {
   const warnings: string[] = [];
   const quiet = () => undefined;
   const log = { debug: quiet, info: quiet, warn: (message: string) => void warnings.push(message), error: quiet };
@@ -42,7 +47,7 @@ async function started(folder: string, store = new MemoryDocumentStore()): Promi
     stored,
     memory: new ResourceMemory(store),
     deletedNames: new DeletedNames(store),
-    compile,
+    compile: compileWith,
     context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
     clock: new FakeClock(),
     log,
@@ -166,5 +171,64 @@ describe('a preview of a change', () => {
     const { compiled } = await running.catalog.preview([{ kind: 'Guardrail', name: 'cap', document: undefined }]);
     expect(compiled.snapshot.guardrails).toEqual([]);
     expect(guardrails(running)).toEqual(['cap']);
+  });
+
+  describe('that is written next', () => {
+    async function counting() {
+      const compiled: Parameters<Compile>[0][] = [];
+      const running = await started(await temporaryFolder(), new MemoryDocumentStore(), (input) => {
+        compiled.push(input);
+        return compile(input);
+      });
+      await put(running, 'TrustedIssuer', 'prod', issuer('prod'));
+      await running.catalog.reload();
+      compiled.length = 0;
+      return { ...running, compiled };
+    }
+
+    const change = { kind: 'FederationMapping', name: 'pay', document: parsed(mapping('pay')), ifVersion: 0 } as const;
+    const author = { issuer: 'https://idp.example', subject: 'ann', as: ['owners'] };
+
+    test('comes into force as it was compiled, document by document', async () => {
+      const { catalog, stored, compiled } = await counting();
+      const written = { ...change, at: 5, author, why: 'asked for', set: 'team' };
+      const preview = await catalog.preview([written]);
+      await stored.put(written);
+      expect(await catalog.reload()).toBe('changed');
+      expect(compiled).toHaveLength(1);
+      expect(catalog.loaded().compiled).toBe(preview.compiled);
+      expect(catalog.loaded().documents).toContain(preview.changes[0]?.document);
+      // Remembered as good from now on, which later compilations begin with.
+      await catalog.reload();
+      expect(await catalog.reload()).toBe('unchanged');
+      expect(compiled).toHaveLength(2);
+    });
+
+    test.each([
+      ['another text', { document: parsed(mapping('pay', { owner: 'b' })) }],
+      ['another author', { author: { ...author, subject: 'bob' } }],
+      ['another time', { at: 6 }],
+      ['another name', { name: 'pay2', document: parsed(mapping('pay2')) }],
+    ])('is compiled anew when %s was written', async (_, other) => {
+      const { catalog, stored, compiled } = await counting();
+      const preview = await catalog.preview([{ ...change, at: 5, author }]);
+      await stored.put({ ...change, at: 5, author, ...other });
+      await catalog.reload();
+      expect(compiled).toHaveLength(2);
+      expect(catalog.loaded().compiled).not.toBe(preview.compiled);
+      const source = { at: 5, author, ...other };
+      const [document] = catalog.loaded().documents.filter(({ kind }) => kind === 'FederationMapping');
+      expect(document?.source).toMatchObject({ at: source.at, author: source.author });
+    });
+
+    test('is compiled anew when something else was written beside it', async () => {
+      const running = await counting();
+      await running.catalog.preview([change]);
+      await running.stored.put(change);
+      await put(running, 'Guardrail', 'cap', guardrail('cap'));
+      await running.catalog.reload();
+      expect(running.compiled).toHaveLength(2);
+      expect(guardrails(running)).toEqual(['cap']);
+    });
   });
 });

@@ -3,7 +3,8 @@ import { AdminError } from '../../admin/admin-error.ts';
 import { assertSound, type Replay, replayOf } from '../../admin/replay/replay.ts';
 import { AuditHistory, UNBOUNDED } from '../../audit/history.ts';
 import { candidate } from '../../catalog/candidate.ts';
-import { type LoadInput, loadResources } from '../../catalog/load-resources.ts';
+import { Compiling } from '../../catalog/compiling.ts';
+import { loadResources } from '../../catalog/load-resources.ts';
 import { readResources } from '../../catalog/read-resources.ts';
 import { ResourceMemory } from '../../catalog/resource-memory.ts';
 import { StoredResources } from '../../catalog/stored-resources.ts';
@@ -39,15 +40,16 @@ export async function localReplay(
   const { resources, ...installation } = installationOf(config);
   const context = { ...installation, requireGrants: false };
   const now = clock.now();
+  const readContext = { development: context.development, now };
   try {
     await using store = await existingStore(config.store, clock);
     const memory = new ResourceMemory(store.documents);
     await memory.load();
     const stored = await new StoredResources(store.documents).read();
-    const reading = await readResources(resources, { development: context.development, now }, { stored: stored.texts });
-    const rules: Pick<LoadInput, 'memory' | 'compile' | 'context'> = { memory, compile, context };
-    const loaded = await loadResources({ reading, ...rules });
-    const proposed = await candidate({ text, replaceAll: all }, { loaded, ...rules, now });
+    const reading = await readResources(resources, readContext, { stored: stored.texts });
+    const compiling = new Compiling({ memory, compile, context });
+    const loaded = await loadResources({ reading, memory, compiling });
+    const proposed = await candidate({ text, replaceAll: all }, { loaded, compiling, readContext });
     assertSound(proposed);
     const history = new AuditHistory({ directory, clock, limits: UNBOUNDED });
     return await replayOf({
