@@ -30,13 +30,15 @@ export interface Tied {
 export function tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): readonly Tied[] {
   const reach = new IssuerReach(issuers);
   const kept = new TieTable(reach);
+  const isShared = sharedAddresses(aged);
   const tied: Tied[] = [];
   for (const generation of generations(aged)) {
     const fresh: Entry[] = [];
     for (const mapping of generation) {
-      const tie = tieOf(mapping, mapping.addresses, kept, 'yields');
+      const addresses = mapping.addresses.filter(isShared);
+      const tie = tieOf(mapping, addresses, kept, 'yields');
       if (tie !== undefined) tied.push(tie);
-      if (tie?.consequence !== 'leaves') fresh.push({ mapping, addresses: without(mapping.addresses, tie?.addresses) });
+      if (tie?.consequence !== 'leaves') fresh.push({ mapping, addresses: without(addresses, tie?.addresses) });
     }
     const peers = new TieTable(reach);
     for (const entry of fresh) peers.add(entry);
@@ -75,6 +77,16 @@ function tieOf(
 
 function without(addresses: readonly string[], lost: readonly string[] = []): readonly string[] {
   return addresses.filter((address) => !lost.includes(address));
+}
+
+/** Tells the addresses that more than one has: at the others nothing can tie. */
+function sharedAddresses(aged: readonly Aged[]): (address: string) => boolean {
+  const once = new Set<string>();
+  const shared = new Set<string>();
+  for (const { mapping } of aged) {
+    for (const address of mapping.addresses) (once.has(address) ? shared : once).add(address);
+  }
+  return (address) => shared.has(address);
 }
 
 /** Mappings by the revision in which they were first seen, the earliest first. */
