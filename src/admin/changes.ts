@@ -18,14 +18,14 @@ export interface Changes {
 
 /** The difference between two compilations, by the documents that are good in each and by what is wrong in each. */
 export function changesBetween(before: Compiled, after: Compiled): Changes {
-  const old = contents(before);
-  const now = contents(after);
+  const old = byKey(before);
+  const now = byKey(after);
   const of = (documents: readonly ValidDocument[], wanted: (key: string) => boolean) =>
     documents.filter((one) => wanted(keyOf(one))).map(({ kind, name }) => ({ kind, name }));
   return {
     added: of(after.accepted, (key) => !old.has(key)),
     removed: of(before.accepted, (key) => !now.has(key)),
-    changed: of(after.accepted, (key) => old.has(key) && old.get(key) !== now.get(key)),
+    changed: of(after.accepted, (key) => old.has(key) && !isSame(old.get(key), now.get(key))),
     newFaults: beyond(faultsOf(after), faultsOf(before)),
     goneFaults: beyond(faultsOf(before), faultsOf(after)),
   };
@@ -36,8 +36,17 @@ export function faultsOf({ faults, refused }: Compiled): readonly Fault[] {
   return [...faults, ...refused];
 }
 
-function contents({ accepted }: Compiled): ReadonlyMap<string, string> {
-  return new Map(accepted.map((one) => [keyOf(one), JSON.stringify([one.labels, one.spec])]));
+function byKey({ accepted }: Compiled): ReadonlyMap<string, ValidDocument> {
+  return new Map(accepted.map((one) => [keyOf(one), one]));
+}
+
+/** Most documents are the very ones of before. */
+function isSame(before: ValidDocument | undefined, after: ValidDocument | undefined): boolean {
+  return before === after || contentOf(before) === contentOf(after);
+}
+
+function contentOf(document: ValidDocument | undefined): string {
+  return JSON.stringify([document?.labels, document?.spec]);
 }
 
 function keyOf({ kind, name }: Named): string {

@@ -75,7 +75,9 @@ export class Compiling {
     const lastGood = [...inputs.lastGood];
     const conditions = await conditionsFor([...documents, ...lastGood], this.#loaded?.conditions);
     const firstSeen = memory.firstSeen.bind(memory);
-    return { ...inputs, conditions, compiled: compile({ documents, firstSeen, lastGood, context, conditions }) };
+    const former = this.#loaded?.compiled;
+    const compiled = compile({ documents, firstSeen, lastGood, context, conditions, former });
+    return { ...inputs, conditions, compiled };
   }
 }
 

@@ -10,7 +10,7 @@ import { guardrailsInForce } from './guardrails-in-force.ts';
 import { type Chosen, choose } from './in-force.ts';
 import { issuersInForce } from './issuers-in-force.ts';
 import { MappingIndex } from './mapping-index.ts';
-import { mappingsInForce } from './mappings-in-force.ts';
+import { type MappingOutcomes, mappingsInForce } from './mappings-in-force.ts';
 import { ReservedAudiences } from './reserved-audiences.ts';
 import { revisionOf } from './revision.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -31,6 +31,8 @@ export interface CompileInput {
   readonly context: CompileContext;
   /** Compiles `when` and `deny`; without it a document that has one is faulty. */
   readonly conditions?: Conditions;
+  /** Any earlier one: what it made of documents that are here again is taken where nothing they depend on has changed. */
+  readonly former?: Compiled | undefined;
 }
 
 export interface Compiled {
@@ -44,6 +46,15 @@ export interface Compiled {
   readonly refused: readonly Fault[];
   /** Documents of this revision without fault: from now on the last good versions of their names. */
   readonly accepted: readonly ValidDocument[];
+  readonly reusable: Reusable;
+}
+
+/** What the next compilation need not do again. */
+interface Reusable {
+  readonly context: CompileContext;
+  /** The issuers and grants, by which all mappings are judged. */
+  readonly basis: readonly (readonly Document[])[];
+  readonly outcomes: MappingOutcomes;
 }
 
 /** All resources of one revision as one Snapshot. Pure; the order of documents does not matter. */
@@ -53,6 +64,7 @@ export function compile({
   lastGood,
   context,
   conditions = NO_CONDITIONS,
+  former,
 }: CompileInput): Compiled {
   const versions = Map.groupBy(versionsOf(documents, firstSeen), ({ document }) => document.kind);
   const of = (kind: Kind): readonly Version[] => versions.get(kind) ?? [];
@@ -70,6 +82,8 @@ export function compile({
   });
   const grants = choose('FederationGrant', of('FederationGrant'), good);
   const coverages = new Coverages(grants.inForce, issuers.issuers);
+  const before = former?.reusable;
+  const basis = [of('TrustedIssuer').map(({ document }) => document), issuers.inForce, grants.inForce];
   const requests = of('AccessRequest').map(({ document }) => errorAt(document, ['kind'], NOT_FOR_FILES));
   const mappings = mappingsInForce(of('FederationMapping'), good, {
     issuers: issuers.issuers,
@@ -83,6 +97,7 @@ export function compile({
     conditions,
     grants: coverages,
     requireGrants: context.requireGrants,
+    former: before?.context === context && isSame(before.basis, basis) ? before.outcomes : new Map(),
   });
   const parts = [issuers, guardrails, grants, mappings];
   return {
@@ -98,6 +113,7 @@ export function compile({
     faults: [...parts.flatMap(({ faults }) => faults), ...requests],
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
     accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
+    reusable: { context, basis, outcomes: mappings.outcomes },
   };
 }
 
@@ -111,6 +127,13 @@ function reservedBy(
     document.valid && document.kind === 'FederationMapping' ? [document] : [],
   );
   return new ReservedAudiences(ownIssuers, issuers.inForce, mappings);
+}
+
+function isSame(some: Reusable['basis'], others: Reusable['basis']): boolean {
+  return some.every((part, at) => {
+    const other = others[at] ?? [];
+    return part.length === other.length && part.every((one, index) => one === other[index]);
+  });
 }
 
 function namesIn(versions: readonly Version[]): ReadonlySet<string> {

@@ -33,6 +33,8 @@ interface Examined {
   readonly surroundings: Surroundings;
 }
 
+type Among = Pick<Examined, 'document' | 'target' | 'surroundings'>;
+
 /** `sub` of assertions, at most 127 bytes (GCP's limit, the tightest of the clouds). */
 const MAX_SUB_BYTES = 127;
 
@@ -40,14 +42,18 @@ const MAX_SUB_BYTES = 127;
 export function mappingFaults(examined: Examined): readonly Fault[] {
   return [
     ...issuerFaults(examined),
-    ...aliasFaults(examined),
-    ...audienceFaults(examined),
+    ...faultsAmongMappings(examined),
     ...subFaults(examined),
     ...ttlFaults(examined),
     ...accessFaults(examined),
     ...intentFaults(examined),
     ...whenFaults(examined),
   ];
+}
+
+/** The part that depends on the other mappings: whether an address is another's name, or an audience is reserved by one. */
+export function faultsAmongMappings(examined: Among): readonly Fault[] {
+  return [...aliasFaults(examined), ...audienceFaults(examined)];
 }
 
 /** What a mapping does that its author may not mean. */
@@ -96,7 +102,7 @@ function issuerFaults({ document, subject, target, surroundings }: Examined): re
   ];
 }
 
-function aliasFaults({ document, surroundings: { mappingNames } }: Examined): readonly Fault[] {
+function aliasFaults({ document, surroundings: { mappingNames } }: Among): readonly Fault[] {
   return (document.spec.addresses ?? []).flatMap((alias, at) =>
     isNameOfAnother(alias, document.name, mappingNames)
       ? [errorAt(document, ['spec', 'addresses', at], { message: `${alias} is the name of another mapping` })]
@@ -104,7 +110,7 @@ function aliasFaults({ document, surroundings: { mappingNames } }: Examined): re
   );
 }
 
-function audienceFaults({ document, target, surroundings }: Examined): readonly Fault[] {
+function audienceFaults({ document, target, surroundings }: Among): readonly Fault[] {
   if (target.kind !== 'jwtSvid') return [];
   const { mappingNames, reserved } = surroundings;
   return target.spec.audiences.flatMap((audience, at) => {

@@ -1,4 +1,4 @@
-import type { DocumentOf, Fault, ValidDocument } from '../resources/document.ts';
+import type { Document, DocumentOf, Fault, ValidDocument } from '../resources/document.ts';
 import { targetOf } from '../resources/targets/target.ts';
 import { crowdedMappings, MAX_CLAIM_SHAPES } from './claim-crowds.ts';
 import { compileMapping, subjectOf } from './compile-mapping.ts';
@@ -7,7 +7,7 @@ import type { Condition } from './conditions/condition.ts';
 import { type Coverage, type Coverages, needsGrant, uncovered } from './coverage.ts';
 import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
-import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
+import { faultsAmongMappings, mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
 import { quarantined } from './quarantine.ts';
 import { type Aged, type Tied, tiedMappings } from './ties.ts';
 import { unbuiltFeatures } from './unbuilt-features.ts';
@@ -16,6 +16,8 @@ import type { LastGood, Version } from './versions.ts';
 interface Context extends Surroundings {
   readonly grants: Coverages;
   readonly requireGrants: boolean;
+  /** Of a former compilation with the same issuers, grants and configuration. */
+  readonly former: MappingOutcomes;
 }
 
 export interface MappingsInForce {
@@ -27,7 +29,14 @@ export interface MappingsInForce {
   /** Last good versions that give faulty mappings their place. */
   readonly kept: readonly ValidDocument[];
   readonly faults: readonly Fault[];
+  readonly outcomes: MappingOutcomes;
 }
+
+/**
+ * What became of documents without fault before they were held against each other. Those with a condition are left out:
+ * a condition that nobody asks for is forgotten.
+ */
+export type MappingOutcomes = ReadonlyMap<Document, Outcome>;
 
 /** One mapping document with what becomes of it. */
 interface Outcome {
@@ -50,6 +59,9 @@ export function mappingsInForce(versions: readonly Version[], lastGood: LastGood
     const duplicate = duplicateFault(version.document, holders.get(version.document.name)?.document);
     return faulty(version, [duplicate], { lastGood: lastGood.ofThisSource(version.document), context });
   });
+  const reusable = outcomes.flatMap((one): [Document, Outcome][] =>
+    one.good === undefined || one.good.spec.when !== undefined ? [] : [[one.good, one]],
+  );
   const aged = agedOf(outcomes.filter(({ shadow }) => shadow === undefined));
   const shadows = agedOf(outcomes.filter(({ shadow }) => shadow === true));
   const crowded = new Map([...crowdedMappings(aged), ...crowdedMappings(shadows)]);
@@ -62,6 +74,7 @@ export function mappingsInForce(versions: readonly Version[], lastGood: LastGood
     accepted: inForce.flatMap(({ good }) => (good === undefined ? [] : [good])),
     kept: inForce.flatMap(({ kept }) => (kept === undefined ? [] : [kept])),
     faults: inForce.flatMap(({ faults }) => faults),
+    outcomes: new Map(reusable),
   };
 }
 
@@ -74,6 +87,10 @@ function outcomeOf(version: Version, lastGood: LastGood, context: Context): Outc
   if (subject === undefined || target === undefined) {
     const message = 'must have one subject and one target';
     return faulty(version, [errorAt(document, ['spec'], { message })], keep);
+  }
+  const former = context.former.get(document);
+  if (former !== undefined && faultsAmongMappings({ document, target, surroundings: context }).length === 0) {
+    return { ...former, version };
   }
   const faults = mappingFaults({ document, subject, target, surroundings: context });
   if (faults.length > 0) return faulty(version, faults, keep);

@@ -18,6 +18,8 @@ export function mappingsWiden(before: Snapshot, after: Snapshot, conditions: Con
   const requiresIntents = [...before.guardrails, ...after.guardrails].some((one) => one.requireIntents);
   return [...pairs].flatMap(([name, pair]) => {
     if (pair.before === undefined) return [{ kind, name, field: '', why: 'comes into force' }];
+    // As it was, whatever is beside it.
+    if (pair.before === pair.after) return [];
     const others = (address: string) => beside.neighbours(address).filter((one) => one.name !== name);
     const place = isMoved(pair) ? placeWidens(pair.before, pair.after, { ...beside, neighbours: others }) : [];
     const terms = stateWidens(pair.before, pair.after, { conditions, requiresIntents });
@@ -34,6 +36,7 @@ function pairsOf(before: Snapshot, after: Snapshot): ReadonlyMap<string, Pair> {
 }
 
 function isMoved({ before, after }: Pair): boolean {
+  if (before === after) return false;
   if (before === undefined || after === undefined) return true;
   return differs(before.subject, after.subject) || differs(before.addresses, after.addresses);
 }
