@@ -6,11 +6,12 @@ import {
   recordedAsk,
   recordedIdentity,
 } from '../../audit/recorded-identity.ts';
-import type { Ask } from '../../core/decision.ts';
+import type { Ask, GrantedAccess } from '../../core/decision.ts';
 import type { VerifiedIdentity } from '../../core/identity.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import { type Example, type Groups, GroupTally } from './groups.ts';
 import { type Difference, differences, isSame, type Outcome, outcomeOf } from './outcome.ts';
+import { accessThen, recordedAccess } from './recorded-access.ts';
 import { questionKey, type WhatCounts } from './what-counts.ts';
 
 /** From what to what a request turns. */
@@ -74,6 +75,14 @@ interface Known {
   most: number;
 }
 
+interface Question {
+  readonly identity: VerifiedIdentity;
+  readonly ask: Ask;
+  /** Milliseconds. */
+  readonly at: number;
+  readonly access: GrantedAccess | undefined;
+}
+
 /** Distinct questions that are remembered; what comes beyond them is decided each time. */
 const MAX_KNOWN = 10_000;
 const MAX_DECIDERS = 20;
@@ -118,7 +127,7 @@ export class ReplayTally {
       return;
     }
     this.#replayed += 1;
-    const known = this.#answers(identity.value, ask.value, at);
+    const known = this.#answers({ identity: identity.value, ask: ask.value, at, access: recordedAccess(record) });
     if (known.candidate.outcome === 'allowed' && known.candidate.mapping !== undefined) {
       this.#used.add(known.candidate.mapping);
     }
@@ -154,14 +163,16 @@ export class ReplayTally {
    * What a token has left only ever caps the ttl, and refuses where the cap is below the target's least: answers that are
    * the same for two such times are the same for all between them.
    */
-  #answers(identity: VerifiedIdentity, ask: Ask, at: number): Known {
-    const key = hash('sha256', `${questionKey(identity, at, this.#counts)}${JSON.stringify(ask)}`, 'base64');
+  #answers({ identity, ask, at, access }: Question): Known {
+    const asked = JSON.stringify([ask, access, access && at]);
+    const key = hash('sha256', `${questionKey(identity, at, this.#counts)}${asked}`, 'base64');
     const left = Math.floor((identity.expiresAt * 1000 - at) / 1000);
     const known = this.#known.get(key);
     if (known !== undefined && known.least <= left && left <= known.most) return known;
     this.#decided += 1;
-    const base = outcomeOf(this.#base, identity, ask, at);
-    const candidate = outcomeOf(this.#candidate, identity, ask, at);
+    const index = accessThen(access, identity);
+    const base = outcomeOf({ ...this.#base, access: index }, identity, ask, at);
+    const candidate = outcomeOf({ ...this.#candidate, access: index }, identity, ask, at);
     if (known !== undefined && isSame(known.base, base) && isSame(known.candidate, candidate)) {
       known.least = Math.min(known.least, left);
       known.most = Math.max(known.most, left);
