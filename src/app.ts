@@ -10,7 +10,7 @@ import { loadEncryptionKey } from './authority/encryption-key-file.ts';
 import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
 import { AccessRequests } from './catalog/access-requests.ts';
-import { voidChangedAccess } from './catalog/access-voiding.ts';
+import { AccessVoiding } from './catalog/access-voiding.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
 import { DeletedNames } from './catalog/deleted-names.ts';
 import { HeldStops } from './catalog/held-stops.ts';
@@ -258,7 +258,10 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   await parts.access.start();
   await catalog.start();
   opened.defer(() => catalog.close());
-  catalog.onReload((outcome) => void (outcome === 'changed' && voidAccess(parts)));
+  const voiding = new AccessVoiding(parts);
+  // Mappings may have changed while nobody looked.
+  voidAccess(parts, voiding);
+  catalog.onReload((outcome) => void (outcome !== 'failed' && voidAccess(parts, voiding)));
   recordChanges(catalog, audit);
   const relay = stopRelay(parts);
   opened.defer(() => relay.close());
@@ -362,11 +365,11 @@ async function adminApi(parts: Parts, verify: Verify, relay: StopRelay): Promise
   return await openAdminApi({ ...parts, oidc, keys, verify, relay });
 }
 
-/** What cannot be ended now is void all the same: it names another version of its mapping. */
-function voidAccess({ catalog, log, ...parts }: Parts): void {
-  void voidChangedAccess(parts, catalog.loaded()).catch((cause) =>
-    log.warn('access to a mapping that has changed cannot be ended in the store', { cause }),
-  );
+/** What cannot be ended now is void all the same, and ended after a later reading: it names another version of its mapping. */
+function voidAccess({ catalog, log }: Parts, voiding: AccessVoiding): void {
+  void voiding
+    .run(catalog.loaded())
+    .catch((cause) => log.warn('access to a mapping that has changed cannot be ended in the store', { cause }));
 }
 
 function published(authority: LocalAuthority, workloadUrl: string): PublishedDocuments {

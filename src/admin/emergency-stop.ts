@@ -78,7 +78,7 @@ export function createEmergencyStop({
     await journal.changing({ ...act, after: recorded(document, 1, { whole: true }) });
     const onDisk = held.hold({ name, document, author, at });
     // In force before it is on disk, and whatever becomes of that.
-    await Promise.allSettled([onDisk, catalog.takeStops()]);
+    const [, taken] = await Promise.allSettled([onDisk, catalog.takeStops()]);
     void relay.tell();
     await Promise.race([relay.flush(), pass(STORE_MS, undefined, { ref: false })]);
     await onDisk.catch((cause) => {
@@ -88,6 +88,10 @@ export function createEmergencyStop({
         cause,
       });
     });
+    if (taken.status === 'rejected' && here(name) === undefined) {
+      // It is held, so that each later reading tries again; nobody is told that it denies before it does.
+      throw new AdminError('unavailable', { detail: 'kept, and not in force here yet', cause: taken.reason });
+    }
     // The store knew the name already.
     const isKept = stored.stops().some(({ source }) => source === storedSource('Guardrail', name));
     const version = isKept ? 1 : await writeAfterEnded({ name, document, author, at });

@@ -2,6 +2,15 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type HeldStop, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
 
+/** The file of the stops is there and holds none: whoever runs Carnet restores it, or ends the stops that it held. */
+export class StopsDamaged extends Error {
+  override readonly name = 'StopsDamaged';
+
+  constructor(path: string) {
+    super(`${path} holds no emergency stops; restore it, or remove it to end them`);
+  }
+}
+
 /**
  * Emergency stops that this replica keeps by itself until the store has them: in memory, and in a file (0600) that a
  * restart finds. The file is replaced as a whole, so that a crash leaves the old or the new one.
@@ -11,14 +20,14 @@ export class HeldStops {
   readonly #stops: Map<string, HeldStop>;
   #written: Promise<void> = Promise.resolve();
 
-  /** Throws an Error that names the file when it is there and holds no stops: starting without them would end them. */
+  /** Throws StopsDamaged, and what the file system throws: starting without stops that were there would end them. */
   static async open(path: string): Promise<HeldStops> {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       return '[]';
     });
     const stops = stopsFrom(text);
-    if (stops === undefined) throw new Error(`${path} holds no emergency stops; restore it, or remove it to end them`);
+    if (stops === undefined) throw new StopsDamaged(path);
     return new HeldStops(path, stops);
   }
 

@@ -122,7 +122,9 @@ export class StopRelay {
     const { held, stored, catalog, onTaken } = this.#deps;
     const { name } = stop;
     const isHere = catalog.loaded().documents.some((one) => one.kind === 'Guardrail' && one.name === name);
-    if (isHere || held.has(name) || held.isFull()) return;
+    if (isHere || (held.isFull() && !held.has(name))) return;
+    // One that is held and not in force could not be taken before.
+    if (held.has(name)) return await catalog.takeStops();
     // One that the store knows is in force by it, or has been ended.
     const known = stored.get('Guardrail', name).then(
       ({ version }) => version > 0,

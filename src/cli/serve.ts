@@ -2,6 +2,7 @@ import { StreamInUse } from '../audit/audit-log.ts';
 import { AuditLogCorrupt } from '../audit/recovery.ts';
 import { KeyFault } from '../authority/key-fault.ts';
 import { UnsteadyFiles } from '../catalog/file-source.ts';
+import { StopsDamaged } from '../catalog/held-stops.ts';
 import { StartRefused } from '../catalog/start-refused.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigFaults, faultLine } from '../config/config-faults.ts';
@@ -76,7 +77,7 @@ async function started<T>(step: () => Promise<T>, surroundings: Surroundings): P
 }
 
 /** Their messages are written for whoever runs Carnet, and say what to mend. */
-const MENDABLE = [ConfigFaults, StoreFault, KeyFault, UnsteadyFiles, StreamInUse, AuditLogCorrupt];
+const MENDABLE = [ConfigFaults, StoreFault, KeyFault, UnsteadyFiles, StreamInUse, AuditLogCorrupt, StopsDamaged];
 
 /** What whoever runs Carnet can mend, in words; anything else is a defect and stays as it is. */
 function startFault(error: unknown, { env, err, workingDirectory }: Surroundings): CommandError | undefined {

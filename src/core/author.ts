@@ -11,9 +11,17 @@ export interface Author {
   readonly scoped?: true;
 }
 
+/** Somebody of the admin API, as tokens name him. */
+export interface Person {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 /** How a document came into the store. What was written before these were kept has none of them. */
 export interface Provenance {
   readonly author?: Author;
+  /** Who proposed it, where the author is the second person who confirmed that. */
+  readonly proposedBy?: Person;
   /** The author's own words. */
   readonly why?: string;
   /** Name of the set that it was applied with. */
@@ -24,6 +32,12 @@ export interface Provenance {
 
 /** Of a text that cannot be read: whoever it was may have been limited, and a limit must not be lost. */
 const UNKNOWN: Author = { issuer: '', subject: '', as: [], scoped: true };
+
+/** What the store says of a person; undefined where it says nothing that can be read. */
+export function personFrom(value: unknown): Person | undefined {
+  const { issuer, subject } = isJsonObject(value) ? value : {};
+  return typeof issuer === 'string' && typeof subject === 'string' ? { issuer, subject } : undefined;
+}
 
 /** What the store says of an author; undefined where it says nothing. */
 export function authorFrom(value: unknown): Author | undefined {

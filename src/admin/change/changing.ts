@@ -75,7 +75,8 @@ export class Changing {
     const { confirms } = passage;
     const confirmed = confirms && { proposal: confirms.id, by: confirms.by };
     await this.#record(edits, (edit) => journal.changing({ ...actOf(intent, edit), confirms: confirmed }));
-    await stored.putAll(writes).catch((cause) => {
+    const confirmedWrites = writes.map((write) => ({ ...write, ...(confirmed && { proposedBy: confirmed.by }) }));
+    await stored.putAll(confirmedWrites).catch((cause) => {
       if (!(cause instanceof VersionConflict)) {
         throw new AdminError('unavailable', { detail: 'the store cannot be written', cause });
       }

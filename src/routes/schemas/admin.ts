@@ -47,6 +47,10 @@ const provenance = {
       scoped: z.literal(true).optional().meta({ description: 'Each entry that gave the right was limited.' }),
     })
     .optional(),
+  proposedBy: z
+    .strictObject({ issuer: text, subject: text })
+    .optional()
+    .meta({ description: 'Who proposed what the author confirmed.' }),
   why: text.optional().meta({ description: "The author's own words." }),
   set: text.optional().meta({ description: 'The set that it was applied with.' }),
   at: text.optional().meta({ description: 'When it was written, RFC 3339.' }),
