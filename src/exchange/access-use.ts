@@ -9,10 +9,14 @@ import { VersionConflict } from '../store/document-store.ts';
 const MAX_ATTEMPTS = 16;
 /** Exchanges that wait for their turn. */
 const MAX_WAITING = 64;
+/** How long one of them waits in all. */
+const PATIENCE_MS = 10_000;
 
 interface AccessUseDeps {
   readonly access: Pick<AccessRequests, 'get' | 'put'>;
   readonly clock: Clock;
+  /** Default 10,000 ms. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -35,11 +39,27 @@ export class AccessUse {
   async take(granted: GrantedAccess): Promise<void> {
     if (this.#waiting >= MAX_WAITING) throw unavailable('too many wait for the store');
     this.#waiting += 1;
-    // One after the other: among those of one process nobody loses to a neighbour.
-    const turn = this.#tail.then(() => this.#take(granted));
-    this.#tail = turn.catch(() => undefined);
-    await turn.finally(() => {
-      this.#waiting -= 1;
+    let waits = true;
+    // One after the other: among those of one process nobody loses to a neighbour. Who has given up takes nothing.
+    const turn = this.#tail.then(() => {
+      if (!waits) throw unavailable('the store is slow');
+      return this.#take(granted);
+    });
+    this.#tail = turn
+      .catch(() => undefined)
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+    await this.#inTime(turn).finally(() => {
+      waits = false;
+    });
+  }
+
+  #inTime(turn: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(unavailable('the store is slow'));
+      const timer = setTimeout(late, this.#deps.patienceMs ?? PATIENCE_MS);
+      turn.then(resolve, reject).finally(() => clearTimeout(timer));
     });
   }
 

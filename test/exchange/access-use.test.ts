@@ -86,4 +86,20 @@ describe('counting what access is used for', () => {
     resolve(undefined);
     expect(new Set(await Promise.all(waiting))).toEqual(new Set([SPENT]));
   });
+
+  test('lets nobody wait without end for a store that hangs, and whoever gave up takes nothing', async () => {
+    const store = new MemoryDocumentStore(documents);
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const get = store.get.bind(store);
+    store.get = async (collection, name) => (await promise, await get(collection, name));
+    const access = accessOf(store);
+    const slow = new AccessUse({ access, clock, patienceMs: 1 });
+    expect(await Promise.all([outcome(slow), outcome(slow), outcome(slow)])).toEqual(
+      Array(3).fill('access_unavailable'),
+    );
+    resolve(undefined);
+    // The one that had its turn may have got its use; those behind it have not.
+    await expect.poll(async () => (await access.get(NAME)).request?.uses).toBe(1);
+    expect(await Promise.all(Array.from({ length: 4 }, () => outcome(replica())))).toEqual(Array(4).fill('taken'));
+  });
 });
