@@ -16,6 +16,8 @@ const MAX_IDENTITIES = 10_000;
 /** Undecided requests that there may be: more than people look through. */
 const MAX_OPEN_OF_MAPPING = 100;
 const MAX_OPEN = 1_000;
+/** All that there have ever been: the store keeps each, and every replica reads them. */
+const MAX_KEPT = 10_000;
 /** Requests that wait to be written. */
 const MAX_WAITING = 256;
 
@@ -92,7 +94,7 @@ export class AccessAsking {
     const { request: name, mapping } = awaited;
     const { version, request } = await access.get(name);
     if (request !== undefined && !mayBeAskedAgain(request, now)) return;
-    if (!this.#hasRoom(mapping, now)) return this.#count('dropped');
+    if (!this.#hasRoom({ mapping, now, isNew: version === 0 })) return this.#count('dropped');
     try {
       await access.put(name, openedRequest({ identity, awaited, now }), version);
     } catch (cause) {
@@ -106,8 +108,17 @@ export class AccessAsking {
     audit.note({ type: 'changed', outcome: 'access-asked', traceId, detail });
   }
 
-  #hasRoom(mapping: string, now: number): boolean {
+  #hasRoom({
+    mapping,
+    now,
+    isNew,
+  }: {
+    readonly mapping: string;
+    readonly now: number;
+    readonly isNew: boolean;
+  }): boolean {
     const requests = [...this.#deps.access.current().values()];
+    if (isNew && requests.length >= MAX_KEPT) return false;
     const open = requests.filter((request) => accessStateAt(request, now) === 'asked');
     return open.length < MAX_OPEN && open.filter((one) => one.mapping === mapping).length < MAX_OPEN_OF_MAPPING;
   }

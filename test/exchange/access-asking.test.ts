@@ -53,6 +53,45 @@ function question(subject = 'somebody', mapping = 'mesh') {
   return { identity, awaited, traceId: 'trace' };
 }
 
+/** What was asked once and forgotten, so many times. */
+async function filled(count: number) {
+  const store = new MemoryDocumentStore(documents);
+  const { identity, awaited } = question();
+  const { issuer, subject } = identity;
+  const value = {
+    ...{ mapping: 'mesh', mappingVersion: 'v0', identity: { issuer, subject }, durationSeconds: 60, state: 'asked' },
+    ...{ askedAt: 0, needed: 2, approvals: [], uses: 0 },
+  };
+  const names = Array.from({ length: count - 1 }, (_, at) => `ar-${at.toString(16).padStart(32, '0')}`);
+  const writes = [...names, awaited.request].map((name) => ({
+    collection: 'access-requests',
+    name,
+    value,
+    ifVersion: 0,
+  }));
+  await store.putAll(writes);
+}
+
+describe('requests that the store keeps', () => {
+  test('grow to 10,000: a workload opens the one that it had, and no further one', async () => {
+    await filled(10_000);
+    const { asking, access, counted } = await replica();
+    asking.ask(question('newcomer'));
+    asking.ask(question());
+    await asking.settled();
+    expect(access.current().get(question().awaited.request)?.askedAt).toBe(NOW);
+    expect([access.current().size, await counted('dropped'), await counted('asked')]).toEqual([10_000, 1, 1]);
+  });
+
+  test('take one more below that', async () => {
+    await filled(9_999);
+    const { asking, access } = await replica();
+    asking.ask(question('newcomer'));
+    await asking.settled();
+    expect(access.current().size).toBe(10_000);
+  });
+});
+
 describe('asking for access on behalf of a workload', () => {
   test('one request stands however often, and wherever, it is asked', async () => {
     const [one, two] = [await replica(), await replica()];
