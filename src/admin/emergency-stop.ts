@@ -1,7 +1,7 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { HeldStops } from '../catalog/held-stops.ts';
-import { type HeldStop, isStop } from '../catalog/stop-document.ts';
+import { besideOther, type HeldStop, isStop } from '../catalog/stop-document.ts';
 import type { StopRelay } from '../catalog/stop-relay.ts';
 import { type StoredResources, storedSource } from '../catalog/stored-resources.ts';
 import type { Clock } from '../core/clock.ts';
@@ -92,9 +92,14 @@ export function createEmergencyStop({
       // It is held, so that each later reading tries again; nobody is told that it denies before it does.
       throw new AdminError('unavailable', { detail: 'kept, and not in force here yet', cause: taken.reason });
     }
+    const stop = { name, document, author, at };
+    const inStore = stored.stops().find(({ source }) => source === storedSource('Guardrail', name));
+    if (inStore !== undefined && canonical(JSON.parse(inStore.text)) !== canonical(document)) {
+      const detail = `somebody else has just used the name: this stop is kept as ${besideOther(stop).name}`;
+      throw new AdminError('precondition_failed', { detail });
+    }
     // The store knew the name already.
-    const isKept = stored.stops().some(({ source }) => source === storedSource('Guardrail', name));
-    const version = isKept ? 1 : await writeAfterEnded({ name, document, author, at });
+    const version = inStore === undefined ? await writeAfterEnded(stop) : 1;
     const durable = kept(name);
     return {
       ...judgement,

@@ -1,6 +1,14 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type HeldStop, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
+import type { JsonObject } from '../core/json.ts';
+import { besideOther, type HeldStop, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
+
+/** What the store has under the name of a stop. */
+interface KnownStop {
+  readonly version: number;
+  /** Absent: it was ended. */
+  readonly document?: JsonObject;
+}
 
 /** The file of the stops is there and holds none: whoever runs Carnet restores it, or ends the stops that it held. */
 export class StopsDamaged extends Error {
@@ -54,11 +62,20 @@ export class HeldStops {
     await this.#write();
   }
 
-  /** Lets go of what the store knows, whatever it says of it by now. */
-  async settle(names: ReadonlySet<string>): Promise<void> {
-    const settled = this.all().filter(({ name }) => names.has(name));
+  /**
+   * Lets go of what the store knows, whatever somebody made of it since. Where it has another stop, as that came first, this
+   * one is held on under a name of its own: of two that were put through two replicas at once none is lost.
+   */
+  async settle(known: ReadonlyMap<string, KnownStop>): Promise<void> {
+    const settled = this.all().filter(({ name }) => known.has(name));
     if (settled.length === 0) return;
-    for (const { name } of settled) this.#stops.delete(name);
+    for (const stop of settled) {
+      const { version, document } = known.get(stop.name) ?? {};
+      this.#stops.delete(stop.name);
+      if (version !== 1 || JSON.stringify(document) === JSON.stringify(stop.document)) continue;
+      const renamed = besideOther(stop);
+      if (!known.has(renamed.name)) this.#stops.set(renamed.name, renamed);
+    }
     // One that is left in the file is settled again after the next start.
     await this.#write().catch(() => undefined);
   }

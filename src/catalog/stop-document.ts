@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type Author, authorFrom } from '../core/author.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { API_VERSION } from '../resources/document.ts';
@@ -29,6 +30,12 @@ export function isStop(document: JsonObject): boolean {
   if (typeof name !== 'string' || !NAME.test(name) || Object.keys(more).length > 0) return false;
   if (Buffer.byteLength(JSON.stringify(document)) > MAX_BYTES) return false;
   return typeof spec['deny'] === 'string' && Object.keys(spec).every((field) => FIELDS.has(field));
+}
+
+/** The stop under a name of its own, for where another one has its name: the same on every replica. */
+export function besideOther(stop: HeldStop): HeldStop {
+  const name = `${stop.name.slice(0, 54)}-${hash('sha256', JSON.stringify(stop.document), 'hex').slice(0, 8)}`;
+  return { ...stop, name, document: { ...stop.document, metadata: { name } } };
 }
 
 /** The stops of a text that `stopsText` wrote; undefined when it is anything else. */

@@ -77,13 +77,16 @@ export class StoredResources {
   async read(): Promise<{ readonly texts: readonly ResourceText[]; readonly stale: boolean }> {
     try {
       const documents = await this.#store.list(RESOURCES);
-      this.#last = documents.flatMap(({ name, value }) => {
+      const held = new Map<string, StoredResource>();
+      this.#last = documents.flatMap(({ name, value, version }) => {
         const { document, ...provenance } = versionFrom(value);
+        const stop = name.replace('Guardrail/', '');
+        if (this.#held?.has(stop)) held.set(stop, { version, ...(document && { document }) });
         if (document === undefined) return [];
         return [{ ...provenance, source: `store:/${name}`, text: JSON.stringify(document) }];
       });
       this.#stale = false;
-      await this.#held?.settle(new Set(documents.map(({ name }) => name.replace('Guardrail/', ''))));
+      await this.#held?.settle(held);
       return { texts: [...this.#last, ...this.#heldTexts()], stale: false };
     } catch (error) {
       if (this.#last === undefined) throw error;
