@@ -4,13 +4,14 @@ import { type AdminClient, adminClient } from './admin-client.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { outstandingAt, outstandingTable } from './outstanding.ts';
 import { printable, printableJson, type Style, styleOf } from './style.ts';
+import type { TokenSource } from './subject-token.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const SUBJECT = /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/;
 /** Whoever has no namespace might be of any as far as `match` goes, and a stop of one ServiceAccount is not for CI jobs. */
 const OF_A_CLUSTER = 'identity.kind == "kubernetes"';
 
-export interface StopOptions {
+export interface StopOptions extends TokenSource {
   readonly all?: boolean;
   readonly issuer?: string;
   readonly mapping?: string;
@@ -18,7 +19,6 @@ export interface StopOptions {
   readonly message: string;
   /** Each is asked; without one, those of CARNET_ENDPOINT. */
   readonly endpoint?: readonly string[];
-  readonly tokenFile?: string;
   readonly output: 'text' | 'json';
 }
 

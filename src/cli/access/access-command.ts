@@ -2,13 +2,14 @@ import { type Command, Option } from 'commander';
 import { ACCESS_STATES } from '../../resources/access-request.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { toServer } from '../to-server.ts';
 import type { DecideOptions, ListOptions, RequestOptions } from './access.ts';
 
 /** Adds `carnet access`: asking for just-in-time access, and deciding on it. */
 export function addAccessCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
   const access = program.command('access').description('just-in-time access: ask for it, and decide on it');
   const output = () => new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table');
-  asAdmin(access.command('list'))
+  toServer(access.command('list'))
     .description('list access requests')
     .addOption(new Option('--state <state>', 'only those in this state').choices([...ACCESS_STATES]))
     .option('--mapping <name>', 'only those of this mapping')
@@ -18,7 +19,7 @@ export function addAccessCommands(program: Command, around: Surroundings, finish
       finish(await listAccess(options, around));
     });
   for (const decision of ['approve', 'deny', 'withdraw'] as const) {
-    asAdmin(access.command(decision))
+    toServer(access.command(decision))
       .description(DESCRIPTIONS[decision])
       .argument('<name>', 'the access request')
       .option('--why <text>', 'for whoever reads the audit log')
@@ -28,7 +29,7 @@ export function addAccessCommands(program: Command, around: Surroundings, finish
         finish(await decideOnAccess(name, decision, options, around));
       });
   }
-  asAdmin(access.command('request'))
+  toServer(access.command('request'))
     .description('ask for access on behalf of a workload; prints the name of the request')
     .requiredOption('--mapping <name>', 'the mapping')
     .requiredOption('--issuer <name>', 'the TrustedIssuer of the workload')
@@ -48,9 +49,3 @@ const DESCRIPTIONS = {
   deny: 'deny an access request',
   withdraw: 'take an access request back, or end access that was approved',
 };
-
-function asAdmin(command: Command): Command {
-  return command
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
-    .option('--token-file <file>', 'file with your token for the admin API (default: CARNET_TOKEN_FILE)');
-}

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { toServer } from '../to-server.ts';
 import type { QueryOptions } from './audit-query.ts';
 import type { TailOptions } from './audit-tail.ts';
 
@@ -33,7 +34,7 @@ export function addAuditCommands(program: Command, around: Surroundings, finish:
 }
 
 function filtered(command: Command): Command {
-  return command
+  const toRead = command
     .option('--type <word>', 'allowed, refused, issued, failed, reused, summary, lifecycle or changed')
     .option('--outcome <word>', 'how it ended')
     .option('--issuer <name>', 'a TrustedIssuer')
@@ -43,12 +44,10 @@ function filtered(command: Command): Command {
     .option('--trace <id>', 'the trace_id of an answer')
     .option('--reason <word>', 'why it was refused')
     .option('--credential <id>', 'a jti, serial or access key id')
-    .option('--config <file>', 'read the directory of this configuration, and ask no server')
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
-    .option('--token-file <file>', 'file with the token of an auditor or owner (default: CARNET_TOKEN_FILE)')
-    .addOption(
-      new Option('-o, --output <format>', 'default: table on a terminal, else JSON lines').choices(['table', 'json']),
-    );
+    .option('--config <file>', 'read the directory of this configuration, and ask no server');
+  return toServer(toRead, 'the token of an auditor or owner').addOption(
+    new Option('-o, --output <format>', 'default: table on a terminal, else JSON lines').choices(['table', 'json']),
+  );
 }
 
 function limit(text: string): number {

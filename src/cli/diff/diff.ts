@@ -1,6 +1,6 @@
 import type { Replay } from '../../admin/replay/replay.ts';
 import type { Widening } from '../../policy/widening.ts';
-import { adminClient } from '../admin-client.ts';
+import { type AdminOptions, adminClient } from '../admin-client.ts';
 import { ExitCode } from '../exit-code.ts';
 import { replayMarkdown, replayText } from '../replay/print-replay.ts';
 import { type ProposedDocuments, proposedDocuments } from '../replay/proposed-documents.ts';
@@ -15,7 +15,7 @@ import { offlineWidening } from './offline-widening.ts';
 import { diffMarkdown, diffText, type Widens } from './print-diff.ts';
 import { SERVER_KINDS, serverDocuments } from './server-documents.ts';
 
-export interface DiffOptions {
+export interface DiffOptions extends AdminOptions {
   /** Files and folders in the place of a server. */
   readonly against?: readonly string[];
   /** A window: what the documents would have done to its requests. */
@@ -24,8 +24,6 @@ export interface DiffOptions {
   readonly all?: boolean;
   /** With `replay`: as `carnet replay` takes it. */
   readonly config?: string;
-  readonly endpoint?: string;
-  readonly tokenFile?: string;
   readonly output: 'text' | 'markdown' | 'json';
   readonly failOn?: 'flips';
 }

@@ -1,12 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { toServer } from '../to-server.ts';
 import type { ExplainOptions } from './explain.ts';
 import type { WhyOptions } from './why.ts';
 
 /** Adds `carnet explain` and `carnet why`. */
 export function addExplainCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
-  toServer(program.command('explain').description('tell what would become of a request, gate by gate, and why'))
+  asking(program.command('explain').description('tell what would become of a request, gate by gate, and why'))
     .requiredOption('--address <name>', 'what is asked for, as in audience or resource')
     .option('--subject-token-file <file>', 'a token of the workload')
     .option('--issuer <name>', 'in place of a token: a TrustedIssuer, and who its token would tell of')
@@ -21,7 +22,7 @@ export function addExplainCommands(program: Command, around: Surroundings, finis
       const { explain } = await import('./explain.ts');
       finish(await explain(options, around));
     });
-  toServer(program.command('why').description('tell what became of a request, and what would today'))
+  asking(program.command('why').description('tell what became of a request, and what would today'))
     .argument('<trace>', 'the trace_id of its answer')
     .action(async (trace: string, options: WhyOptions) => {
       const { why } = await import('./why.ts');
@@ -29,11 +30,10 @@ export function addExplainCommands(program: Command, around: Surroundings, finis
     });
 }
 
-function toServer(command: Command): Command {
-  return command
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
-    .option('--token-file <file>', 'file with your own token (default: CARNET_TOKEN_FILE)')
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'));
+function asking(command: Command): Command {
+  return toServer(command).addOption(
+    new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'),
+  );
 }
 
 function seconds(text: string): number {

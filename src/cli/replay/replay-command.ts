@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { DiffOptions } from '../diff/diff.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { toServer } from '../to-server.ts';
 import type { ReplayCommandOptions } from './replay.ts';
 
 /** Adds `carnet replay` and `carnet diff`. */
@@ -30,9 +31,7 @@ export function addReplayCommands(program: Command, around: Surroundings, finish
 }
 
 function common(command: Command): Command {
-  return command
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
-    .option('--token-file <file>', 'file with the token of somebody who may (default: CARNET_TOKEN_FILE)')
+  return toServer(command, 'the token of somebody who may')
     .addOption(
       new Option('-o, --output <format>', 'how to print').choices(['text', 'markdown', 'json']).default('text'),
     )

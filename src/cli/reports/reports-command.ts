@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { duration } from '../../resources/duration.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { toServer } from '../to-server.ts';
 import type { AdviceOptions } from './advice.ts';
 import type { PromotionOptions } from './promotion.ts';
 import type { ReviewOptions } from './review.ts';
@@ -36,12 +37,10 @@ export function addReportCommands(program: Command, around: Surroundings, finish
 }
 
 function report(command: Command, description: string, formats: readonly [string, ...string[]]): Command {
-  return command
-    .description(description)
-    .option('--window <duration>', 'how far back', window, '30d')
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
-    .option('--token-file <file>', 'file with the token of an auditor or owner (default: CARNET_TOKEN_FILE)')
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(formats).default(formats[0]));
+  const described = command.description(description).option('--window <duration>', 'how far back', window, '30d');
+  return toServer(described, 'the token of an auditor or owner').addOption(
+    new Option('-o, --output <format>', 'how to print').choices(formats).default(formats[0]),
+  );
 }
 
 function window(text: string): string {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { toServer } from '../to-server.ts';
 import type { ApplyOptions } from './apply.ts';
 import type { ChangeOptions } from './change-one.ts';
 import type { GetOptions } from './get.ts';
@@ -40,12 +41,6 @@ export function addResourceCommands(program: Command, around: Surroundings, fini
       const { rollback } = await import('./change-one.ts');
       finish(await rollback({ kind, name, version }, options, around));
     });
-}
-
-function toServer(command: Command): Command {
-  return command
-    .option('--endpoint <url>', 'the admin door of the service (default: CARNET_ENDPOINT)')
-    .option('--token-file <file>', 'file with your own token (default: CARNET_TOKEN_FILE)');
 }
 
 function changing(command: Command): Command {
