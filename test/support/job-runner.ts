@@ -10,6 +10,10 @@ export interface Runner {
   /** What GitHub's runner adds to the environment of a job that may write ID tokens. */
   readonly idTokens: Readonly<Record<string, string>>;
   readonly path: string;
+  /** Of GitHub's expressions beside `vars`, such as `github.token`. */
+  readonly expressions?: Readonly<Record<string, string>>;
+  /** What GitHub's runner tells every job, such as GITHUB_SHA. */
+  readonly told?: Readonly<Record<string, string>>;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -17,7 +21,8 @@ type Environment = Readonly<Record<string, string>>;
 interface GithubJob {
   readonly permissions?: Readonly<Record<string, string>>;
   readonly env?: Environment;
-  readonly steps: readonly { readonly run: string; readonly env?: Environment }[];
+  /** A step that `uses` an action is not run: `temp` holds what was checked out. */
+  readonly steps: readonly ({ readonly run: string; readonly env?: Environment } | { readonly uses: string })[];
 }
 
 interface GitlabJob {
@@ -27,14 +32,16 @@ interface GitlabJob {
 
 /** Runs the steps of a job as GitHub's runner does: `bash -e`, each in a shell of its own. Gives the output of each. */
 export async function runGithubJob(job: GithubJob, runner: Runner): Promise<string[]> {
-  const { variables, temp } = runner;
+  const { variables, temp, expressions, told } = runner;
   // The environment of a job is read before there is a runner.
-  const ofJob = expanded(job.env, prefixed('vars', variables));
-  const own = { RUNNER_TEMP: temp, ...(job.permissions?.['id-token'] === 'write' ? runner.idTokens : {}) };
+  const known = { ...prefixed('vars', variables), ...expressions };
+  const ofJob = expanded(job.env, known);
+  const own = { RUNNER_TEMP: temp, ...told, ...(job.permissions?.['id-token'] === 'write' ? runner.idTokens : {}) };
   const outputs: string[] = [];
-  for (const { run, env } of job.steps) {
-    const ofStep = expanded(env, { ...prefixed('vars', variables), 'runner.temp': temp });
-    outputs.push(await inShell(run, { ...own, ...ofJob, ...ofStep }, runner));
+  for (const step of job.steps) {
+    if ('uses' in step) continue;
+    const ofStep = expanded(step.env, { ...known, 'runner.temp': temp });
+    outputs.push(await inShell(step.run, { ...own, ...ofJob, ...ofStep }, runner));
   }
   return outputs;
 }
