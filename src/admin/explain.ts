@@ -22,7 +22,7 @@ export type Subject = { readonly token: Secret } | { readonly identity: StatedId
 export type Explain = (actor: Actor, subject: Subject, ask: Ask) => Promise<Explanation>;
 
 interface ExplainDeps {
-  readonly catalog: Pick<Catalog, 'loaded'>;
+  readonly catalog: Pick<Catalog, 'current' | 'loaded'>;
   readonly verify: Verify;
   readonly clock: Clock;
 }
@@ -30,7 +30,9 @@ interface ExplainDeps {
 /** Verifies and decides by the code that exchanges do. Throws AdminError, and OAuthError where something is down. */
 export function createExplain({ catalog, verify, clock }: ExplainDeps): Explain {
   return async (actor, subject, ask) => {
-    const { snapshot, documents } = catalog.loaded();
+    // With the access that people have approved, which the last reading has not.
+    const snapshot = catalog.current();
+    const { documents } = catalog.loaded();
     const scope = scopeOf(actor, 'read', snapshot.grants);
     const identity = await identityOf(subject, snapshot, { verify, now: clock.now() });
     if (!(identity instanceof OAuthError) && !scope.everywhere) {

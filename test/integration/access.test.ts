@@ -29,7 +29,9 @@ const clock = new FakeClock(systemClock.now());
 beforeAll(async () => {
   cluster = await FakeCluster.start({ now: () => clock.now() });
   idp = await FakeOidcIssuer.start();
-  const files = ['two', 'storm', 'short', 'back', 'cli', 'denied', 'slow'].map((name) => JSON.stringify(mapping(name)));
+  const files = ['two', 'storm', 'short', 'back', 'cli', 'denied', 'slow', 'told'].map((name) =>
+    JSON.stringify(mapping(name)),
+  );
   const resources = [clusterIssuer(cluster), ...files].join('\n---\n');
   carnet = await start(
     await install({ cluster, resources, allowOrigins: [idp.issuer], more: adminConfig(idp) }),
@@ -174,6 +176,21 @@ describe('just-in-time access from the question to its end (DESIGN 5 and 6.3)', 
       'dora',
     ]);
     expect(left.find(({ type }) => type === 'issued')).toMatchObject({ grant: { access: { request: name } } });
+  });
+
+  test('explain tells of the access as an exchange would meet it', async () => {
+    const explained = async () => {
+      const identity = { issuer: 'prod-eu', namespace: 'payments', serviceAccount: 'reporter', pod: 'reporter-0' };
+      const body = { identity, address: 'told' };
+      const answer = await askAdmin(carnet.url, 'explain', { token: alice(), method: 'POST', body });
+      return answer.body['decision'];
+    };
+    const name = await opened('told');
+    const steps = [expect.objectContaining({ step: 'access', detail: `${name}: asked, 0 of 2 approvals` })];
+    expect(await explained()).toMatchObject({ outcome: 'refused', steps: expect.arrayContaining(steps) });
+    await decide(name, 'approve', alice);
+    await decide(name, 'approve', bob);
+    expect(await explained()).toMatchObject({ outcome: 'allowed' });
   });
 
   test('a storm of repetitions opens one request', async () => {
