@@ -28,6 +28,13 @@ spec:
 ${more}`;
 }
 
+const GRANT = `---
+apiVersion: carnet.dev/v1alpha1
+kind: FederationGrant
+metadata: { name: payments }
+spec: { from: { namespaces: [payments] }, to: { audiences: [ledger] } }
+`;
+
 const GUARDRAIL = `---
 apiVersion: carnet.dev/v1alpha1
 kind: Guardrail
@@ -42,7 +49,7 @@ let carnet: RunningCarnet;
 beforeAll(async () => {
   cluster = await FakeCluster.start();
   idp = await FakeOidcIssuer.start();
-  const resources = clusterIssuer(cluster) + mapping('*') + GUARDRAIL;
+  const resources = clusterIssuer(cluster) + mapping('*') + GUARDRAIL + GRANT;
   carnet = await start(await install({ cluster, resources, allowOrigins: [idp.issuer], more: adminConfig(idp) }));
   await mkdir(join(carnet.folder, 'new'));
   for (const serviceAccount of ['reporter', 'reporter', 'clerk']) {
@@ -146,15 +153,16 @@ describe('carnet diff', () => {
     expect(code).toBe(3);
     expect(lines(out)).toEqual(
       expect.arrayContaining([
-        '~ | FederationMapping/mesh | spec.subject.serviceAccount | "*" | "reporter"',
-        '~ | FederationMapping/mesh | spec.ttl | {"max":"2m"}',
+        '~ FederationMapping/mesh',
+        ' | spec.subject.serviceAccount: "*" -> "reporter"',
+        ' | spec.ttl: none -> {"max":"2m"}',
         '0 added, 1 changed, 0 removed',
       ]),
     );
   });
 
-  test('ends with 0 where the server has the same, also of documents that name files', async () => {
-    const same = await carnetCommand('diff', clusterIssuer(cluster) + mapping('*') + GUARDRAIL, ['--all']);
+  test('ends with 0 where the server has the same of every kind, also of documents that name files', async () => {
+    const same = await carnetCommand('diff', clusterIssuer(cluster) + mapping('*') + GUARDRAIL + GRANT, ['--all']);
     expect(same).toMatchObject({ code: 0, out: 'no difference\n' });
   });
 
@@ -162,7 +170,7 @@ describe('carnet diff', () => {
     expect((await carnetCommand('diff', mapping('*'))).code).toBe(0);
     const { code, out } = await carnetCommand('diff', mapping('*'), ['--all']);
     expect(code).toBe(3);
-    expect(out).toContain('0 added, 0 changed, 2 removed');
+    expect(out).toContain('0 added, 0 changed, 3 removed');
   });
 
   test('for a pull request is Markdown with the replay, marks what widens, and ends by flips alone', async () => {

@@ -1,13 +1,10 @@
 import { isJsonObject } from '../../core/json.ts';
 import type { AdminClient } from '../admin-client.ts';
+import { PATHS } from '../resources/kind-path.ts';
 import type { NamedDocument } from './document-differences.ts';
 import { named } from './named-document.ts';
 
-const COLLECTIONS: Readonly<Record<string, string>> = {
-  TrustedIssuer: 'issuers',
-  FederationMapping: 'mappings',
-  Guardrail: 'guardrails',
-};
+const COLLECTIONS: Readonly<Record<string, string>> = PATHS;
 
 /** Every document of these kinds that a server has, wherever from. Throws CommandError. */
 export async function serverDocuments(

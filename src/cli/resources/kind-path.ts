@@ -1,7 +1,7 @@
 import { CommandError, ExitCode } from '../exit-code.ts';
 
 /** Below `/admin/v1/`, by the kind of what is there. */
-const PATHS = {
+export const PATHS = {
   TrustedIssuer: 'issuers',
   FederationMapping: 'mappings',
   Guardrail: 'guardrails',
