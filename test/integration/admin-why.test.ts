@@ -85,9 +85,7 @@ describe('why, by POST /admin/v1/explain with a trace', () => {
     });
     const said = before.body['story'] as string[];
     expect(said[0]).toContain('payments/reporter of prod-eu, pod reporter-7d9f, asked for ledger.');
-    expect(said.at(-1)).toMatch(
-      /The resources are the same today .* still be refused, by mapping ledger, at gate when/,
-    );
+    expect(said.at(-1)).toMatch(/Under the same resources today .* still be refused, by mapping ledger, at gate when/);
 
     await carnet.writeResource('resources.yaml', clusterIssuer(cluster) + mapping('ledger', {}) + OPEN + TIGHT);
     await expect

@@ -12,7 +12,7 @@ export function story(records: readonly AuditRecord[]): readonly string[] {
 
 /** What the same request would come to now. */
 export function todaySentence({ decision, revision }: Explanation, record: AuditRecord): string {
-  const when = record.revision === revision ? 'The resources are the same today' : 'Under the resources of today';
+  const when = record.revision === revision ? 'Under the same resources today' : 'Under the resources of today';
   const again = record.type === 'refused' ? (decision.outcome === 'refused' ? 'still be' : 'now be') : 'be';
   const mapping = 'mapping' in decision && decision.mapping !== undefined ? `, by mapping ${decision.mapping}` : '';
   const head = `${when} (${revision}) it would ${again} ${decision.outcome}${mapping}`;
@@ -67,8 +67,16 @@ function request({ upstream }: AuditRecord): string {
   return upstream?.requestId === undefined ? '' : `, request ${upstream.requestId} at the target`;
 }
 
+/** Of AccessRequests, which no admin changed. */
+const ACCESS: Readonly<Record<string, string>> = {
+  'access-asked': 'access was asked for',
+  'access-void': 'what was approved became void',
+};
+
 function change({ at, outcome, admin, detail }: AuditRecord): string {
-  if (admin === undefined) return `At ${at} ${outcome} changed${detail === undefined ? '' : `: ${detail}`}.`;
+  if (admin === undefined) {
+    return `At ${at} ${ACCESS[outcome] ?? `${outcome} changed`}${detail === undefined ? '' : `: ${detail}`}.`;
+  }
   const what = [admin.kind, admin.name].filter((part) => part !== undefined).join(' ');
   const how = outcome === 'admin' ? 'did' : `was refused (${detail ?? outcome})`;
   return `At ${at} ${admin.by.subject} of ${admin.by.issuer} ${how}: ${admin.action} ${what}.`;
