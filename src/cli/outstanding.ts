@@ -35,7 +35,7 @@ export function outstandingTable({ outstanding, more }: OutstandingList, style: 
     text(target),
     text(id),
   ]);
-  const heading = ['LIVES', 'WORKLOAD', 'MAPPING', 'KIND', 'TARGET', 'CREDENTIAL'];
+  const heading = ['lives', 'workload', 'mapping', 'kind', 'target', 'credential'];
   const ways = new Set(
     outstanding.map(({ cutOff }) => {
       const { command, note } = isJsonObject(cutOff) ? cutOff : {};

@@ -42,8 +42,9 @@ export async function stop(options: StopOptions, surroundings: Surroundings): Pr
   if (first === undefined) throw nothingStopped(asked);
   if (options.output === 'text') out.write(`${name}\n`);
   const style = styleOf(err, env);
-  for (const one of asked) err.write(`${told(one, { name, style, several: clients.length > 1 })}\n`);
   const idle = faultsOf(first.body['changes']).filter((fault) => fault['name'] === name);
+  for (const one of asked.filter((one) => idle.length === 0 || 'failed' in one))
+    err.write(`${told(one, { name, style, several: clients.length > 1 })}\n`);
   if (idle.length > 0) {
     const why = idle.flatMap(({ message, mend }) => [message, mend]).filter((part) => typeof part === 'string');
     throw new CommandError(ExitCode.refused, `Guardrail ${name} stops nobody yet: ${printable(why.join('; '))}`);

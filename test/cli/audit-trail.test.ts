@@ -201,7 +201,7 @@ describe('carnet review', () => {
   test('lists every mapping: who reaches what, when it was used, what is accepted', async () => {
     const { code, out, err } = await carnetCommand(['review']);
     expect(code).toBe(0);
-    expect(out).toMatch(/^mapping {2}owner .* re-attest by {2}state\n/);
+    expect(out).toMatch(/^mapping {2}owner .* state\n/);
     expect(out).toMatch(/idle .* prod-eu payments\/\* .* jwtSvid idle .* not since .* ttl: a \| b/);
     expect(out).toMatch(/ledger .* prod-eu payments\/reporter/);
     expect(err).toMatch(/^looked at/);

@@ -118,6 +118,7 @@ describe('carnet stop', () => {
     expect(code).toBe(1);
     expect(err).toContain(`Guardrail ${guardrail} stops nobody yet: there is no ${name}: it matches nobody`);
     expect(err).toContain(`did you mean ${meant}?`);
+    expect(err).not.toMatch(/^stopped/m);
     expect(await outcome('reporter')).toBe('issued');
     await end(guardrail);
   });

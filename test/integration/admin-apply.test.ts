@@ -246,11 +246,11 @@ describe('carnet apply, get, delete and rollback', () => {
       '\u001b[31m- FederationMapping c1-b\u001b[39m\n',
     );
     const table = await command(['get', 'mappings']);
-    expect(table.out).toMatch(/^NAME +STATE +SOURCE +AUTHOR +AT +WHY\n/);
+    expect(table.out).toMatch(/^name +state +source +author +at +why\n/);
     expect(table.out).toMatch(/^c1-a +in-force +set c1 +owners@example.org +\S+ +by hand$/m);
     expect(table.out).toMatch(/^from-file +in-force +\S+\.yaml:[0-9]+$/m);
     const history = await command(['get', 'mapping', 'c1-a', '--history']);
-    expect(history.out.split('\n').map((line) => line.split(' ')[0])).toEqual(['VERSION', '2', '1', '']);
+    expect(history.out.split('\n').map((line) => line.split(' ')[0])).toEqual(['version', '2', '1', '']);
     expect(await command(['rollback', 'FederationMapping', 'c1-a', '1'])).toMatchObject({
       code: 0,
       out: '~ FederationMapping c1-a\n',

@@ -160,7 +160,7 @@ describe.skipIf(!hasTools).each(PIPELINES)('Resources in Git, at %s', (_, run, {
     expect(told).toContain('### Resources: 0 added, 1 changed, 0 removed\n');
     expect(told).toMatch(/^\| \\~ \| FederationMapping\/reports \| spec\.subject\.serviceAccount \|/m);
     expect(told).toContain('### Replay of 7d\n');
-    expect(told).toMatch(/^\*\*[1-9][0-9]* allowed now, refused then\*\*$/m);
+    expect(told).toMatch(/^\*\*allowed now, refused then: [1-9][0-9]*\*\*$/m);
     expect(await inForce()).toEqual(before);
     expect(await reporterAsks()).toBe(200);
   });

@@ -111,7 +111,7 @@ function stateOf(request: JsonObject): string {
   return state === 'approved' ? `approved until ${textOf(request['notAfter'])}` : state;
 }
 
-const HEADING = ['NAME', 'STATE', 'MAPPING', 'FOR', 'APPROVALS', 'UNTIL', 'REASON'];
+const HEADING = ['name', 'state', 'mapping', 'for', 'approvals', 'until', 'reason'];
 
 function rowOf(request: JsonObject): readonly string[] {
   const document = objectOf(request['document']);

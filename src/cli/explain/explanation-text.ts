@@ -49,7 +49,7 @@ function candidatesText(candidates: readonly JsonObject[], more: number, style: 
     return `  ${mark}  ${printable(textOf(mapping).padEnd(24))}  ${printable(why)}\n`;
   });
   const rest = more > 0 ? [`  and ${more} more\n`] : [];
-  return [style('bold', 'mappings that match\n'), ...lines, ...rest];
+  return [`${style('bold', 'mappings that match')}\n`, ...lines, ...rest];
 }
 
 function credentialText(credential: JsonValue | undefined, style: Style): readonly string[] {
@@ -58,7 +58,7 @@ function credentialText(credential: JsonValue | undefined, style: Style): readon
   const held =
     Array.isArray(enforcedBy) && enforcedBy.length > 0 ? `, held by ${enforcedBy.map(textOf).join(', ')}` : '';
   const line = `${textOf(kind)} ${textOf(target)} for ${textOf(ttlSeconds)} s${held}, delivered as ${textOf(deliver)}`;
-  return [style('bold', 'would come out\n'), `  ${printable(line)}\n`];
+  return [`${style('bold', 'would come out')}\n`, `  ${printable(line)}\n`];
 }
 
 function listOf(value: JsonValue | undefined): readonly JsonObject[] {

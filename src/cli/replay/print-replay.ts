@@ -31,7 +31,7 @@ export function replayMarkdown(replay: Replay, window: string): string {
 function sectionMarkdown({ title, count, heading, rows, examples }: Section): string {
   const few = examples.slice(0, MAX_EXAMPLES);
   const shown = few.length === 0 ? '' : folded('examples', markdownTable(EXAMPLE_HEADING, few));
-  return `**${count} ${title}**\n\n${markdownTable(heading, rows)}\n${shown}`;
+  return `**${title}: ${count}**\n\n${markdownTable(heading, rows)}\n${shown}`;
 }
 
 function folded(summary: string, content: string): string {

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { coverageLine } from '../audit/coverage-line.ts';
 import { ExitCode } from '../exit-code.ts';
 import { markdownTable } from '../markdown.ts';
-import { printableJson, styleOf } from '../style.ts';
+import { printableJson, type Style, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { table } from '../table.ts';
 import { askReport, type ReportOptions, textIn } from './ask-report.ts';
@@ -34,9 +34,16 @@ export async function review(options: ReviewOptions, surroundings: Surroundings)
   if (options.output === 'json') out.write(`${printableJson(body, 2)}\n`);
   else if (options.output === 'csv') out.write(csv(HEADING, cells));
   else if (options.output === 'markdown') out.write(markdownTable(HEADING, cells));
-  else out.write(table(HEADING, cells, styleOf(out, env)));
+  else out.write(filledTable(cells, styleOf(out, env)));
   err.write(coverageLine(coverage, styleOf(err, env)));
   return ExitCode.ok;
+}
+
+/** Without the columns in which no mapping has anything: eleven are wider than most terminals. */
+function filledTable(rows: readonly (readonly string[])[], style: Style): string {
+  const filled = HEADING.map((_, column) => rows.length === 0 || rows.some((row) => row[column] !== ''));
+  const kept = (row: readonly string[]) => row.filter((_, column) => filled[column]);
+  return table(kept(HEADING), rows.map(kept), style);
 }
 
 function cellsOf(row: JsonObject, since: string): readonly string[] {

@@ -26,7 +26,7 @@ export async function get(
   const found = await foundAt(client, path, { one: name !== undefined, history: options.history === true });
   const { out, env } = surroundings;
   const rows = found.map(options.history === true ? versionRow : resourceRow);
-  const heading = [options.history === true ? 'VERSION' : 'NAME', 'STATE', 'SOURCE', 'AUTHOR', 'AT', 'WHY'];
+  const heading = [options.history === true ? 'version' : 'name', 'state', 'source', 'author', 'at', 'why'];
   const written = {
     table: () => table(heading, rows, styleOf(out, env)),
     yaml: () => found.map(({ document }) => (isJsonObject(document) ? documentText(document) : '')).join(''),
@@ -60,11 +60,12 @@ function resourceRow({ document, source, state, faults }: JsonObject): readonly 
   const file = from['type'] === 'file' ? `${word(from['path'])}:${word(from['line'])}` : setOf(from);
   const metadata = isJsonObject(document) && isJsonObject(document['metadata']) ? document['metadata'] : {};
   const wrong = objects(faults).length;
-  return [word(metadata['name']), wrong === 0 ? word(state) : `${word(state)} (${wrong})`, file, ...writtenBy(from)];
+  const doubt = wrong === 0 ? '' : `, ${wrong} ${wrong === 1 ? 'fault' : 'faults'}`;
+  return [word(metadata['name']), `${word(state)}${doubt}`, file, ...writtenBy(from)];
 }
 
 function versionRow(version: JsonObject): readonly string[] {
-  const state = version['deleted'] === true ? 'deleted' : 'there';
+  const state = version['deleted'] === true ? 'deleted' : 'written';
   return [word(version['version']), state, setOf(version), ...writtenBy(version)];
 }
 

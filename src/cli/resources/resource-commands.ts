@@ -18,7 +18,7 @@ export function addResourceCommands(program: Command, around: Surroundings, fini
       finish(await apply(options, around));
     });
   toServer(program.command('get').description('show resources: all of a kind, one, or the versions of one'))
-    .argument('<kind>', 'issuers, mappings or guardrails')
+    .argument('<kind>', 'issuers, mappings, guardrails or grants')
     .argument('[name]', 'of one')
     .option('--history', 'every version of it, the newest first')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'yaml', 'json']).default('table'))
@@ -27,14 +27,14 @@ export function addResourceCommands(program: Command, around: Surroundings, fini
       finish(await get({ kind, name }, options, around));
     });
   changing(toServer(program.command('delete').description('delete a resource of the store')))
-    .argument('<kind>', 'issuers, mappings or guardrails')
+    .argument('<kind>', 'issuers, mappings, guardrails or grants')
     .argument('<name>')
     .action(async (kind: string, name: string, options: ChangeOptions) => {
       const { deleteOne } = await import('./change-one.ts');
       finish(await deleteOne({ kind, name }, options, around));
     });
   changing(toServer(program.command('rollback').description('put back what a resource was at a version')))
-    .argument('<kind>', 'issuers, mappings or guardrails')
+    .argument('<kind>', 'issuers, mappings, guardrails or grants')
     .argument('<name>')
     .argument('<version>', 'as carnet get --history shows it')
     .action(async (kind: string, name: string, version: string, options: ChangeOptions) => {
