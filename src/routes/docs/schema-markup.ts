@@ -9,7 +9,8 @@ const MAX_DEPTH = 4;
 export function schemaMarkup(schema: unknown, depth = 0): string {
   if (!isJsonObject(schema)) return '';
   const { properties, required } = schema;
-  if (!isJsonObject(properties)) return `<p>${typeOf(schema)}</p>${prose(schema['description'])}`;
+  if (!isJsonObject(properties) || Object.keys(properties).length === 0)
+    return `<p>${typeOf(schema)}</p>${prose(schema['description'])}`;
   const needed = Array.isArray(required) ? required : [];
   const rows = Object.entries(properties).map(([name, member]) =>
     row(name, { schema: member, needed: needed.includes(name), depth }),
@@ -48,12 +49,17 @@ function typeOf(schema: unknown): string {
   const { $ref, type, enum: values, const: only, items, anyOf, format } = schema;
   const [, name] = typeof $ref === 'string' ? (REFERENCE.exec($ref) ?? []) : [];
   if (name !== undefined) return `<a href="#schema-${name}">${name}</a>`;
-  if (Array.isArray(values)) return values.map((value) => `<code>${escaped(String(value))}</code>`).join(' or ');
-  if (only !== undefined) return `<code>${escaped(String(only))}</code>`;
+  if (Array.isArray(values)) return values.map((value) => word(String(value))).join(' or ');
+  if (only !== undefined) return word(String(only));
   if (Array.isArray(anyOf)) return anyOf.map(typeOf).join(' or ');
   if (isJsonObject(items)) return `list of ${typeOf(items)}`;
   const [kind, form] = [escaped(String(type ?? 'any')), escaped(String(format ?? ''))];
   return `${kind}${form === '' ? '' : `, ${form}`}${limitsOf(schema)}`;
+}
+
+/** A value that may be a URN: it breaks behind its colons, if it has to. */
+function word(value: string): string {
+  return `<code>${escaped(value).replaceAll(':', ':<wbr>')}</code>`;
 }
 
 function limitsOf({ pattern, maxLength }: JsonObject): string {
