@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
@@ -221,5 +221,24 @@ describe('an emergency stop', () => {
     expect((await askAdmin(first.url, `guardrails/${name}`, { token })).body).toMatchObject({ state: 'in-force' });
     await second.serve();
     expect(await second.outcome('driver')).toBe('guardrail');
+  }, 60_000);
+
+  test('is not forgotten by a start that cannot read what was held: it ends with 78 and says so', async (context) => {
+    const { first } = await pair(context, { redis: false });
+    await mkdir(join(first.folder, 'data/audit'));
+    const file = join(first.folder, 'data/audit/carnet.stops.json');
+    const streams = await first.serve().then(async (child) => {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+      return (await readdir(join(first.folder, 'data/audit'), { withFileTypes: true })).filter((one) =>
+        one.isDirectory(),
+      );
+    });
+    for (const { name } of streams) await writeFile(file.replace('carnet.stops', `${name}.stops`), '[{"document":');
+    const child = spawn(CARNET, ['serve', '--config', first.configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+    context.onTestFinished(() => void child.kill('SIGKILL'));
+    const [said, [code]] = await Promise.all([Array.fromAsync(child.stderr), once(child, 'exit')]);
+    expect(code).toBe(78);
+    expect(Buffer.concat(said).toString()).toContain('holds no emergency stops; restore it, or remove it to end them');
   }, 60_000);
 });

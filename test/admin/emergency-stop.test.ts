@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Actor } from '../../src/admin/actor.ts';
+import { AdminJournal } from '../../src/admin/admin-journal.ts';
+import { createEmergencyStop } from '../../src/admin/emergency-stop.ts';
+import type { AuditLog } from '../../src/audit/audit-log.ts';
+import { createCatalog } from '../../src/catalog/catalog.ts';
+import { DeletedNames } from '../../src/catalog/deleted-names.ts';
+import { HeldStops } from '../../src/catalog/held-stops.ts';
+import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
+import { StopRelay } from '../../src/catalog/stop-relay.ts';
+import { StoredResources } from '../../src/catalog/stored-resources.ts';
+import { compile } from '../../src/policy/compile.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { temporaryFolder } from '../catalog/folder.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { MemoryDocumentStore, memoryDocuments } from '../support/memory-document-store.ts';
+
+const NEVER = 3_600_000;
+const quiet = () => undefined;
+const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+const owner: Actor = { issuer: 'https://idp.example.org', subject: 'olga', roles: ['owner'] };
+const NAME = 'stop-now';
+
+/** What nothing may throw between a compiled Snapshot and its coming into force, does while `broken`. */
+async function replica(documents = memoryDocuments()) {
+  const state = { broken: false };
+  const folder = await temporaryFolder();
+  const store = new MemoryDocumentStore(documents);
+  const clock = new FakeClock();
+  const audit: AuditLog = {
+    record: async () => undefined,
+    note: quiet,
+    countRefused: quiet,
+    head: () => ({ seq: 0, hash: '' }),
+    state: () => ({ ok: true }),
+    close: async () => undefined,
+  };
+  const held = await HeldStops.open(join(folder, 'audit/carnet.stops.json'));
+  const stored = new StoredResources(store, held);
+  const catalog = createCatalog({
+    sources: [folder],
+    stored,
+    memory: new ResourceMemory(store),
+    deletedNames: new DeletedNames(store),
+    compile,
+    context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
+    beforeSwap: () => {
+      if (state.broken) throw new Error('nothing comes into force');
+    },
+    clock,
+    log,
+    metrics: createMetrics(),
+    watching: { debounceMs: NEVER, pollMs: NEVER },
+  });
+  onTestFinished(() => catalog.close());
+  await catalog.start();
+  const relay = new StopRelay({ held, stored, catalog, clock, log, onTaken: quiet });
+  const emergencyStop = createEmergencyStop({
+    catalog,
+    stored,
+    held,
+    relay,
+    journal: new AdminJournal(audit, clock),
+    clock,
+  });
+  const put = (match: object = {}) =>
+    emergencyStop(
+      { actor: owner, traceId: '0'.repeat(32), action: 'put', kind: 'Guardrail', name: NAME },
+      {
+        apiVersion: 'carnet.dev/v1alpha1',
+        kind: 'Guardrail',
+        metadata: { name: NAME },
+        spec: { match: JSON.parse(JSON.stringify(match)), deny: 'true' },
+      },
+    );
+  const names = () => catalog.current().guardrails.map(({ name }) => name);
+  return { state, catalog, put, names };
+}
+
+describe('an emergency stop that is put', () => {
+  test('is in force, and in the store, when it is answered', async () => {
+    const { put, names } = await replica();
+    expect(await put()).toMatchObject({ created: true, inForce: true, durable: 'store', etag: '"1"' });
+    expect(names()).toEqual([NAME]);
+  });
+
+  test('is not answered as in force where it could not be taken, and is by the next reading', async () => {
+    const { state, catalog, put, names } = await replica();
+    state.broken = true;
+    await expect(put()).rejects.toMatchObject({ key: 'unavailable', detail: 'kept, and not in force here yet' });
+    expect(names()).toEqual([]);
+    state.broken = false;
+    await catalog.reload();
+    expect(names()).toEqual([NAME]);
+  });
+
+  test('under a name that another replica has just used is in force beside the other, and its caller learns how', async () => {
+    const documents = memoryDocuments();
+    const [first, second] = [await replica(documents), await replica(documents)];
+    await first.put({ mappings: ['one'] });
+    await expect(second.put({ mappings: ['two'] })).rejects.toMatchObject({
+      key: 'precondition_failed',
+      detail: expect.stringMatching(/kept as stop-now-[0-9a-f]{8}$/),
+    });
+    await second.catalog.reload();
+    expect(second.names()).toEqual([NAME, expect.stringMatching(/^stop-now-[0-9a-f]{8}$/)]);
+  });
+
+  test('through two replicas at once with the same words is one', async () => {
+    const documents = memoryDocuments();
+    const [first, second] = [await replica(documents), await replica(documents)];
+    const answers = await Promise.all([first.put({ mappings: ['one'] }), second.put({ mappings: ['one'] })]);
+    expect(answers).toMatchObject([{ inForce: true }, { inForce: true }]);
+    expect([first.names(), second.names()]).toEqual([[NAME], [NAME]]);
+  });
+});
