@@ -1,4 +1,5 @@
 import { setTimeout as pass } from 'node:timers/promises';
+import { CommandError, ExitCode } from './exit-code.ts';
 import { printable } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { EndpointAnswer } from './token-endpoint.ts';
@@ -31,13 +32,15 @@ function isPending(answer: EndpointAnswer): boolean {
 
 /**
  * Asks again, ever less often, while approval is awaited; what is down or busy meanwhile may come back. Resolves to the
- * last answer: the first that is neither, or the one at the end of the time.
+ * last answer: the first that is neither, or the one at the end of the time. Throws what `ask` throws, of CommandError
+ * `unavailable` the one at the end of the time.
  */
 export async function whenApproved(first: EndpointAnswer, { waitForSeconds, ask }: Wait, { err }: Surroundings) {
   const request = awaitedRequest(first);
   if (request === undefined || !isPending(first)) return first;
   err.write(`carnet: waiting until somebody approves ${printable(request.name)}\n`);
   let answer = first;
+  let down: CommandError | undefined;
   let waitedMs = 0;
   for (
     let delay = FIRST_DELAY_MS;
@@ -46,9 +49,17 @@ export async function whenApproved(first: EndpointAnswer, { waitForSeconds, ask 
   ) {
     await pass(delay);
     waitedMs += delay;
-    answer = await ask();
+    try {
+      answer = await ask();
+      down = undefined;
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.exitCode !== ExitCode.unavailable) throw error;
+      down = error;
+      continue;
+    }
     const comesBack = answer.status === 429 || answer.status >= 500;
     if (!comesBack && !isPending(answer)) return answer;
   }
+  if (down !== undefined) throw down;
   return answer;
 }

@@ -77,7 +77,9 @@ export class AccessUse {
         });
       }
       try {
-        await access.put(name, { ...request, uses: request.uses + 1 }, version);
+        const uses = request.uses + 1;
+        const isLast = request.maxUses !== undefined && uses >= request.maxUses;
+        await access.put(name, { ...request, uses, ...(isLast && { endedAt: clock.now() }) }, version);
         return;
       } catch (cause) {
         if (!(cause instanceof VersionConflict)) throw unavailable('the store cannot be written', cause);

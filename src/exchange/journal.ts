@@ -84,8 +84,8 @@ export class Journal {
 
   /** Records, without waiting, that a limit rather than policy refused a verified identity. */
   limited(subject: Case, error: OAuthError, mapping?: string): void {
-    const { key, detail } = error;
-    this.#audit.note({ ...common(subject), type: 'refused', mapping, error: key, detail });
+    const { key, reason, detail } = error;
+    this.#audit.note({ ...common(subject), type: 'refused', mapping, error: key, reason, detail });
   }
 
   #refused(subject: Case, { error, mapping, reason, detail, awaiting, beside }: Refused): OAuthError {

@@ -44,7 +44,7 @@ export const accessRequest = accessRequestSpec.extend({
   /** How many credentials it is good for, and was used for. */
   maxUses: z.number().int().min(1).optional(),
   uses: z.number().int().min(0),
-  /** When it was denied, withdrawn or found to have ended, and what was said. */
+  /** When it was denied, withdrawn, used for the last time or found to have ended, and what was said. */
   endedAt: milliseconds.optional(),
   why: text.optional(),
 });
@@ -56,6 +56,8 @@ export type Beneficiary = z.infer<typeof beneficiary>;
 const ASKED_FOR_MS = 24 * 3600 * 1000;
 /** How long the workload's own repetitions do not ask again after a no. */
 const NO_FOR_MS = 3600 * 1000;
+/** As long as a credential of the last use may be on its way: until then nothing takes the place of the access. */
+const LAST_USE_FOR_MS = 30_000;
 
 /** Of all that a mapping says: approvals are for this, and for nothing that it says later. */
 export function mappingVersionOf(spec: FederationMappingSpec): string {
@@ -79,6 +81,7 @@ export function accessStateAt(request: AccessRequest, now: number): AccessState 
 /** Whether a workload that still asks may open the request anew: after a no only once that has been left to stand. */
 export function mayBeAskedAgain(request: AccessRequest, now: number): boolean {
   const state = accessStateAt(request, now);
-  if (state === 'expired') return true;
-  return (state === 'denied' || state === 'withdrawn') && now >= (request.endedAt ?? 0) + NO_FOR_MS;
+  const since = now - (request.endedAt ?? 0);
+  if (state === 'expired') return request.state !== 'approved' || since >= LAST_USE_FOR_MS;
+  return (state === 'denied' || state === 'withdrawn') && since >= NO_FOR_MS;
 }

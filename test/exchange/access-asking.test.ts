@@ -158,3 +158,24 @@ describe('asking for access on behalf of a workload', () => {
     expect(access.current().size).toBe(1);
   });
 });
+
+describe('access of which the last use was taken', () => {
+  test('is not asked anew while its credential may be on its way, and is after half a minute', async () => {
+    const { access, asking } = await replica();
+    asking.ask(question());
+    await asking.settled();
+    const name = question().awaited.request;
+    const { request, version } = await access.get(name);
+    if (request === undefined) throw new Error('nothing was asked');
+    const used = { state: 'approved', from: NOW, notAfter: NOW + HOUR, maxUses: 1, uses: 1, endedAt: NOW } as const;
+    await access.put(name, { ...request, ...used }, version);
+    clock.set(NOW + 29_999);
+    asking.ask(question());
+    await asking.settled();
+    expect((await access.get(name)).request).toMatchObject(used);
+    clock.set(NOW + 30_000);
+    asking.ask(question());
+    await asking.settled();
+    expect((await access.get(name)).request).toMatchObject({ state: 'asked', uses: 0, askedAt: NOW + 30_000 });
+  });
+});

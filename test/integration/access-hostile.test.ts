@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readAuditLog } from '../../src/audit/read-log.ts';
 import { run } from '../../src/cli/program.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { FakeSurroundings } from '../cli/fake-surroundings.ts';
@@ -222,9 +223,14 @@ describe('access that is counted', () => {
     });
     other.exec('rollback');
     other.close();
-    expect((await exchanged('counted')).outcome).toBe('issued');
-    expect((await exchanged('counted')).outcome).toBe('awaiting_approval');
+    const last = await Promise.all(Array.from({ length: 4 }, () => exchanged('counted')));
+    expect(last.map(({ outcome }) => outcome).toSorted()).toEqual([...Array(3).fill('awaiting_approval'), 'issued']);
     expect(sts.calls).toHaveLength(3);
+    const records = await Array.fromAsync(
+      readAuditLog({ directory: join(carnet.folder, 'data/audit'), stream: 'carnet' }),
+    );
+    const denied = records.filter(({ error }) => error === 'target_denied').map(({ reason }) => reason);
+    expect(new Set(denied)).toEqual(new Set(['awaiting_approval']));
   }, 30_000);
 });
 
