@@ -28,13 +28,19 @@ export interface ProposedWrite {
 
 /** A widening change that waits for a second person. */
 export interface Proposal {
-  /** 16 hex: the same for the same content over the same versions. */
+  /** SHA-256 in hex, whole, so that nobody makes two contents of one id: the same content over the same versions. */
   readonly id: string;
   readonly by: { readonly issuer: string; readonly subject: string };
   /** Milliseconds. */
   readonly at: number;
   readonly until: number;
   readonly resources: readonly { readonly kind: string; readonly name: string; readonly version: number }[];
+  readonly reasons: readonly string[];
+}
+
+interface Made {
+  readonly actor: Actor;
+  readonly writes: readonly ProposedWrite[];
   readonly reasons: readonly string[];
 }
 
@@ -53,8 +59,8 @@ export class Proposals {
     return (await this.#read()).open;
   }
 
-  /** A new proposal of the actor; it is kept by `keep`. Throws AdminError `too_many`. */
-  made(actor: Actor, writes: readonly ProposedWrite[], reasons: readonly string[]): Proposal {
+  /** A new proposal of the actor beside the open ones; it is kept by `keep`. Throws AdminError `too_many`. */
+  made({ actor, writes, reasons }: Made, open: readonly Proposal[]): Proposal {
     if (writes.length > MOST_RESOURCES) {
       const detail = `a proposal is of at most ${MOST_RESOURCES} documents`;
       throw new AdminError('too_many', { detail, mend: 'change fewer at once' });
@@ -63,16 +69,14 @@ export class Proposals {
     const { issuer, subject } = actor;
     const resources = writes.map(({ kind, name, version }) => ({ kind, name, version }));
     const by = { issuer, subject };
+    assertRoom(open, by);
     return { id: idOf(writes), by, at, until: at + LIVES_MS, resources, reasons: reasons.slice(0, MOST_REASONS) };
   }
 
   /** Throws AdminError `too_many` or `unavailable`. */
   keep(proposal: Proposal): Promise<void> {
     return this.#write((open) => {
-      const own = open.filter(({ by }) => isSame(by, proposal.by)).length;
-      if (open.length >= MOST || own >= MOST_OF_ONE) {
-        throw new AdminError('too_many', { detail: 'too many proposals wait for a second person' });
-      }
+      assertRoom(open, proposal.by);
       return [...open.filter(({ id }) => id !== proposal.id), proposal];
     });
   }
@@ -107,9 +111,15 @@ export class Proposals {
   }
 }
 
+function assertRoom(open: readonly Proposal[], by: Proposal['by']): void {
+  const own = open.filter((one) => isSame(one.by, by)).length;
+  if (open.length < MOST && own < MOST_OF_ONE) return;
+  throw new AdminError('too_many', { detail: 'too many proposals wait for a second person' });
+}
+
 export function idOf(writes: readonly ProposedWrite[]): string {
   const parts = writes.map(({ kind, name, version, document }) => [kind, name, version, document ?? null]);
-  return hash('sha256', JSON.stringify(parts), 'hex').slice(0, 16);
+  return hash('sha256', JSON.stringify(parts), 'hex');
 }
 
 export function isSame(one: Proposal['by'], other: Proposal['by']): boolean {

@@ -124,9 +124,12 @@ export class ResourceAdmin {
   }
 
   /** Takes back what the actor proposed about a resource. */
-  async withdraw(actor: Actor, target: Target, traceId: string): Promise<readonly Proposal[]> {
-    assertMayChange(actor, target.kind);
-    return this.#deps.secondPerson.withdraw({ actor, traceId, action: 'delete', ...target });
+  withdraw(actor: Actor, target: Target, traceId: string): Promise<readonly Proposal[]> {
+    const act = { actor, traceId, action: 'delete', ...target } as const;
+    return this.#recorded(act, false, async () => {
+      assertMayChange(actor, target.kind);
+      return await this.#deps.secondPerson.withdraw(act);
+    });
   }
 
   /** A document as it was at a version, by an ordinary put: the same checks and the same preconditions. */

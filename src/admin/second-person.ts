@@ -48,10 +48,12 @@ export class SecondPerson {
     );
     if (rules.readOnly) throw new AdminError('read_only', { detail: reasons[0] });
     if (!rules.fourEyes) return { kind: 'passes' };
-    const known = (await proposals.open()).find(({ id }) => id === idOf(writes));
+    const open = await proposals.open();
+    const id = idOf(writes);
+    const known = open.find((one) => one.id === id);
     if (known !== undefined && !isSame(known.by, actor)) return { kind: 'passes', confirms: known };
     if (known !== undefined) return { kind: 'proposed', proposal: known };
-    const proposal = proposals.made(actor, writes, reasons);
+    const proposal = proposals.made({ actor, writes, reasons }, open);
     await record(proposal.id);
     await proposals.keep(proposal);
     return { kind: 'proposed', proposal };

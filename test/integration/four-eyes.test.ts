@@ -160,7 +160,113 @@ describe('admin.fourEyes', () => {
       body: { withdrawn: [{ by: { subject: 'alice' } }] },
     });
     expect((await by('bob').put('mappings/ledger', mapping('ledger'))).status).toBe(202);
-    expect((await adminRecords()).map(({ outcome: word }) => word)).toContain('admin-withdrawn');
+    const records = (await adminRecords()).filter(({ admin }) => (admin as { action: string }).action === 'delete');
+    expect(records).toMatchObject([
+      { outcome: 'admin-refused', detail: 'not_found', admin: { by: { subject: 'bob' }, name: 'ledger' } },
+      { outcome: 'admin-withdrawn', admin: { by: { subject: 'alice' }, name: 'ledger' } },
+    ]);
+  });
+});
+
+describe('POST /admin/v1/apply under admin.fourEyes', () => {
+  const apply = (sub: string, documents: readonly object[], query = 'set=team', role = 'owner') =>
+    askAdmin(carnet.url, `apply?${query}`, {
+      token: adminToken(idp, [`${role}s`], sub),
+      method: 'POST',
+      body: documents.map((one) => JSON.stringify(one)).join('\n---\n'),
+      headers: { 'content-type': 'application/yaml' },
+    });
+
+  test('a batch of which one document widens waits whole, and the same batch by somebody else is in force', async () => {
+    await run('fourEyes: true');
+    const batch = [stop, mapping('ledger')];
+    const proposed = await apply('alice', batch, 'set=team&why=opening');
+    expect(proposed).toMatchObject({
+      status: 202,
+      body: {
+        inForce: false,
+        proposal: { by: { subject: 'alice' }, resources: [{ name: 'stop' }, { name: 'ledger' }] },
+      },
+    });
+    expect(await apply('alice', batch)).toMatchObject({ status: 202, body: { proposal: proposed.body['proposal'] } });
+    expect((await by('bob').get('guardrails/stop')).status).toBe(404);
+    expect((await apply('bob', [mapping('ledger')])).status).toBe(202);
+    expect((await apply('bob', [mapping('ledger', { ttl: { max: '30m' } }), stop])).status).toBe(202);
+    expect((await apply('bob', batch, 'set=team', 'viewer')).status).toBe(403);
+    expect(await outcome('ledger')).toBe('invalid_target');
+    expect(await apply('bob', batch)).toMatchObject({ status: 200, body: { inForce: true } });
+    expect(await outcome('ledger')).toBe('guardrail');
+    const { id } = proposed.body['proposal'] as { id: string };
+    const records = (await adminRecords()).filter(({ outcome: word }) => word === 'admin');
+    expect(records).toMatchObject(
+      ['stop', 'ledger'].map((name) => ({
+        admin: { by: { subject: 'bob' }, name, set: 'team', confirms: { proposal: id, by: { subject: 'alice' } } },
+      })),
+    );
+  });
+
+  test('pruning a guardrail of the set waits, pruning a mapping does not', async () => {
+    await run('fourEyes: true');
+    const cap = { ...stop, metadata: { name: 'cap' }, spec: { maxTtl: '1h' } };
+    const batch = [stop, cap, mapping('ledger')];
+    await apply('alice', batch);
+    expect((await apply('bob', batch)).status).toBe(200);
+    expect(await apply('alice', [stop, cap], 'set=team&prune=true')).toMatchObject({
+      status: 200,
+      body: { removed: [{ name: 'ledger' }] },
+    });
+    expect((await apply('alice', [cap], 'set=team&prune=true')).status).toBe(202);
+    expect((await by('alice').get('guardrails/stop')).status).toBe(200);
+    expect(await apply('bob', [cap], 'set=team&prune=true')).toMatchObject({
+      status: 200,
+      body: { removed: [{ name: 'stop' }] },
+    });
+  });
+
+  test('going back to a wider version waits, going back to a narrower one does not', async () => {
+    await run('fourEyes: true');
+    await by('alice').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }));
+    const { etag } = await by('bob').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }));
+    const low = await by('alice').put('mappings/ledger', mapping('ledger', { ttl: { max: '10m' } }), etag);
+    const back = (who: string, version: number, over: unknown) =>
+      by(who).put(`mappings/ledger?rollback=${version}`, {}, over);
+    expect((await back('alice', 1, low.etag)).status).toBe(202);
+    // The content counts, however it is sent.
+    const wide = await by('bob').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }), low.etag);
+    expect(wide.status).toBe(200);
+    expect((await back('alice', 2, wide.etag)).status).toBe(200);
+  });
+});
+
+describe('a FederationGrant under admin.fourEyes', () => {
+  test('waits where a mapping waits for it, and a wider cap too; where none does it opens nothing', async () => {
+    const more = adminConfig(idp).replace('admin:\n', 'admin:\n  fourEyes: true\n');
+    const resources = clusterIssuer(cluster) + JSON.stringify(mapping('ledger'));
+    carnet = await start(
+      await install({ cluster, resources, allowOrigins: [idp.issuer], more: `${more}requireGrants: true\n` }),
+    );
+    const grant = (name: string, audience: string, maxTtl: string) => ({
+      apiVersion: 'carnet.dev/v1alpha1',
+      kind: 'FederationGrant',
+      metadata: { name },
+      spec: { to: { audiences: [audience] }, maxTtl },
+    });
+    expect((await by('alice').put('grants/other', grant('other', 'elsewhere', '1h'))).status).toBe(201);
+    expect(await outcome('ledger')).toBe('not_granted');
+    const first = await by('alice').put('grants/team', grant('team', 'ledger', '10m'));
+    expect(first).toMatchObject({
+      status: 202,
+      body: { widening: { reasons: [{ kind: 'FederationMapping', name: 'ledger' }] } },
+    });
+    expect(await outcome('ledger')).toBe('not_granted');
+    const { etag } = await by('bob').put('grants/team', grant('team', 'ledger', '10m'));
+    expect(await outcome('ledger')).toBe('issued');
+    expect((await by('alice').put('grants/team', grant('team', 'ledger', '20m'), etag)).status).toBe(202);
+    const lower = await by('alice').put('grants/team', grant('team', 'ledger', '5m'), etag);
+    expect(lower.status).toBe(200);
+    expect((await by('alice').put('grants/team-too', grant('team-too', 'ledger', '6m'))).status).toBe(202);
+    expect((await by('alice').delete('grants/team', lower.etag)).status).toBe(200);
+    expect(await outcome('ledger')).toBe('not_granted');
   });
 });
 
