@@ -11,8 +11,8 @@ import type { Document } from '../resources/document.ts';
 import type { Verify } from '../verifiers/verify.ts';
 import type { Actor } from './actor.ts';
 import { AdminError } from './admin-error.ts';
-import { type Explanation, explained } from './explanation.ts';
-import { type Scope, scopeOf } from './scope.ts';
+import { type Explanation, explained, namesAt } from './explanation.ts';
+import { holdsForAll, type Scope, scopeOf } from './scope.ts';
 import { type StatedIdentity, statedIdentity } from './stated-identity.ts';
 
 /** Whom to explain: the bearer of a token, or somebody of stated attributes. */
@@ -35,24 +35,19 @@ export function createExplain({ catalog, verify, clock }: ExplainDeps): Explain 
     const { documents } = catalog.loaded();
     const scope = scopeOf(actor, 'read', snapshot.grants);
     const identity = await identityOf(subject, snapshot, { verify, now: clock.now() });
-    if (!(identity instanceof OAuthError) && !scope.everywhere) {
+    if (!(identity instanceof OAuthError)) {
       assertInSight(namesAt(snapshot, identity, ask.address), documents, scope);
+      return explained(snapshot, identity, ask, clock.now());
     }
-    if (!(identity instanceof OAuthError)) return explained(snapshot, identity, ask, clock.now());
     const { key: error, message, detail = message } = identity;
     const decision = { outcome: 'refused' as const, error, detail };
     return { revision: snapshot.revision, decider: DECIDER, decision, candidates: [], more: 0 };
   };
 }
 
-function namesAt({ mappings, shadows }: Snapshot, identity: VerifiedIdentity, address: string): readonly string[] {
-  return [mappings, shadows].flatMap((index) => index.candidates(identity, address).matching.map(({ name }) => name));
-}
-
 /** Whoever sees some mappings only learns nothing where another has a say, nor whether one has. */
-function assertInSight(names: readonly string[], documents: readonly Document[], { admits }: Scope): void {
-  const named = documents.filter(({ kind, name }) => kind === 'FederationMapping' && names.includes(name));
-  if (named.length > 0 && named.every(admits)) return;
+function assertInSight(names: readonly string[], documents: readonly Document[], scope: Scope): void {
+  if (scope.everywhere || holdsForAll(scope, documents, names)) return;
   throw new AdminError('not_found', { detail: 'no mapping that this identity may read decides alone at this address' });
 }
 

@@ -49,3 +49,12 @@ export function explained(snapshot: Snapshot, identity: VerifiedIdentity, ask: A
     more: matching.length - candidates.length,
   };
 }
+
+/** Mappings that have a say on a request, those that only stand beside too. */
+export function namesAt(
+  { mappings, shadows }: Snapshot,
+  identity: VerifiedIdentity,
+  address: string,
+): readonly string[] {
+  return [mappings, shadows].flatMap((index) => index.candidates(identity, address).matching.map(({ name }) => name));
+}

@@ -135,7 +135,7 @@ export class ResourceAdmin {
   /** A document as it was at a version, by an ordinary put: the same checks and the same preconditions. */
   rollback(actor: Actor, target: Target, version: number, wish: Wish): Promise<Outcome> {
     return this.#attempt({ actor, action: 'rollback', target, wish }, async (before) => {
-      const versions = await this.#versions(target);
+      const versions = await this.#versions(actor, target);
       const former = versions.find((one) => one.version === version);
       if (former === undefined) throw new AdminError('not_found', { detail: `there is no version ${version}` });
       if (former.document === undefined) {
@@ -148,11 +148,7 @@ export class ResourceAdmin {
 
   /** The newest first; `next` where older ones follow. Of before the first version that kept them only the last is known. */
   async history(actor: Actor, target: Target, query: HistoryQuery): Promise<HistoryPage> {
-    const { admits } = scopeOf(actor, 'read', this.#deps.catalog.current().grants);
-    const versions = (await this.#versions(target)).filter(({ document }) => {
-      const read = readAlone({ ...target, document });
-      return read === undefined || admits(read);
-    });
+    const versions = await this.#versions(actor, target);
     // Whoever may see no document of it learns nothing of it.
     if (versions.every(({ document }) => document === undefined)) throw new AdminError('not_found');
     const { before = Number.POSITIVE_INFINITY } = query;
@@ -171,14 +167,25 @@ export class ResourceAdmin {
       for (const kind of new Set(submitted.map((one) => one.kind))) assertMayChange(actor, kind);
       return await this.#turns.take(async () => {
         const stored = await readable(this.#deps.stored.all());
-        const { edits, unchanged, left } = setPlan(submitted, stored, { set, prune });
-        for (const kind of new Set(edits.map((one) => one.kind))) assertMayChange(actor, kind);
-        const { admits } = scopeOf(actor, 'read', this.#deps.catalog.current().grants);
-        const seen = ({ kind, name }: Target) => {
-          const read = readAlone({ kind, name, document: stored.get(`${kind}/${name}`)?.document });
-          return read !== undefined && admits(read);
+        const beforeOf = ({ kind, name }: Target) => stored.get(`${kind}/${name}`) ?? { version: 0 };
+        for (const { kind, name } of submitted) {
+          this.#changing.assertWithin(actor, { kind, name, before: beforeOf({ kind, name }) });
+        }
+        const holdsFor = (right: 'read' | 'change mappings') => {
+          const { everywhere, admits } = scopeOf(actor, right, this.#deps.catalog.current().grants);
+          return ({ kind, name }: Target) => {
+            if (everywhere) return true;
+            const read = readAlone({ kind, name, document: beforeOf({ kind, name }).document });
+            return read !== undefined && admits(read);
+          };
         };
-        this.#changing.assertNotInFiles(edits);
+        const [seen, own] = [holdsFor('read'), holdsFor('change mappings')];
+        // A set is joined by its name: what others put into it neither goes nor stands in the way.
+        const everything = mayEverywhere(actor, 'change mappings');
+        const prunes = (one: Target) => prune && (everything || (one.kind === 'FederationMapping' && own(one)));
+        const { edits, unchanged, left } = setPlan(submitted, stored, { set, prunes });
+        for (const kind of new Set(edits.map((one) => one.kind))) assertMayChange(actor, kind);
+        this.#changing.assertNotInFiles(actor, edits);
         const changed = await this.#changing.change({ ...wish, actor, action: 'put' }, edits);
         const of = (wanted: (edit: Edit) => boolean) => edits.filter(wanted).map(({ kind, name }) => ({ kind, name }));
         return {
@@ -207,7 +214,8 @@ export class ResourceAdmin {
       if (stopped !== undefined) return stopped;
       return await this.#turns.take(async () => {
         const before = await readable(this.#deps.stored.get(target.kind, target.name));
-        this.#changing.assertNotInFiles([{ ...target, before }]);
+        this.#changing.assertNotInFiles(actor, [{ ...target, before }]);
+        this.#changing.assertWithin(actor, { ...target, before });
         const document = await wanted(before);
         const intent: Intent = { actor, traceId, action: action === 'rollback' ? action : 'put', why, dryRun };
         const changed = await this.#changing.change(intent, [{ ...target, before, document, set: before.set }]);
@@ -227,8 +235,17 @@ export class ResourceAdmin {
     }
   }
 
-  #versions({ kind, name }: Target): Promise<readonly StoredResource[]> {
-    return readable(this.#deps.stored.history(kind, name));
+  /** Those within sight, ascending; a deletion is where what it deleted is. */
+  async #versions(actor: Actor, { kind, name }: Target): Promise<readonly StoredResource[]> {
+    const { everywhere, admits } = scopeOf(actor, 'read', this.#deps.catalog.current().grants);
+    const versions = await readable(this.#deps.stored.history(kind, name));
+    if (everywhere) return versions;
+    let seen = false;
+    return versions.filter(({ document }) => {
+      const read = readAlone({ kind, name, document });
+      if (document !== undefined) seen = read !== undefined && admits(read);
+      return seen;
+    });
   }
 }
 

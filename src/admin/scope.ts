@@ -30,6 +30,13 @@ export function scopeOf(actor: Actor, right: Right, grants: Coverages): Scope {
   };
 }
 
+/** Whether a right holds for every document of these mappings, and each has one. False without a name. */
+export function holdsForAll({ admits }: Scope, documents: readonly Document[], names: readonly string[]): boolean {
+  const mappings = documents.filter(({ kind, name }) => kind === 'FederationMapping' && names.includes(name));
+  const found = Map.groupBy(mappings, ({ name }) => name);
+  return names.length > 0 && names.every((name) => found.get(name)?.every(admits) === true);
+}
+
 interface Held {
   readonly actor: Actor;
   readonly grants: Coverages;
@@ -58,7 +65,8 @@ export function writer(
   const { issuer, subject } = actor;
   const scope = scopeOf(actor, 'change mappings', grants);
   const there = [before, after].filter((document) => document !== undefined);
-  const as = [...new Set(scope.admitting(there).map(({ value }) => value))];
+  // What let him write the former version says nothing of the new one: a grant may go by it.
+  const as = [...new Set(scope.admitting(there.slice(-1)).map(({ value }) => value))];
   if (scope.everywhere) return { issuer, subject, as };
   const [outside] = there.filter((document) => !scope.admits(document));
   if (outside !== undefined) {

@@ -6,12 +6,12 @@ import type { Author } from '../../core/author.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Document } from '../../resources/document.ts';
 import { VersionConflict } from '../../store/document-store.ts';
-import { type Actor, authorOf } from '../actor.ts';
+import { type Actor, authorOf, mayEverywhere } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
 import type { Proposal } from '../proposals.ts';
 import { isStored } from '../resource-view.ts';
-import { writer } from '../scope.ts';
+import { scopeOf, writer } from '../scope.ts';
 import type { SecondPerson } from '../second-person.ts';
 import { type Edit, type Intent, rightOver } from './edit.ts';
 import { type Judged, judged } from './judging.ts';
@@ -87,13 +87,22 @@ export class Changing {
     return { inForce, ...judgement };
   }
 
-  /** What a file has is changed there. Throws AdminError `from_file`. */
-  assertNotInFiles(documents: readonly Pick<Edit, 'kind' | 'name' | 'before'>[]): void {
+  /**
+   * Of what somebody may not write he learns no version, no set and no content by trying. Throws AdminError `forbidden`.
+   */
+  assertWithin(actor: Actor, { kind, name, before }: Pick<Edit, 'kind' | 'name' | 'before'>): void {
+    if (before.document === undefined || mayEverywhere(actor, rightOver(kind))) return;
+    this.#authorOf(actor, { kind, name, before, document: undefined });
+  }
+
+  /** What a file has is changed there; whoever may not read it is not told where. Throws AdminError `from_file`. */
+  assertNotInFiles(actor: Actor, documents: readonly Pick<Edit, 'kind' | 'name' | 'before'>[]): void {
     const absent = new Set(documents.flatMap((one) => (one.before.document === undefined ? [keyOf(one)] : [])));
-    const loaded = this.#deps.catalog.loaded().documents;
+    const { documents: loaded, snapshot } = this.#deps.catalog.loaded();
     const found = loaded.find((one) => absent.has(keyOf(one)) && !isStored(one));
     if (found === undefined) return;
-    throw new AdminError('from_file', { detail: `${keyOf(found)} is in ${found.source.id}` });
+    const isSeen = scopeOf(actor, 'read', snapshot.grants).admits(found);
+    throw new AdminError('from_file', { detail: `${keyOf(found)} is in ${isSeen ? found.source.id : 'a file'}` });
   }
 
   /** Both what was and what is to be have to be where the actor may write. */

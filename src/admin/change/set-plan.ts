@@ -13,14 +13,14 @@ export interface SetPlan {
   readonly edits: readonly Edit[];
   /** Documents that are as they were. */
   readonly unchanged: number;
-  /** What the set has in the store and the documents lack, unless it is pruned. */
+  /** What the set has in the store and the documents lack, and what is not pruned. */
   readonly left: readonly Target[];
 }
 
 interface SetWish {
   readonly set: string;
-  /** Deletes what the set has and the documents lack. */
-  readonly prune: boolean;
+  /** Whether what the set has and the documents lack is deleted. */
+  readonly prunes: (one: Target & Pick<Edit, 'before'>) => boolean;
 }
 
 /**
@@ -30,7 +30,7 @@ interface SetWish {
 export function setPlan(
   submitted: readonly Submitted[],
   stored: ReadonlyMap<string, StoredResource>,
-  { set, prune }: SetWish,
+  { set, prunes }: SetWish,
 ): SetPlan {
   const wanted = submitted.map((one) => ({ ...one, before: stored.get(keyOf(one)) ?? { version: 0 }, set }));
   const differing = wanted.filter(({ document, before }) => !isSame(before.document, document));
@@ -45,9 +45,9 @@ export function setPlan(
     return [{ ...target, before, document: undefined, set }];
   });
   return {
-    edits: prune ? [...differing, ...absent] : differing,
+    edits: [...differing, ...absent.filter(prunes)],
     unchanged: wanted.length - differing.length,
-    left: prune ? [] : absent.map(({ kind, name }) => ({ kind, name })),
+    left: absent.filter((one) => !prunes(one)).map(({ kind, name }) => ({ kind, name })),
   };
 }
 
