@@ -92,7 +92,7 @@ export async function openAdminApi(parts: AdminParts): Promise<RegisterRoutes> {
         log.warn('access was opened by break-glass', { mapping, detail: `${request} by ${by.subject}` }),
     }),
     trail: new AuditTrail({ history, clock }),
-    why: createWhy({ history, catalog, clock }),
+    why: createWhy({ history, catalog, stored, clock }),
     report: createReports({ history, catalog, clock }),
     replay: createReplay({ history, catalog, clock }),
   };

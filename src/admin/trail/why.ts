@@ -3,11 +3,13 @@ import { containing } from '../../audit/history.ts';
 import type { AuditRecord } from '../../audit/record.ts';
 import { type NotReplayable, recordedAsk, recordedIdentity } from '../../audit/recorded-identity.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { StoredResources } from '../../catalog/stored-resources.ts';
 import { type Clock, toSeconds } from '../../core/clock.ts';
 import type { VerifiedIdentity } from '../../core/identity.ts';
-import { type Actor, assertMay } from '../actor.ts';
+import { type Actor, assertMaySomewhere, mayEverywhere } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Explanation, explained } from '../explanation.ts';
+import { OwnRefusals } from './own-refusals.ts';
 import { reading } from './reading.ts';
 import { story, todaySentence } from './story.ts';
 
@@ -28,7 +30,8 @@ export type TellWhy = (actor: Actor, trace: string) => Promise<Why>;
 
 interface WhyDeps {
   readonly history: AuditHistory;
-  readonly catalog: Pick<Catalog, 'current'>;
+  readonly catalog: Pick<Catalog, 'current' | 'loaded'>;
+  readonly stored: Pick<StoredResources, 'history'>;
   readonly clock: Clock;
 }
 
@@ -38,37 +41,52 @@ const MAX_RECORDS = 50;
 const ONE_REQUEST_MS = 60_000;
 const BY_POLICY: readonly (string | undefined)[] = ['target_refused', 'target_denied', 'scope_refused'];
 
-/** Finds the records of a trace, and decides its request again by the resources of today. */
-export function createWhy({ history, catalog, clock }: WhyDeps): TellWhy {
+/**
+ * Finds the records of a trace, and decides its request again by the resources of today. Whoever may read some mappings
+ * only is told of what they refused, and of all else as if it were not there.
+ */
+export function createWhy({ history, catalog, stored, clock }: WhyDeps): TellWhy {
   return async (actor, trace) => {
-    assertMay(actor, 'read');
-    const { records, coverage } = await recordsOf(history, trace);
+    assertMaySomewhere(actor, 'read');
+    const own = mayEverywhere(actor, 'read') ? undefined : new OwnRefusals(actor, catalog.loaded(), stored);
+    const { records, coverage } = await recordsOf(history, trace, (record) => own?.holds(record) !== false);
+    if (records.length === 0 || (own !== undefined && !(await own.wereOwn(records)))) {
+      throw own === undefined ? notFound(coverage) : notSeen();
+    }
+    const shown = own === undefined ? records : records.map((record) => own.shown(record));
     const decided = records.find(isDecision);
-    if (decided === undefined) return { trace, records, story: story(records), coverage };
-    const today = again(decided, catalog, clock.now());
-    if (typeof today === 'string') return { trace, records, story: [...story(records), NOT_AGAIN[today]], coverage };
-    return { trace, records, story: [...story(records), todaySentence(today, decided)], today, coverage };
+    if (decided === undefined) return { trace, records: shown, story: story(shown), coverage };
+    const today = again(decided, { catalog, own, now: clock.now() });
+    const told = { trace, records: shown, coverage };
+    if (typeof today === 'string') return { ...told, story: [...story(shown), NOT_AGAIN[today]] };
+    return { ...told, story: [...story(shown), todaySentence(today, decided)], today };
   };
 }
 
-const NOT_AGAIN: Readonly<Record<NotReplayable, string>> = {
+const NOT_AGAIN: Readonly<Record<NotReplayable | 'not_alone', string>> = {
+  not_alone:
+    'What it would come to today cannot be told: no mapping that this identity may read decides alone at this address.',
   incomplete: 'What it would come to today cannot be told: the record lacks who asked, or for what.',
   cut: 'What it would come to today cannot be told: the record was cut to its limit.',
   unknown_form: 'What it would come to today cannot be told: another version of Carnet wrote the record.',
 };
 
-async function recordsOf(history: AuditHistory, trace: string) {
+/** Oldest first; none where nobody left the trace. */
+async function recordsOf(history: AuditHistory, trace: string, isSeen: (record: AuditRecord) => boolean) {
   const found: AuditRecord[] = [];
   const texts = [containing('traceId', trace)];
+  const take = (record: AuditRecord) => {
+    if (record.traceId === trace && isSeen(record)) found.push(record);
+  };
   const first = await reading(history, { containing: texts }, (record) => {
-    if (record.traceId === trace) found.push(record);
+    take(record);
     return found.length === 0;
   });
   const [newest] = found;
-  if (newest === undefined) throw notFound(first);
+  if (newest === undefined) return { records: [], coverage: first };
   const query = { containing: texts, from: Date.parse(newest.at) - ONE_REQUEST_MS, after: first.next };
   const rest = await reading(history, query, (record) => {
-    if (record.traceId === trace) found.push(record);
+    take(record);
     return found.length < MAX_RECORDS;
   });
   return { records: found.reverse(), coverage: { ...first, from: rest.from } };
@@ -85,22 +103,33 @@ function notFound({ from, streams, complete }: Coverage): AdminError {
   });
 }
 
+/** The same whether there is no such trace or it is another team's. */
+function notSeen(): AdminError {
+  return new AdminError('not_found', {
+    field: 'trace',
+    detail: 'no refusal of a mapping that this identity may read has this trace',
+    mend: 'ask the replica that answered, or somebody who may read everything',
+  });
+}
+
 function isDecision({ type, error }: AuditRecord): boolean {
   return type === 'allowed' || (type === 'refused' && BY_POLICY.includes(error));
 }
 
 /** The token is as old and has as long to live as it had then. */
-function again(record: AuditRecord, catalog: WhyDeps['catalog'], now: number): Explanation | NotReplayable {
+function again(
+  record: AuditRecord,
+  { catalog, own, now }: Pick<WhyDeps, 'catalog'> & { readonly own: OwnRefusals | undefined; readonly now: number },
+): Explanation | NotReplayable | 'not_alone' {
   const identity = recordedIdentity(record);
   if (!identity.ok) return identity.why;
   const ask = recordedAsk(record);
   if (!ask.ok) return ask.why;
-  return explained(
-    catalog.current(),
-    moved(identity.value, toSeconds(now) - toSeconds(Date.parse(record.at))),
-    ask.value,
-    now,
-  );
+  // With the access that people have approved, which the last reading has not.
+  const snapshot = catalog.current();
+  const today = moved(identity.value, toSeconds(now) - toSeconds(Date.parse(record.at)));
+  if (own?.decideAlone(snapshot, today, ask.value.address) === false) return 'not_alone';
+  return explained(snapshot, today, ask.value, now);
 }
 
 function moved(identity: VerifiedIdentity, seconds: number): VerifiedIdentity {

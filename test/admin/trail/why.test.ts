@@ -7,16 +7,20 @@ import { event, oidcIdentity } from '../../audit/audit-records.ts';
 const VIEWER = { issuer: 'i', subject: 's', roles: ['viewer'] } as const;
 
 /** Whoever decides again in these tests is mistaken. */
-const catalog = {
-  current: () => {
-    throw new Error('nothing is to be decided');
+const undecided = () => {
+  throw new Error('nothing is to be decided');
+};
+const catalog = { current: undecided, loaded: undecided };
+const stored = {
+  history: () => {
+    throw new Error('nobody here is limited');
   },
 };
 
 async function log() {
   const { directory, clock, open } = await bench();
   const audit = await open();
-  const why = createWhy({ history: new AuditHistory({ directory, clock }), catalog, clock });
+  const why = createWhy({ history: new AuditHistory({ directory, clock }), catalog, stored, clock });
   return { audit, clock, why: (trace: string) => why(VIEWER, trace) };
 }
 
