@@ -87,7 +87,9 @@ function termsOf(
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),
     ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
-    ...(spec.access !== 'standing' && { access: { version: mappingVersionOf(spec), spec: spec.access.justInTime } }),
+    ...(spec.access !== 'standing' && {
+      access: { version: mappingVersionOf(spec), spec: spec.access.justInTime, owner: spec.owner },
+    }),
     ...(list !== undefined && { intents: { list, compiled: compileIntents(target, spec.deliver, list) } }),
     accepts:
       accept.length === 0 ? NOTHING_ACCEPTED : { intents: accept.includes('intents'), ttl: accept.includes('ttl') },

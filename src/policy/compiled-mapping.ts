@@ -38,8 +38,8 @@ export interface Terms {
   /** Present: a token is good for one credential of this mapping and of others that say so. */
   readonly replay?: 'once';
   readonly shareAcrossPods?: true;
-  /** Present: nobody is given anything that was not approved, for the mapping as this version says it. */
-  readonly access?: { readonly version: string; readonly spec: JustInTime };
+  /** Present: nobody is given anything that was not approved, for the mapping as this version says it, by others than its owner. */
+  readonly access?: { readonly version: string; readonly spec: JustInTime; readonly owner: string };
   /** What the credential is held to; absent where it is unrestricted and for targets that have no intents. */
   readonly intents?: { readonly list: readonly Intent[]; readonly compiled: CompiledIntents };
   /** Whether a FederationGrant covers it; absent where none is needed. */

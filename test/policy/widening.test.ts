@@ -80,6 +80,28 @@ describe('a field of a mapping, widened and the other way round', () => {
     expect(mapped({ when: former }, { when: `(${former}) && ((true) || (true))` })).toEqual([]);
   });
 
+  test('a target that is left with one audience or scope can be asked for by other names of the mapping', () => {
+    const svid = (...audiences: string[]) => ({ target: { jwtSvid: { audiences } }, addresses: ['alias'] });
+    expect(mapped(svid('a', 'b', 'c'), svid('a', 'b'), svidMapping)).toEqual([]);
+    expect(mapped(svid('a', 'b'), svid('a'), svidMapping)).toEqual(['spec.addresses']);
+    const ids = { tenant: '11111111-2222-3333-4444-555555555555', clientId: '66666666-7777-8888-9999-000000000000' };
+    const azure = (...names: string[]) => ({
+      target: { azure: { ...ids, scopes: names.map((name) => `https://${name}.example.org/.default`) } },
+      addresses: ['alias'],
+      residual: { accept: ['ttl'], reason: 'Entra chooses' },
+    });
+    expect(mapped(azure('a', 'b', 'c'), azure('a', 'b'))).toEqual([]);
+    expect(mapped(azure('a', 'b'), azure('a'))).toEqual(['spec.addresses']);
+  });
+
+  test('another owner of a mapping with just-in-time access is widening: the former one may now approve', () => {
+    const justInTime = { approvers: ['alice', 'bob'], approvals: 1, maxDuration: '1h' };
+    const by = (owner: string) => ({ owner, access: { justInTime } });
+    expect(mapped(by('alice'), by('alice'))).toEqual([]);
+    expect(mapped(by('alice'), by('carol'))).toEqual(['spec.owner']);
+    expect(mapped({ owner: 'alice' }, { owner: 'carol' })).toEqual([]);
+  });
+
   test('a mapping that is new widens, unless it is a shadow, and a shadow widens when it becomes one', () => {
     const shadow = awsMapping('m', { mode: 'shadow' });
     expect(fields([PROD], [PROD, awsMapping('m')])).toEqual(['FederationMapping m']);

@@ -11,6 +11,7 @@ export function accessWidens({ access: before }: Terms, { access: after }: Terms
   const field = (name: string) => `spec.access.justInTime.${name}`;
   const uses = (spec: typeof old) => spec.maxUses ?? Number.POSITIVE_INFINITY;
   return found([
+    ['spec.owner', before.owner !== after.owner && 'is another, and the former one may now approve'],
     [field('approvals'), now.approvals < old.approvals && `are down from ${old.approvals}`],
     [field('approvers'), beyond(old.approvers, now.approvers).length > 0 && 'are others too'],
     [
