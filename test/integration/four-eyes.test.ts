@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
@@ -235,6 +235,39 @@ describe('POST /admin/v1/apply under admin.fourEyes', () => {
     const wide = await by('bob').put('mappings/ledger', mapping('ledger', { ttl: { max: '30m' } }), low.etag);
     expect(wide.status).toBe(200);
     expect((await back('alice', 2, wide.etag)).status).toBe(200);
+  });
+});
+
+describe('two replicas under admin.fourEyes', () => {
+  test('a proposal made at one is confirmed at the other by somebody else, and by no second token of the first', async () => {
+    await run('fourEyes: true');
+    const here = await install({
+      ...{ cluster, resources: clusterIssuer(cluster), allowOrigins: [idp.issuer] },
+      more: adminConfig(idp).replace('admin:\n', 'admin:\n  fourEyes: true\n'),
+    });
+    const configText = here.configText
+      .replace('./data/carnet.db', join(carnet.folder, 'data/carnet.db'))
+      .replace('./data/kek', join(carnet.folder, 'data/kek'))
+      .replace('audit: { directory: ./data/audit }', 'audit: { directory: ./data/audit, stream: other }');
+    const other = await start({ ...here, configText });
+    onTestFinished(async () => {
+      await other.stop();
+      await other.remove();
+    });
+    const at = (url: string, sub: string, method: string, body?: object, etag?: unknown) =>
+      askAdmin(url, 'mappings/ledger', {
+        token: adminToken(idp, ['owners'], sub),
+        ...{ method, body, headers: etag ? { 'if-match': String(etag) } : {} },
+      });
+    const first = await at(carnet.url, 'alice', 'PUT', mapping('ledger'));
+    const again = await at(other.url, 'alice', 'PUT', mapping('ledger'));
+    expect([again.status, again.body['proposal']]).toEqual([202, first.body['proposal']]);
+    const made = await at(other.url, 'bob', 'PUT', mapping('ledger'));
+    expect(made.status).toBe(201);
+    // The replica of the proposal has not heard of it, perhaps, and still judges by what is in force.
+    const narrow = await at(other.url, 'bob', 'PUT', mapping('ledger', { ttl: { max: '10m' } }), made.etag);
+    const wide = await at(carnet.url, 'bob', 'PUT', mapping('ledger'), narrow.etag);
+    expect([narrow.status, wide.status]).toEqual([200, 202]);
   });
 });
 

@@ -58,7 +58,7 @@ const provenance = {
 
 export const proposal = z
   .strictObject({
-    id: text,
+    id: text.meta({ description: 'SHA-256 of the content and the versions that it is for.' }),
     by: z.strictObject({ issuer: text, subject: text }).meta({ description: 'The first person.' }),
     at: text,
     until: text.meta({ description: 'From then on it is gone.' }),
@@ -194,7 +194,7 @@ const EXAMPLES: Readonly<Record<AdminKind, { readonly id: string; readonly plura
 };
 
 export const PROPOSAL = {
-  id: '3f1b0c8e5a7d9246',
+  id: '3f1b0c8e5a7d92464c1e0b7a95d3f8620e6a4b1c7d9f23588a0c5e7b1d4f6932',
   by: { issuer: 'https://idp.example.org', subject: '248289761001' },
   at: '2026-11-27T09:00:00.000Z',
   until: '2026-11-28T09:00:00.000Z',

@@ -159,7 +159,7 @@ export const explainSchema = {
   operationId: 'explain',
   summary: 'What would become of a request, and why',
   description:
-    'By the code that decides exchanges. Issues nothing, and uses no token up. Of a trace: what became of that request.',
+    'By the code that decides exchanges. Issues nothing, and uses no token up. Of a trace: what became of that request; to limited roles only where a mapping of theirs refused.',
   consumes: ['application/json'],
   body: {
     content: {
