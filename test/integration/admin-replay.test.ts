@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import {
   AUDIENCE,
   clusterIssuer,
@@ -31,18 +32,23 @@ function stream(...documents: readonly object[]): string {
   return documents.map((one) => `---\n${JSON.stringify(one)}\n`).join('');
 }
 
+/** It stands still: which requests are decided once must not hang on when a second ends. */
+const clock = new FakeClock(Date.now());
 let cluster: FakeCluster;
 let idp: FakeOidcIssuer;
 let carnet: RunningCarnet;
 
 beforeAll(async () => {
-  cluster = await FakeCluster.start();
-  idp = await FakeOidcIssuer.start();
+  cluster = await FakeCluster.start({ now: () => clock.now() });
+  idp = await FakeOidcIssuer.start({ now: () => clock.now() });
   const resources = clusterIssuer(cluster) + stream(main('*', { ttl: { default: '5m' } }), mapping('idle', 'nobody'));
-  carnet = await start(await install({ cluster, resources, allowOrigins: [idp.issuer], more: adminConfig(idp) }));
+  const options = { cluster, resources, allowOrigins: [idp.issuer], more: adminConfig(idp) };
+  carnet = await start(await install(options), clock);
   for (const serviceAccount of ['reporter', 'reporter', 'reporter', 'clerk', 'clerk'])
     await exchange('ledger', serviceAccount);
   await exchange('till', 'reporter');
+  // A window ends before the moment at which it is asked for.
+  clock.advance(1);
 });
 
 afterAll(async () => {
