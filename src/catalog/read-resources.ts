@@ -28,6 +28,9 @@ export interface ResourceReading {
 /** Readings without faults by source, each with the hash of its origin and text: what has not changed is not parsed again. */
 export type KnownReadings = ReadonlyMap<string, { readonly hash: string; readonly reading: Reading }>;
 
+/** Hashed in a few milliseconds. */
+const UNCHANGED_AT_ONCE = 500;
+
 interface Beside {
   /** The one in which a text is found first counts. */
   readonly known?: readonly KnownReadings[];
@@ -54,7 +57,8 @@ export async function readResources(
     ...stored.map(({ source, text, ...more }) => ({ origin: { ...more, id: source }, text, parsed: undefined })),
   ];
   const readings = new Map<string, { hash: string; reading: Reading }>();
-  for (const { origin, text, parsed: kept } of texts) {
+  for (const [at, { origin, text, parsed: kept }] of texts.entries()) {
+    if (at % UNCHANGED_AT_ONCE === 0) await nextTurn();
     const textHash = hashOfText(text, origin);
     const before = known.map((one) => one.get(origin.id)).find((one) => one?.hash === textHash);
     if (before !== undefined) readings.set(origin.id, before);

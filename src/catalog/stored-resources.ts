@@ -1,4 +1,5 @@
 import type { Provenance } from '../core/author.ts';
+import { inTurns } from '../core/in-turns.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Kind } from '../resources/document.ts';
 import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
@@ -78,13 +79,13 @@ export class StoredResources {
     try {
       const documents = await this.#store.list(RESOURCES);
       const held = new Map<string, StoredResource>();
-      this.#last = documents.flatMap(({ name, value, version }) => {
+      const texts = await inTurns(documents, ({ name, value, version }) => {
         const { document, ...provenance } = versionFrom(value);
         const stop = name.replace('Guardrail/', '');
         if (this.#held?.has(stop)) held.set(stop, { version, ...(document && { document }) });
-        if (document === undefined) return [];
-        return [{ ...provenance, source: `store:/${name}`, text: JSON.stringify(document) }];
+        return document && { ...provenance, source: `store:/${name}`, text: JSON.stringify(document) };
       });
+      this.#last = texts.filter((text) => text !== undefined);
       this.#stale = false;
       await this.#held?.settle(held);
       return { texts: [...this.#last, ...this.#heldTexts()], stale: false };

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Clock } from '../core/clock.ts';
+import { inTurns } from '../core/in-turns.ts';
 import type { JsonValue } from '../core/json.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { type DocumentStore, type DocumentWrite, type StoredDocument, VersionConflict } from './document-store.ts';
@@ -94,7 +95,7 @@ export class SqlDocumentStore implements DocumentStore {
       .where('collection', '=', text(collection))
       .orderBy('name');
     const rows = await this.#options.attempt(() => query.execute());
-    return rows.map((row) => fromRow(collection, row));
+    return await inTurns(rows, (row) => fromRow(collection, row));
   }
 
   watch(collection: string, onChange: () => void): () => void {

@@ -4,6 +4,7 @@ import { readAlone } from '../../catalog/preview.ts';
 import type { StoredResources } from '../../catalog/stored-resources.ts';
 import type { Author } from '../../core/author.ts';
 import type { Clock } from '../../core/clock.ts';
+import { inTurns } from '../../core/in-turns.ts';
 import type { Document } from '../../resources/document.ts';
 import { VersionConflict } from '../../store/document-store.ts';
 import { type Actor, authorOf, mayEverywhere } from '../actor.ts';
@@ -56,7 +57,7 @@ export class Changing {
     for (const edit of edits) this.#assertFresh(intent.actor, edit);
     const at = this.#deps.clock.now();
     const { why } = intent;
-    const writes = edits.map(({ kind, name, document, before, set }) => ({
+    const writes = await inTurns(edits, ({ kind, name, document, before, set }) => ({
       ...{ kind, name, document, ifVersion: before.version, at },
       author: this.#authorOf(intent.actor, { kind, name, before, document }),
       ...(why !== undefined && { why }),
