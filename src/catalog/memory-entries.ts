@@ -13,8 +13,9 @@ export interface Entry {
 }
 export type Entries = ReadonlyMap<string, Entry>;
 
+/** Neither a kind nor a name has a space in it. */
 export function entryKey(kind: Kind, name: string, source: string): string {
-  return JSON.stringify([kind, name, source]);
+  return `${kind} ${name} ${source}`;
 }
 
 /** Entries as they are stored, in an order of their own. */
