@@ -350,21 +350,29 @@ describe('access that is good for a number of credentials', () => {
 });
 
 describe('the commands', () => {
-  const command = async (who: string, ...args: readonly string[]) => {
+  const surroundingsOf = async (who: string) => {
     const file = join(carnet.folder, `token-${Math.random()}`);
     const boundTo = { kind: 'pod', name: 'reporter-0' } as const;
     const token = who === 'pod' ? cluster.token({ audiences: [AUDIENCE], boundTo }) : person(who)();
     await writeFile(file, token);
-    const around = new FakeSurroundings({ env: { CARNET_ENDPOINT: carnet.url, CARNET_TOKEN_FILE: file } });
+    return new FakeSurroundings({ env: { CARNET_ENDPOINT: carnet.url, CARNET_TOKEN_FILE: file } });
+  };
+  const command = async (who: string, ...args: readonly string[]) => {
+    const around = await surroundingsOf(who);
     const code = await run(args, around);
     return { code, out: around.stdout, err: around.stderr };
   };
-  const waiting = (name: string, more: readonly string[] = []) =>
-    command('pod', 'exchange', '--audience', name, '--wait', ...more);
+  /** A command that waits, once it has said so: nobody decides before it has asked. */
+  const waiting = async (name: string) => {
+    const around = await surroundingsOf('pod');
+    const ended = run(['exchange', '--audience', name, '--wait'], around);
+    await expect.poll(() => around.stderr).toContain('waiting');
+    return { ended: ended.then((code) => ({ code, out: around.stdout, err: around.stderr })) };
+  };
 
   test('exchange --wait gets its credential once people have approved', async () => {
     const name = await opened('cli');
-    const exchange = waiting('cli');
+    const { ended } = await waiting('cli');
     const listed = await command('alice', 'access', 'list', '--state', 'asked', '--mapping', 'cli');
     expect(listed.out).toMatch(new RegExp(`^${name} +asked +cli +payments/reporter of prod-eu +0 of 2$`, 'm'));
     const dry = await command('alice', 'access', 'approve', name, '--dry-run');
@@ -375,7 +383,7 @@ describe('the commands', () => {
     for (const who of ['alice', 'bob']) {
       expect((await command(who, 'access', 'approve', name, '--why', 'INC-42')).code).toBe(0);
     }
-    const { code, out, err } = await exchange;
+    const { code, out, err } = await ended;
     expect([code, err]).toEqual([0, `carnet: waiting until somebody approves ${name}\n`]);
     expect(out.split('.')).toHaveLength(3);
     const again = await command('bob', 'access', 'approve', name);
@@ -384,11 +392,12 @@ describe('the commands', () => {
 
   test('exchange --wait ends with 1 at a no, and with 69 when nobody has decided in time', async () => {
     const name = await opened('denied');
-    const exchange = waiting('denied');
+    const { ended } = await waiting('denied');
     expect((await command('alice', 'access', 'deny', name, '--why', 'no')).err).toBe(`${name} is denied\n`);
-    expect(await exchange).toMatchObject({ code: 1, err: expect.stringContaining(`${name} (denied)`) });
-    expect((await waiting('slow', ['--wait-for', '1s'])).code).toBe(69);
-    expect((await waiting('slow', ['--wait-for', 'long'])).code).toBe(2);
+    expect(await ended).toMatchObject({ code: 1, err: expect.stringContaining(`${name} (denied)`) });
+    const wait = ['exchange', '--audience', 'slow', '--wait', '--wait-for'];
+    expect((await command('pod', ...wait, '1s')).code).toBe(69);
+    expect((await command('pod', ...wait, 'long')).code).toBe(2);
   });
 
   test('access request asks on behalf of a workload and prints the name', async () => {
