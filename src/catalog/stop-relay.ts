@@ -86,13 +86,16 @@ export class StopRelay {
   async #flush(): Promise<void> {
     const { held, stored } = this.#deps;
     try {
-      for (const stop of held.all()) {
-        await stored.putStop(stop).catch((error) => {
-          if (!(error instanceof VersionConflict)) throw error;
-        });
+      // A stop that finds another one under its name is held on under a name of its own, which the second round writes.
+      for (let round = 0; round < 2 && held.all().length > 0; round += 1) {
+        for (const stop of held.all()) {
+          await stored.putStop(stop).catch((error) => {
+            if (!(error instanceof VersionConflict)) throw error;
+          });
+        }
+        // Settles what the store has, this replica's or another's.
+        await stored.read();
       }
-      // Settles what the store has, this replica's or another's.
-      await stored.read();
     } catch {
       // Tried again until the store is back, whose outage others tell of.
     }
