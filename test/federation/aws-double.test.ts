@@ -16,17 +16,15 @@ let issuer: CloudIssuer;
 let sts: AwsSts;
 let clock: FakeClock;
 let now: number;
-let pristine: Pick<CloudIssuer, 'discovery' | 'keys'>;
 
 beforeAll(async () => {
   issuer = await CloudIssuer.start();
-  pristine = { discovery: issuer.discovery, keys: issuer.keys };
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {
   clock = new FakeClock();
   now = clock.now() / 1000;
-  Object.assign(issuer, { discovery: { ...pristine.discovery }, keys: structuredClone(pristine.keys) });
+  issuer.reset();
   sts = await startSts();
 });
 afterEach(() => sts.close());
@@ -205,12 +203,13 @@ describe('the AWS double: signature and keys', () => {
   });
 
   test('takes 100 RSA keys and not 101', async () => {
-    const others = (count: number) => Array.from({ length: count }, (_, n) => ({ ...pristine.keys[0], kid: `k${n}` }));
-    issuer.keys = [...pristine.keys, ...others(99)];
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ ...issuer.pristine.keys[0], kid: `k${n}` }));
+    issuer.keys = [...issuer.pristine.keys, ...others(99)];
     expect((await assume()).outcome).toBe('answered');
     clock.advance(300_000);
     now += 300;
-    issuer.keys = [...pristine.keys, ...others(100)];
+    issuer.keys = [...issuer.pristine.keys, ...others(100)];
     expect((await assume()).message).toMatch(NO_KEY);
   });
 
@@ -218,7 +217,7 @@ describe('the AWS double: signature and keys', () => {
     await assume();
     await assume();
     expect(sts.keys.fetches).toBe(1);
-    issuer.keys = [{ ...pristine.keys[0], kid: 'key-2' }];
+    issuer.keys = [{ ...issuer.pristine.keys[0], kid: 'key-2' }];
     expect((await assume({}, { kid: 'key-2' })).outcome).toBe('answered');
     expect(sts.keys.fetches).toBe(2);
     expect((await assume()).message).toMatch(NO_KEY);

@@ -10,17 +10,15 @@ let issuer: CloudIssuer;
 let entra: Entra;
 let clock: FakeClock;
 let now: number;
-let pristine: Pick<CloudIssuer, 'discovery' | 'keys'>;
 
 beforeAll(async () => {
   issuer = await CloudIssuer.start();
-  pristine = { discovery: issuer.discovery, keys: issuer.keys };
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {
   clock = new FakeClock();
   now = clock.now() / 1000;
-  Object.assign(issuer, { discovery: { ...pristine.discovery }, keys: structuredClone(pristine.keys) });
+  issuer.reset();
   entra = await Entra.start({ applications: [application(issuer.url)], resources: [STORAGE], clock });
 });
 afterEach(() => entra.close());
@@ -120,12 +118,13 @@ describe('the Entra double: signature, keys and times', () => {
   });
 
   test('keeps the first 100 keys: the one in place 101 does not count', async () => {
-    const others = (count: number) => Array.from({ length: count }, (_, n) => ({ ...pristine.keys[0], kid: `k${n}` }));
-    issuer.keys = [...others(99), ...pristine.keys];
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ ...issuer.pristine.keys[0], kid: `k${n}` }));
+    issuer.keys = [...others(99), ...issuer.pristine.keys];
     expect(await outcome()).toBe('answered');
     clock.advance(300_000);
     now += 300;
-    issuer.keys = [...others(100), ...pristine.keys];
+    issuer.keys = [...others(100), ...issuer.pristine.keys];
     expect(await outcome()).toBe(700027);
   });
 
@@ -133,7 +132,7 @@ describe('the Entra double: signature, keys and times', () => {
     await outcome();
     await outcome();
     expect(entra.issuerKeys.fetches).toBe(1);
-    issuer.keys = [{ ...pristine.keys[0], kid: 'key-2' }];
+    issuer.keys = [{ ...issuer.pristine.keys[0], kid: 'key-2' }];
     expect(await outcome({}, { kid: 'key-2' })).toBe('answered');
     expect(entra.issuerKeys.fetches).toBe(2);
   });

@@ -11,9 +11,10 @@ export class CloudIssuer {
   readonly #privateKey: CryptoKey;
   /** Claims of every assertion that was signed. */
   readonly signed: JsonObject[] = [];
-  /** What is served; tests change it. */
+  /** What is served; tests change it, until `reset`. */
   discovery: Record<string, unknown> = {};
   keys: Record<string, unknown>[] = [];
+  #pristine: Pick<CloudIssuer, 'discovery' | 'keys'> = { discovery: {}, keys: [] };
   readonly #server = createServer((request, response) => {
     const documents: Record<string, unknown> = {
       '/.well-known/openid-configuration': this.discovery,
@@ -33,15 +34,26 @@ export class CloudIssuer {
     const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
     const issuer = new CloudIssuer(alg, privateKey);
     await new Promise<void>((resolve) => issuer.#server.listen(0, '127.0.0.1', resolve));
-    issuer.keys = [{ ...(await exportJWK(publicKey)), kid: issuer.kid, use: 'sig', alg }];
-    issuer.discovery = {
+    const keys = [{ ...(await exportJWK(publicKey)), kid: issuer.kid, use: 'sig', alg }];
+    const discovery = {
       issuer: issuer.url,
       jwks_uri: `${issuer.url}/jwks`,
       response_types_supported: ['id_token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [alg],
     };
+    issuer.#pristine = { keys, discovery };
+    issuer.reset();
     return issuer;
+  }
+
+  /** What is served at first. */
+  get pristine(): Pick<CloudIssuer, 'discovery' | 'keys'> {
+    return structuredClone(this.#pristine);
+  }
+
+  reset(): void {
+    Object.assign(this, this.pristine);
   }
 
   get url(): string {

@@ -13,17 +13,15 @@ let issuer: CloudIssuer;
 let gcp: Gcp;
 let clock: FakeClock;
 let now: number;
-let pristine: Pick<CloudIssuer, 'discovery' | 'keys'>;
 
 beforeAll(async () => {
   issuer = await CloudIssuer.start();
-  pristine = { discovery: issuer.discovery, keys: issuer.keys };
 });
 afterAll(() => issuer.close());
 beforeEach(async () => {
   clock = new FakeClock();
   now = clock.now() / 1000;
-  Object.assign(issuer, { discovery: { ...pristine.discovery }, keys: structuredClone(pristine.keys) });
+  issuer.reset();
   await start();
 });
 afterEach(() => gcp.close());
@@ -225,9 +223,9 @@ describe('the Google double: signature and keys', () => {
   test('refuses RSA keys below 2048 bits, keys for encryption and keys of another type', async () => {
     issuer.keys = issuer.keys.map((key) => ({ ...key, n: String(key['n']).slice(0, 340) }));
     expect((await exchange()).outcome).toBe('invalid_grant');
-    issuer.keys = pristine.keys.map((key) => ({ ...key, use: 'enc' }));
+    issuer.keys = issuer.pristine.keys.map((key) => ({ ...key, use: 'enc' }));
     expect((await exchange()).outcome).toBe('invalid_grant');
-    issuer.keys = pristine.keys.map((key) => ({ ...key, kty: 'EC' }));
+    issuer.keys = issuer.pristine.keys.map((key) => ({ ...key, kty: 'EC' }));
     expect((await exchange()).outcome).toBe('invalid_grant');
   });
 
@@ -246,15 +244,16 @@ describe('the Google double: signature and keys', () => {
     expect((await exchange()).message).toBe(OUT_OF_REACH);
     issuer.discovery = { issuer: issuer.url, jwks_uri: `${issuer.url}/gone` };
     expect((await exchange()).message).toBe(OUT_OF_REACH);
-    issuer.discovery = { ...pristine.discovery, pad: 'x'.repeat(300_000) };
+    issuer.discovery = { ...issuer.pristine.discovery, pad: 'x'.repeat(300_000) };
     expect((await exchange()).message).toBe(OUT_OF_REACH);
   });
 
   test('takes 100 keys and not 101', async () => {
-    const others = (count: number) => Array.from({ length: count }, (_, n) => ({ ...pristine.keys[0], kid: `k${n}` }));
-    issuer.keys = [...pristine.keys, ...others(99)];
+    const others = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ ...issuer.pristine.keys[0], kid: `k${n}` }));
+    issuer.keys = [...issuer.pristine.keys, ...others(99)];
     expect((await exchange()).outcome).toBe('answered');
-    issuer.keys = [...pristine.keys, ...others(100)];
+    issuer.keys = [...issuer.pristine.keys, ...others(100)];
     clock.advance(300_000);
     now += 300;
     expect((await exchange()).message).toBe(OUT_OF_REACH);
@@ -264,7 +263,7 @@ describe('the Google double: signature and keys', () => {
     await exchange();
     await exchange();
     expect(gcp.keys.fetches).toBe(1);
-    issuer.keys = [{ ...pristine.keys[0], kid: 'key-2' }];
+    issuer.keys = [{ ...issuer.pristine.keys[0], kid: 'key-2' }];
     expect((await exchange({}, { kid: 'key-2' })).outcome).toBe('answered');
     expect(gcp.keys.fetches).toBe(2);
   });

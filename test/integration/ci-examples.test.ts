@@ -5,16 +5,12 @@ import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { AwsSts } from '../fakes/aws-sts.ts';
-import { FakeCluster } from '../fakes/cluster.ts';
 import { GithubJobTokens } from '../fakes/github-job-tokens.ts';
-import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 import { type Runner, runGithubJob, runGitlabJob } from '../support/job-runner.ts';
-import { AUDIENCE, freePort, install, type RunningCarnet, start } from '../support/running-carnet.ts';
+import { AUDIENCE } from '../support/running-carnet.ts';
+import { type CiDeployment, JOB, startCiDeployment } from './ci-deployment.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const ROLE = 'arn:aws:iam::123456789012:role/deploy';
-const JOB = { repository_owner_id: '1234567', repository_id: '987654', environment: 'production' };
 /** As GitHub's and most other images have them. */
 const hasTools = ['bash', 'curl', 'jq'].every(has);
 
@@ -24,51 +20,21 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 for (const _ of [1, 2]) console.log((await fromNodeProviderChain()()).accessKeyId, process.argv[2]);
 `;
 
-let cluster: FakeCluster;
-let ci: FakeOidcIssuer;
-let sts: AwsSts;
-let carnet: RunningCarnet;
+let deployment: CiDeployment;
 let github: GithubJobTokens;
 let runner: Runner;
 let temp: string;
 
 beforeAll(async () => {
-  [cluster, ci] = await Promise.all([FakeCluster.start(), FakeOidcIssuer.start()]);
-  const port = await freePort();
-  const provider = `http://127.0.0.1:${port}`;
-  sts = await AwsSts.start({
-    providers: [{ url: provider, clientIds: ['sts.amazonaws.com'] }],
-    roles: [{ arn: ROLE, provider, audiences: ['sts.amazonaws.com'], subjects: ['mapping:deploy'] }],
-  });
-  const resources = `apiVersion: carnet.dev/v1alpha1
-kind: TrustedIssuer
-metadata: { name: ci }
-spec:
-  issuer: ${ci.issuer}
-  audiences: ['${AUDIENCE}']
-  keys: { discovery: {} }
-  oidc: { requireClaims: { repository_owner_id: "1234567" } }
----
-apiVersion: carnet.dev/v1alpha1
-kind: FederationMapping
-metadata: { name: deploy }
-spec:
-  owner: team-shop@example.org
-  subject: { issuer: ci, claims: { repository_id: "987654", environment: production } }
-  target: { aws: { roleArn: '${ROLE}', region: eu-west-1 } }
-  intents: unrestricted
-  ttl: { default: 15m, max: 30m, outliveSubject: true }
-`;
-  const more = `clouds: { aws: { stsEndpoint: '${sts.url}' } }\n`;
-  carnet = await start(await install({ cluster, resources, more, port, allowOrigins: [ci.issuer] }));
-  github = new GithubJobTokens(ci, JOB);
+  deployment = await startCiDeployment();
+  github = new GithubJobTokens(deployment.ci, JOB);
   temp = mkdtempSync(join(tmpdir(), 'carnet-ci-'));
   writeFileSync(join(temp, 'package.json'), '{"type":"module"}');
   symlinkSync(join(ROOT, 'node_modules'), join(temp, 'node_modules'));
   writeFileSync(join(temp, 'aws'), AWS_COMMAND, { mode: 0o755 });
   const idTokens = await github.start();
   const path = [temp, join(ROOT, 'bin'), join(process.execPath, '..'), process.env['PATH']].join(':');
-  runner = { variables: { CARNET_ENDPOINT: provider }, temp, idTokens, path };
+  runner = { variables: { CARNET_ENDPOINT: deployment.url }, temp, idTokens, path };
 });
 
 beforeEach(() => {
@@ -76,9 +42,8 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  await carnet.stop();
-  await Promise.all([cluster.close(), ci.close(), sts.close(), github.close()]);
-  await carnet.remove();
+  await deployment.stop();
+  await github.close();
   rmSync(temp, { recursive: true });
 });
 
@@ -110,7 +75,7 @@ describe.skipIf(!hasTools)('The examples for CI systems, run by a runner', () =>
     const asked: string[] = [];
     const idToken = (audience: string) => {
       asked.push(audience);
-      return ci.token(audience, JOB);
+      return deployment.ci.token(audience, JOB);
     };
     const [output] = await runGitlabJob(example('gitlab.yaml').deploy, idToken, runner);
     expect(output).toMatch(/^(ASIA\w+ s3\n){2}$/);
@@ -118,7 +83,7 @@ describe.skipIf(!hasTools)('The examples for CI systems, run by a runner', () =>
   });
 
   test('GitLab: a job of another project is refused', async () => {
-    const idToken = (audience: string) => ci.token(audience, { ...JOB, repository_id: '1' });
+    const idToken = (audience: string) => deployment.ci.token(audience, { ...JOB, repository_id: '1' });
     await expect(runGitlabJob(example('gitlab.yaml').deploy, idToken, runner)).rejects.toMatchObject({ code: 1 });
   });
 });

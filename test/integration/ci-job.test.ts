@@ -1,56 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { AwsSts } from '../fakes/aws-sts.ts';
-import { FakeCluster } from '../fakes/cluster.ts';
-import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
-import { AUDIENCE, exchangeForm, freePort, install, type RunningCarnet, start } from '../support/running-carnet.ts';
+import { AUDIENCE, exchangeForm, type RunningCarnet } from '../support/running-carnet.ts';
+import { type CiDeployment, JOB, startCiDeployment } from './ci-deployment.ts';
 
-const ROLE = 'arn:aws:iam::123456789012:role/deploy';
-const JOB = { repository_owner_id: '1234567', repository_id: '987654', environment: 'production' };
-
-let cluster: FakeCluster;
-let ci: FakeOidcIssuer;
-let sts: AwsSts;
+let deployment: CiDeployment;
 let carnet: RunningCarnet;
 
 beforeAll(async () => {
-  [cluster, ci] = await Promise.all([FakeCluster.start(), FakeOidcIssuer.start()]);
-  const port = await freePort();
-  const provider = `http://127.0.0.1:${port}`;
-  sts = await AwsSts.start({
-    providers: [{ url: provider, clientIds: ['sts.amazonaws.com'] }],
-    roles: [{ arn: ROLE, provider, audiences: ['sts.amazonaws.com'], subjects: ['mapping:deploy'] }],
-  });
-  const resources = `apiVersion: carnet.dev/v1alpha1
-kind: TrustedIssuer
-metadata: { name: github, labels: { env: ci } }
-spec:
-  issuer: ${ci.issuer}
-  audiences: ['${AUDIENCE}']
-  keys: { discovery: {} }
-  oidc: { requireClaims: { repository_owner_id: "1234567" } }
----
-apiVersion: carnet.dev/v1alpha1
-kind: FederationMapping
-metadata: { name: deploy }
-spec:
-  owner: team-shop@example.org
-  subject: { issuer: github, claims: { repository_id: "987654", environment: production } }
-  target: { aws: { roleArn: '${ROLE}', region: eu-west-1 } }
-  intents: unrestricted
-  ttl: { default: 15m, max: 30m, outliveSubject: true }
-`;
-  const more = `clouds: { aws: { stsEndpoint: '${sts.url}' } }\n`;
-  carnet = await start(await install({ cluster, resources, more, port, allowOrigins: [ci.issuer] }));
+  deployment = await startCiDeployment();
+  carnet = deployment.carnet;
 });
 
-afterAll(async () => {
-  await carnet.stop();
-  await Promise.all([cluster.close(), ci.close(), sts.close()]);
-  await carnet.remove();
-});
+afterAll(() => deployment.stop());
 
 function jobToken(claims: Record<string, unknown>): string {
-  return ci.token(AUDIENCE, { sub: 'repo:acme/shop:environment:production', ...claims });
+  return deployment.ci.token(AUDIENCE, { sub: 'repo:acme/shop:environment:production', ...claims });
 }
 
 describe('A CI job with a token of five minutes', () => {
@@ -58,7 +21,10 @@ describe('A CI job with a token of five minutes', () => {
     const { status, body } = await carnet.exchange(exchangeForm(jobToken(JOB), 'deploy'));
     expect(status).toBe(200);
     expect(body['expires_in']).toBeGreaterThan(890);
-    expect(sts.calls.at(-1)?.parameters).toMatchObject({ DurationSeconds: '900', RoleSessionName: 'deploy' });
+    expect(deployment.sts.calls.at(-1)?.parameters).toMatchObject({
+      DurationSeconds: '900',
+      RoleSessionName: 'deploy',
+    });
   });
 
   test('may call its token an ID token (P3)', async () => {
