@@ -11,6 +11,8 @@ const SOURCE = 'request body';
 /** YAML lets a line begin so nowhere but between documents (YAML 1.2 section 9.1.2). */
 const SEPARATOR = /^(?=---(?:[ \t\r]|$))/m;
 const MAX_TOLD_FAULTS = 100;
+/** Each is looked at, also where there is nothing in it; a document that says anything takes a hundred characters. */
+const MAX_DOCUMENTS = 40_000;
 
 export interface Submitted extends Target {
   readonly document: JsonObject;
@@ -26,7 +28,12 @@ export async function submittedStream(text: string): Promise<readonly Submitted[
   const faults: Fault[] = [];
   const seen = new Set<string>();
   let line = 0;
-  for (const part of text.split(SEPARATOR)) {
+  const parts = text.split(SEPARATOR, MAX_DOCUMENTS + 1);
+  if (parts.length > MAX_DOCUMENTS) {
+    throw new AdminError('invalid', { faults: [faultOf('', `must not hold more than ${MAX_DOCUMENTS} documents`, 1)] });
+  }
+  for (const part of parts) {
+    if (faults.length >= MAX_TOLD_FAULTS) break;
     const read = yamlDocuments(part);
     const wrong = [...read.faults, ...read.documents.flatMap((one) => one.faults)];
     faults.push(...wrong.map((fault) => faultOf(fieldName(fault.path), fault.message, line + fault.line)));

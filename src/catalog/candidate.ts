@@ -32,6 +32,10 @@ interface CandidateInput {
 const PROPOSED = 'candidate';
 /** Where YAML begins another document, whatever stands around it. */
 const MARKER = /^(?=---(?:[ \t\r\n]|$))/m;
+/** Each is looked at, also where there is nothing in it; a document that says anything takes a hundred characters. */
+const MAX_DOCUMENTS = 40_000;
+/** As many as anybody is told of. */
+const MAX_FAULTS = 100;
 
 /**
  * All resources as they would be. What has the kind and name of a document in force counts as another version of that
@@ -54,7 +58,13 @@ async function readProposed(text: string, context: ReadContext) {
   const documents: Document[] = [];
   const faults: Fault[] = [];
   let above = 0;
-  for (const part of text.split(MARKER)) {
+  const parts = text.split(MARKER, MAX_DOCUMENTS + 1);
+  if (parts.length > MAX_DOCUMENTS) {
+    const message = `must not hold more than ${MAX_DOCUMENTS} documents`;
+    return { documents, faults: [{ source: PROPOSED, field: '', message, severity: 'error' as const }] };
+  }
+  for (const part of parts) {
+    if (faults.length >= MAX_FAULTS) break;
     const before = above;
     // A base directory marks what may name files; nothing is read from it.
     const reading = readDocuments(part, { id: PROPOSED, baseDirectory: '/' }, context);

@@ -47,7 +47,7 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 
 /** Reads the text of a kubeconfig, strictly. Throws KubeconfigError. */
 export function readKubeconfig(text: string): Kubeconfig {
-  const { documents, faults } = yamlDocuments(text);
+  const { documents, faults } = yamlDocuments(text, Number.POSITIVE_INFINITY);
   const [document, second] = documents;
   const fault = faults[0] ?? document?.faults[0];
   // After a colon the parser cites the text, which may be a credential.

@@ -8,6 +8,10 @@ export const MAX_FILE_BYTES = 1024 * 1024;
 /** Each level of nesting takes at most three entries of the parser's stack (collection, item, document). */
 const MAX_PARSER_STACK = 4 * MAX_NESTING;
 const MAX_FAULTS = 100;
+/** Of one document: names, values, punctuation, ends of lines, indents. Ten times what the largest that people write has. */
+const MAX_PARTS = 30_000;
+/** Of one text: a document that says anything takes a hundred characters. */
+const MAX_DOCUMENTS = 10_000;
 
 /** YAML 1.1 ends a line at these, YAML 1.2 does not: a comment in one would be content in the other. */
 const OTHER_LINE_ENDS = /[\u0085\u2028\u2029]/;
@@ -59,18 +63,20 @@ export interface YamlText {
 
 /**
  * Reads YAML 1.2 (core schema) without anchors, aliases, tags, merge keys, directives and duplicate keys, and without
- * anything that YAML 1.1 would read differently. Never throws. Work is bounded by the size of the text, at most 1 MiB.
+ * anything that YAML 1.1 would read differently. Never throws. Work is bounded by the size of the text, at most 1 MiB, and
+ * before that by the parts of each document: a text that is all punctuation takes seconds otherwise.
  */
-export function yamlDocuments(input: string): YamlText {
+export function yamlDocuments(input: string, mostParts: number = MAX_PARTS): YamlText {
   const text = withoutMark(input);
   const refused = textFault(text);
   if (refused !== undefined) return { documents: [], faults: [refused] };
-  const json = jsonDocument(text);
+  // No text has more than three parts for two characters: `1,`. What may have too many is left to the one who counts.
+  const json = text.length > mostParts / 2 ? undefined : jsonDocument(text);
   if (json !== undefined) {
     const place = { start: 0, end: text.length, line: 1 };
     return { documents: [yamlDocumentReadBefore(text, { value: json, place })], faults: [] };
   }
-  const tokens = parseTokens(text);
+  const tokens = parseTokens(text, mostParts);
   if (!Array.isArray(tokens)) return { documents: [], faults: [tokens] };
   const lines = lineCounter(text);
   const read = composeAll(tokens).map((document) => readDocument(document, text, lines));
@@ -127,12 +133,11 @@ function placeOf({ contents }: Parsed, text: string, lines: LineCounter): Place 
  */
 function lineFinder(text: string, { start, end, line }: Place): YamlDocument['line'] {
   const part = text.slice(start, end);
-  let parsed: WeakRef<Document> | undefined;
+  let parsed: WeakRef<{ readonly document: Document; readonly lines: LineCounter }> | undefined;
   return (path) => {
-    const again = parsed?.deref() ?? parseDocument(part, OPTIONS);
+    const again = parsed?.deref() ?? { document: parseDocument(part, OPTIONS), lines: lineCounter(part) };
     if (parsed?.deref() !== again) parsed = new WeakRef(again);
-    const offset = offsetOf(again.contents as ParsedNode | null, path);
-    return line + part.slice(0, offset).split('\n').length - 1;
+    return line + again.lines.linePos(offsetOf(again.document.contents as ParsedNode | null, path)).line - 1;
   };
 }
 
@@ -156,15 +161,22 @@ function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 
-/** Stops as soon as the nesting is too deep: the parser's time grows with the square of it. */
-function parseTokens(text: string): CST.Token[] | YamlFault {
+/** Stops as soon as the nesting is too deep, where the parser's time grows with the square of it, or the parts too many. */
+function parseTokens(text: string, mostParts: number): CST.Token[] | YamlFault {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
+  let [parts, documents] = [0, 0];
   for (const lexeme of new Lexer().lex(text)) {
-    tokens.push(...parser.next(lexeme));
-    if (parser.stack.length > MAX_PARSER_STACK) {
-      return { line: lineAt(text, parser.offset), path: [], message: `must not nest deeper than ${MAX_NESTING}` };
+    parts += 1;
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === 'document') [parts, documents] = [0, documents + 1];
     }
+    const message =
+      (parser.stack.length > MAX_PARSER_STACK && `must not nest deeper than ${MAX_NESTING}`) ||
+      (parts > mostParts && `must not hold more than ${mostParts} names, values and signs`) ||
+      (documents > MAX_DOCUMENTS && `must not hold more than ${MAX_DOCUMENTS} documents`);
+    if (message) return { line: lineAt(text, parser.offset), path: [], message };
   }
   tokens.push(...parser.end());
   return tokens;

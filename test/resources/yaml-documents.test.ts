@@ -126,6 +126,37 @@ describe('yamlDocuments', () => {
     expect(yamlDocuments(' '.repeat(mebibyte + 1)).faults[0]?.message).toBe('must not be larger than 1 MiB');
   });
 
+  test.each([
+    ['signs', (count: number) => `[${','.repeat(count)}]`],
+    ['values', (count: number) => `[${'a,'.repeat(count)}]`],
+    ['keys', (count: number) => Array.from({ length: count }, (_, at) => `k${at}: 1\n`).join('')],
+    [
+      'keys of JSON',
+      (count: number) => JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, 1]))),
+    ],
+    ['aliases', (count: number) => '*a '.repeat(count)],
+    ['comments', (count: number) => `a: 1\n${'# b\n'.repeat(count)}c: 1\n`],
+  ])(
+    'stops early in a document of very many %s, whose reading takes seconds, and takes those of a large one',
+    (_, text) => {
+      const tooMany = 'must not hold more than 30000 names, values and signs';
+      expect(yamlDocuments(text(90_000))).toEqual({
+        documents: [],
+        faults: [{ line: expect.any(Number), path: [], message: tooMany }],
+      });
+      expect(firstFault(text(4_000))?.message).not.toBe(tooMany);
+      expect(yamlDocuments(text(90_000), Number.POSITIVE_INFINITY).faults).toEqual([]);
+    },
+  );
+
+  test('counts the parts of each document by itself, and the documents', () => {
+    const large = `- ${'a: [b, c]\n- '.repeat(1_000)}d\n`;
+    expect(yamlDocuments(Array.from({ length: 4 }, () => large).join('---\n')).documents).toHaveLength(4);
+    expect(yamlDocuments('a: ---\n- ---\n'.repeat(10_000)).documents).toEqual([]);
+    expect(yamlDocuments('---\na\n'.repeat(10_000)).documents).toHaveLength(10_000);
+    expect(yamlDocuments('---\na\n'.repeat(10_002)).faults[0]?.message).toBe('must not hold more than 10000 documents');
+  });
+
   test('marks a document whose end cannot be trusted, and not its neighbours before it', () => {
     const { documents } = yamlDocuments('a: b\n---\nc: "open\n---\nd: e\n');
     expect(documents.map(({ torn }) => torn)).toEqual([false, true]);

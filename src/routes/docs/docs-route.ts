@@ -32,7 +32,7 @@ export function docsRoute(server: FastifyInstance): void {
 }
 
 async function read(): Promise<Buffer> {
-  const [document] = yamlDocuments(await readFile(CONTRACT, 'utf8')).documents;
+  const [document] = yamlDocuments(await readFile(CONTRACT, 'utf8'), Number.POSITIVE_INFINITY).documents;
   if (!isJsonObject(document?.value)) throw new Error('openapi.yaml cannot be read');
   // Who does not read it does not load it.
   const { docsPage } = await import('./docs-page.ts');
