@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { API_VERSION } from '../resources/document.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
-import { outstandingAt, outstandingTable } from './outstanding.ts';
+import { type OutstandingList, outstandingAt, outstandingTable, together } from './outstanding.ts';
 import { printable, printableJson, type Style, styleOf } from './style.ts';
 import type { TokenSource } from './subject-token.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -49,7 +49,7 @@ export async function stop(options: StopOptions, surroundings: Surroundings): Pr
     const why = idle.flatMap(({ message, mend }) => [message, mend]).filter((part) => typeof part === 'string');
     throw new CommandError(ExitCode.refused, `Guardrail ${name} stops nobody yet: ${printable(why.join('; '))}`);
   }
-  await tellOutstanding(first.client, { name, asked, options }, surroundings);
+  await tellOutstanding({ name, asked, options }, surroundings);
   return asked.find((one) => 'failed' in one)?.failed.exitCode ?? ExitCode.ok;
 }
 
@@ -92,17 +92,14 @@ interface Done {
 }
 
 /** A stop ends issuing, and takes back nothing that is out: each of those, and what cuts it off at its cloud. */
-async function tellOutstanding(
-  client: AdminClient,
-  { name, asked, options }: Done,
-  around: Surroundings,
-): Promise<void> {
+async function tellOutstanding({ name, asked, options }: Done, around: Surroundings): Promise<void> {
   const { env, err, out } = around;
-  const found = await outstandingAt(client, queryOf(options)).catch((error: unknown) => {
-    if (!(error instanceof CommandError)) throw error;
-    err.write(`what is still out cannot be told: ${error.message}\n`);
-    return undefined;
-  });
+  // Each replica has a log of its own.
+  const lists = await Promise.all(
+    asked.map((one) => ('failed' in one ? undefined : outstandingTold(one.client, options, around))),
+  );
+  const known = lists.filter((list) => list !== undefined);
+  const found = known.length === 0 ? undefined : together(known);
   if (options.output === 'json') {
     const servers = asked.map((one) => ({
       endpoint: one.client.endpoint.href,
@@ -112,6 +109,21 @@ async function tellOutstanding(
     }));
     out.write(`${printableJson({ guardrail: name, servers, ...found }, 2)}\n`);
   } else if (found !== undefined) err.write(outstandingTable(found, styleOf(err, env)));
+}
+
+/** What one server knows of; undefined, and said so, where it cannot tell. */
+async function outstandingTold(
+  client: AdminClient,
+  options: StopOptions,
+  { err }: Surroundings,
+): Promise<OutstandingList | undefined> {
+  try {
+    return await outstandingAt(client, queryOf(options));
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    err.write(`what is still out cannot be told by ${client.endpoint.origin}: ${error.message}\n`);
+    return undefined;
+  }
 }
 
 /** The same people as `match` means, in the words of the audit log. */

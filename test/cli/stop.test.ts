@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
@@ -131,6 +132,33 @@ describe('carnet stop', () => {
     const { name } = await stop(args);
     expect([await outcome('reporter'), await pipeline()]).toEqual(['guardrail', other]);
     await end(name);
+  });
+
+  test('that several servers are asked for lists what each of them has issued, and says whose logs were read', async () => {
+    const options = { resources: clusterIssuer(cluster) + MAPPING, allowOrigins: [idp.issuer], more: adminConfig(idp) };
+    const other = await start(await install({ cluster, ...options }));
+    try {
+      const issued = async (where: RunningCarnet) => {
+        const pod = { kind: 'pod', name: 'reporter-7d9f' } as const;
+        const token = cluster.token({
+          audiences: [AUDIENCE],
+          boundTo: pod,
+          namespace: 'payments',
+          serviceAccount: 'till',
+        });
+        const { body } = await where.exchange(exchangeForm(token, 'ledger'));
+        return String(decodeJwt(String(body['access_token'])).jti);
+      };
+      const ids = [await issued(carnet), await issued(other)];
+      const { code, err, name } = await stop(['--subject', 'payments/till', '--endpoint', other.url]);
+      expect(code).toBe(0);
+      for (const id of ids) expect(err).toContain(id);
+      expect(err.match(/^looked at .*, of carnet$/gm)).toHaveLength(2);
+      await end(name);
+    } finally {
+      await other.stop();
+      await other.remove();
+    }
   });
 
   test('is for an owner: an editor is refused, and nothing is stopped', async () => {
