@@ -48,12 +48,12 @@ const RIGHTS: Readonly<Record<AdminRole, readonly Right[]>> = {
 
 /** Throws AdminError `forbidden` unless a role of the actor gives the right, for every document. */
 export function assertMay(actor: Actor, right: Right): void {
-  if (!mayEverywhere(actor, right)) throw forbidden(right);
+  if (!mayEverywhere(actor, right)) throw forbidden(actor, right);
 }
 
 /** The same for whoever has it for some documents at least: which they are is for `scope.ts` to say. */
 export function assertMaySomewhere(actor: Actor, right: Right): void {
-  if (!mayEverywhere(actor, right) && givenFor(actor, right).length === 0) throw forbidden(right);
+  if (!mayEverywhere(actor, right) && givenFor(actor, right).length === 0) throw forbidden(actor, right);
 }
 
 export function mayEverywhere({ roles }: Actor, right: Right): boolean {
@@ -75,7 +75,9 @@ export function authorOf(actor: Actor, right: Right): Author {
 /** Rights over single documents: the others are for everything or not at all. */
 const LIMITABLE: { readonly [R in Right]?: true } = { read: true, 'change mappings': true };
 
-function forbidden(right: Right): AdminError {
+function forbidden({ given = [] }: Actor, right: Right): AdminError {
   const able = (Object.keys(RIGHTS) as AdminRole[]).filter((role) => RIGHTS[role].includes(right));
-  return new AdminError('forbidden', { detail: `to ${right} takes one of the roles ${able.join(', ')}` });
+  // Whoever has such a role, for some documents, would look for what he lacks in vain.
+  const limited = given.some(({ role }) => able.includes(role)) ? ', not limited to some documents' : '';
+  return new AdminError('forbidden', { detail: `to ${right} takes one of the roles ${able.join(', ')}${limited}` });
 }

@@ -92,7 +92,8 @@ export class AdminError extends Error {
     this.title = row.title;
     this.detail = detail;
     this.field = field;
-    this.mend = mend ?? row.mend;
+    // That of `invalid` points to faults.
+    this.mend = mend ?? (key === 'invalid' && faults.length === 0 ? undefined : row.mend);
     this.faults = faults;
     this.retryAfterSeconds = retryAfterSeconds ?? (this.status === 503 || this.status === 429 ? 5 : undefined);
   }

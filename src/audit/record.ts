@@ -6,7 +6,17 @@ import type { IdentityAttributes } from './identity-attributes.ts';
 /** The version that is written. Fields may be added within it; readers accept every older one. */
 export const RECORD_VERSION = 1;
 
-export type RecordType = 'allowed' | 'refused' | 'issued' | 'failed' | 'reused' | 'summary' | 'lifecycle' | 'changed';
+export const RECORD_TYPES = [
+  'allowed',
+  'refused',
+  'issued',
+  'failed',
+  'reused',
+  'summary',
+  'lifecycle',
+  'changed',
+] as const;
+export type RecordType = (typeof RECORD_TYPES)[number];
 
 export interface RecordedRequest {
   readonly addresses: readonly string[];

@@ -107,6 +107,14 @@ describe('carnet audit query', () => {
     expect([code, err]).toEqual([2, expect.stringMatching(message)]);
   });
 
+  test('refuses a type that there is none of, which would look as if nothing had happened', async () => {
+    for (const asked of [carnetCommand, local]) {
+      const { code, err } = await asked(['audit', 'query', '--type', 'refusd']);
+      expect(code).toBe(2);
+      expect(err).toContain('Allowed choices are allowed, refused, issued,');
+    }
+  });
+
   test('is refused to who may not read the log', async () => {
     const { code, err } = await carnetCommand(['audit', 'query'], { role: 'viewer' });
     expect([code, err]).toEqual([1, expect.stringContaining('auditor, owner')]);

@@ -301,7 +301,10 @@ describe('who may approve', () => {
     expect(await askFor(wish('asked'), person('vera', ['viewers']))).toMatchObject({ status: 403 });
     expect(await askFor(wish('nothing'), alice)).toMatchObject({ status: 422, body: { field: 'mapping' } });
     const { body } = await askFor(wish('asked', { duration: '10m' }), alice);
-    expect(await decide(String(body['name']), 'approve', bob)).toMatchObject({ status: 422, body: { field: 'why' } });
+    const unexplained = await decide(String(body['name']), 'approve', bob);
+    expect(unexplained).toMatchObject({ status: 422, body: { field: 'why', detail: 'is required by the mapping' } });
+    // There is no list of faults to mend.
+    expect(unexplained.body).not.toHaveProperty('mend');
     await decide(String(body['name']), 'approve', bob, { why: 'INC-7' });
     clock.advance(599_000);
     expect(await exchanged('asked')).toMatchObject({ outcome: 'issued', expiresIn: 1 });

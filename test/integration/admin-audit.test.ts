@@ -119,6 +119,7 @@ describe('GET /admin/v1/audit', () => {
     [`?cursor=${Buffer.from('[["carnet",1,5]]').toString('base64url')}`, 'cursor'],
     [`?cursor=${Buffer.from('[["../carnet",1,0]]').toString('base64url')}`, 'cursor'],
     ['?mapping=', 'mapping'],
+    ['?type=refusd', 'type'],
     ['?outstanding=maybe', 'outstanding'],
     ['?outstanding=true&trace=x', 'trace'],
   ])('refuses %s, naming %s', async (query, field) => {

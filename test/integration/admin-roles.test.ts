@@ -256,6 +256,8 @@ describe('roles, over every path of openapi.yaml', () => {
         for (const path of ['audit', 'audit?outstanding=true']) {
           expect((await askAdmin(carnet.url, path, { token })).status).toBe(403);
         }
+        const { status, body: refusal } = await askAdmin(carnet.url, 'access-requests', { token });
+        expect([status, refusal['detail']]).toEqual([403, expect.stringMatching(/, not limited to some documents$/)]);
       }
     });
 

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { RECORD_TYPES } from '../../audit/record.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { toServer } from '../to-server.ts';
@@ -35,7 +36,7 @@ export function addAuditCommands(program: Command, around: Surroundings, finish:
 
 function filtered(command: Command): Command {
   const toRead = command
-    .option('--type <word>', 'allowed, refused, issued, failed, reused, summary, lifecycle or changed')
+    .addOption(new Option('--type <word>', 'what it is a record of').choices(RECORD_TYPES))
     .option('--outcome <word>', 'how it ended')
     .option('--issuer <name>', 'a TrustedIssuer')
     .option('--namespace <name>', 'of a Kubernetes identity')

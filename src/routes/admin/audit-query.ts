@@ -5,6 +5,7 @@ import type { AuditFilter } from '../../admin/trail/audit-filter.ts';
 import { placesOf } from '../../admin/trail/cursor.ts';
 import { INSTANT_FORM, instantFrom } from '../../admin/trail/instant.ts';
 import type { RecordsQuery, Window } from '../../admin/trail/page.ts';
+import { RECORD_TYPES } from '../../audit/record.ts';
 import { queryOf } from './admin-request.ts';
 
 /** Parameters that name a member of records and the value it must have. */
@@ -63,7 +64,12 @@ function assertOnly(query: ReadonlyMap<string, string>, names: readonly string[]
   if (odd !== undefined) throw new AdminError('malformed', { field: odd, detail: `does not go with ${names[0]}` });
 }
 
+/** A type that there is none of would find nothing, which reads as if nothing had happened. */
 function filterOf(query: ReadonlyMap<string, string>): AuditFilter {
+  const type = query.get('type');
+  if (type !== undefined && !RECORD_TYPES.some((known) => known === type)) {
+    throw refused('type', RECORD_TYPES.join(', '));
+  }
   const found = FILTERS.flatMap((name) => {
     const value = query.get(name);
     if (value === undefined) return [];
