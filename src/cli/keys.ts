@@ -136,13 +136,12 @@ function text({ keys, rotation }: KeysReport, style: Style): string {
     goneAt ?? '-',
   ]);
   const heading = ['purpose', 'kid', 'alg', 'state', 'published', 'active', 'retires', 'gone'];
-  const [head = '', ...lines] = table(heading, rows, style).trimEnd().split('\n');
-  const coloured = lines.map((line, index) => style(COLOURS[keys[index]?.state ?? 'gone'], line));
+  const listed = table(heading, rows, style, (line, row) => style(COLOURS[keys[row]?.state ?? 'gone'], line));
   const plans = rotation.map(({ purpose, nextRotationAt, overdue }) => {
     const late = overdue ? style('red', '  overdue: is the service running?') : '';
-    return `${style('dim', 'next rotation')}  ${purpose}  ${nextRotationAt}${late}`;
+    return `${style('dim', 'next rotation')}  ${purpose}  ${nextRotationAt}${late}\n`;
   });
-  return [head, ...coloured, ...plans].map((line) => `${line}\n`).join('');
+  return [listed, ...plans].join('');
 }
 
 /** RFC 3339 in whole seconds. */
