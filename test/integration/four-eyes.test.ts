@@ -1,6 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { run as carnetCommand } from '../../src/cli/program.ts';
+import { FakeSurroundings } from '../cli/fake-surroundings.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
@@ -149,6 +151,28 @@ describe('admin.fourEyes', () => {
     expect((await by('bob').put('mappings/ledger', wider, etag)).status).toBe(412);
     const anew = await by('bob').put('mappings/ledger', wider, between.etag);
     expect(anew).toMatchObject({ status: 202, body: { proposal: { by: { subject: 'bob' } } } });
+  });
+
+  test('the command shows a second person what waits, and takes back what one has proposed oneself', async () => {
+    await run('fourEyes: true');
+    await by('alice').put('mappings/ledger', mapping('ledger'));
+    const command = async (sub: string, ...args: readonly string[]) => {
+      const around = new FakeSurroundings({ workingDirectory: carnet.folder });
+      await writeFile(join(carnet.folder, sub), adminToken(idp, ['owners'], sub));
+      const code = await carnetCommand([...args, '--endpoint', carnet.url, '--token-file', sub], around);
+      return { code, out: around.stdout, err: around.stderr };
+    };
+    const listed = await command('bob', 'get', 'mappings', '--proposed');
+    expect(listed.out).toMatch(/^FederationMapping ledger +alice .* FederationMapping ledger comes into force$/m);
+    const json = await command('bob', 'get', 'mappings', '--proposed', '-o', 'json');
+    expect(JSON.parse(json.out)).toMatchObject({ proposals: [{ by: { subject: 'alice' } }] });
+    for (const odd of [['ledger'], ['--history'], ['-o', 'yaml']]) {
+      expect((await command('bob', 'get', 'mappings', '--proposed', ...odd)).code).toBe(2);
+    }
+    expect((await command('bob', 'delete', 'mappings', 'ledger', '--proposed')).code).toBe(1);
+    const taken = await command('alice', 'delete', 'mappings', 'ledger', '--proposed');
+    expect([taken.code, taken.out]).toEqual([0, expect.stringMatching(/^proposal [0-9a-f]{64} is taken back\n$/)]);
+    expect((await command('bob', 'get', 'mappings', '--proposed')).out).toMatch(/^changes.*\n$/);
   });
 
   test('the first person, and nobody else, takes a proposal back', async () => {

@@ -1,10 +1,14 @@
 import { type Command, Option } from 'commander';
-import type { ExitCode } from '../exit-code.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { toServer } from '../to-server.ts';
 import type { ApplyOptions } from './apply.ts';
 import type { ChangeOptions } from './change-one.ts';
 import type { GetOptions } from './get.ts';
+
+interface Proposed {
+  readonly proposed?: boolean;
+}
 
 /** Adds `carnet apply`, `get`, `delete` and `rollback`. */
 export function addResourceCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
@@ -21,15 +25,26 @@ export function addResourceCommands(program: Command, around: Surroundings, fini
     .argument('<kind>', 'issuers, mappings, guardrails or grants')
     .argument('[name]', 'of one')
     .option('--history', 'every version of it, the newest first')
+    .addOption(new Option('--proposed', 'of a kind: what waits for a second person').conflicts('history'))
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'yaml', 'json']).default('table'))
-    .action(async (kind: string, name: string | undefined, options: GetOptions) => {
+    .action(async (kind: string, name: string | undefined, { proposed, ...options }: GetOptions & Proposed) => {
+      if (proposed === true) {
+        if (name !== undefined) throw new CommandError(ExitCode.usage, '--proposed is of a KIND, without a NAME');
+        const { listProposals } = await import('./proposals.ts');
+        return finish(await listProposals(kind, options, around));
+      }
       const { get } = await import('./get.ts');
       finish(await get({ kind, name }, options, around));
     });
   changing(toServer(program.command('delete').description('delete a resource of the store')))
     .argument('<kind>', 'issuers, mappings, guardrails or grants')
     .argument('<name>')
-    .action(async (kind: string, name: string, options: ChangeOptions) => {
+    .addOption(new Option('--proposed', 'take back what you have proposed about it').conflicts(['dryRun', 'why']))
+    .action(async (kind: string, name: string, { proposed, ...options }: ChangeOptions & Proposed) => {
+      if (proposed === true) {
+        const { withdrawProposals } = await import('./proposals.ts');
+        return finish(await withdrawProposals({ kind, name }, options, around));
+      }
       const { deleteOne } = await import('./change-one.ts');
       finish(await deleteOne({ kind, name }, options, around));
     });
