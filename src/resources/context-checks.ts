@@ -30,7 +30,7 @@ function originFaults(document: ValidDocument): readonly SchemaFault[] {
   return fileReferences(document).map(({ path }) => ({
     path,
     message: 'is only for documents from files',
-    hint: 'name an entry of secrets in carnet.yaml',
+    hint: 'put the document into a file that resources of carnet.yaml name',
   }));
 }
 

@@ -301,7 +301,15 @@ describe('issuers and guardrails by the API', () => {
     const keys = (discovery: object) => ({ ...issuer, spec: { ...issuer.spec, keys: { discovery } } });
     expect(await put('issuers/edge', keys({ bearerTokenFile: '/etc/passwd' }), 'owner')).toMatchObject({
       status: 422,
-      body: { faults: [{ field: 'spec.keys.discovery.bearerTokenFile', message: 'is only for documents from files' }] },
+      body: {
+        faults: [
+          {
+            field: 'spec.keys.discovery.bearerTokenFile',
+            message: 'is only for documents from files',
+            mend: 'put the document into a file that resources of carnet.yaml name',
+          },
+        ],
+      },
     });
     const { status, etag } = await put('issuers/edge', keys({}), 'owner');
     expect(status).toBe(201);
