@@ -120,6 +120,33 @@ describe('a hostile document at the admin API', () => {
     }
   });
 
+  test.each([
+    ['commas', `[${','.repeat(900_000)}]`, 'must not hold more than 30000 names, values and signs'],
+    ['anchors', 'a: &a [x]\nb: *a\n'.repeat(30_000), 'must not hold more than 30000 names, values and signs'],
+    [
+      'keys',
+      mapping(Array.from({ length: 40_000 }, (_, at) => `  k${at}: 1\n`).join('')),
+      'must not hold more than 30000 names, values and signs',
+    ],
+    ['documents', '---\na: 1\n'.repeat(400_000), 'must not hold more than 40000 documents'],
+    ['documents without anything', '---\n'.repeat(1_000_000), 'must not hold more than 40000 documents'],
+  ])(
+    'of megabytes of %s is refused as a set and as what is replayed, long before it is read to its end',
+    async (_, text, message) => {
+      for (const path of ['apply?set=hostile', 'replay?window=1d']) {
+        const headers = { 'content-type': 'application/yaml' };
+        const { status, body } = await askAdmin(carnet.url, path, {
+          token: owner(),
+          method: 'POST',
+          body: text,
+          headers,
+        });
+        expect([path, status]).toEqual([path, 422]);
+        expect(body['faults']).toContainEqual(expect.objectContaining({ message }));
+      }
+    },
+  );
+
   test('is no cause of a 5xx, whatever is changed in a sound one', async () => {
     const sound = mapping('  when: identity.namespace == "payments"\n');
     const change = fc.record({
