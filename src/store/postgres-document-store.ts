@@ -2,11 +2,12 @@ import { Kysely, sql } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import type { DocumentStore } from './document-store.ts';
 import { type PostgresOptions, postgresClient, postgresPool } from './postgres-connections.ts';
+import { postgresDatabase } from './postgres-database.ts';
 import { whenNotDeadlocked } from './postgres-deadlock.ts';
 import { pooledDialect } from './postgres-dialect.ts';
 import { migrate } from './postgres-migrations.ts';
 import { PostgresNotices } from './postgres-notices.ts';
-import { SqlDocumentStore, type Tables } from './sql-document-store.ts';
+import { SqlDocumentStore } from './sql-document-store.ts';
 import { StoreFault } from './store-fault.ts';
 
 export interface PostgresStoreOptions extends PostgresOptions {
@@ -23,21 +24,18 @@ export interface PostgresStoreOptions extends PostgresOptions {
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<DocumentStore> {
   const { clock, watchIntervalMs = 1000 } = options;
-  const db = new Kysely<Tables>({ dialect: pooledDialect(postgresPool(options)) });
+  const db = new Kysely<unknown>({ dialect: pooledDialect(postgresPool(options)) });
   try {
     await checkEncoding(db);
     if (options.existing === true) await checkExisting(db);
     await migrate(db);
     let notices: PostgresNotices | undefined;
     const store = await SqlDocumentStore.open({
-      db,
+      db: postgresDatabase(db),
       clock,
       watchIntervalMs,
       attempt: whenNotDeadlocked,
-      release: async () => {
-        notices?.close();
-        await db.destroy();
-      },
+      onClose: () => notices?.close(),
     });
     notices = new PostgresNotices(
       (socket) => postgresClient(options, socket),
@@ -50,14 +48,14 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   }
 }
 
-async function checkExisting(db: Kysely<Tables>): Promise<void> {
+async function checkExisting(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ found: boolean }>`select to_regclass('documents') is not null as found`.execute(db);
   if (rows[0]?.found === true) return;
   throw new StoreFault('store.postgres.url: there is nothing in the database; has the service run with it?');
 }
 
 /** In another encoding two names could become one, or one could not be written. */
-async function checkEncoding(db: Kysely<Tables>): Promise<void> {
+async function checkEncoding(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ encoding: string }>`select current_setting('server_encoding') as encoding`.execute(db);
   if (rows[0]?.encoding === 'UTF8') return;
   throw new StoreFault('store.postgres.url: the database is not in UTF8; create one with encoding UTF8');

@@ -1,39 +1,50 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Kysely } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import { inTurns } from '../core/in-turns.ts';
 import type { JsonValue } from '../core/json.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { type DocumentStore, type DocumentWrite, type StoredDocument, VersionConflict } from './document-store.ts';
+import type { SqlDatabase } from './sql-database.ts';
 import { type ChunkRow, keyOf, writeChunk } from './write-chunk.ts';
 
 /** Rows of one statement: far below what either database binds, and short enough between two requests. */
 const CHUNK_ROWS = 500;
 
-/** What a migration of every database makes. `value` is JSON text everywhere; PostgreSQL gives 64-bit numbers as text. */
-export interface Tables {
-  documents: { collection: string; name: string; version: number | string; value: string; written_at: number };
-  changes: { collection: string; counter: number | string };
-  /** Filled by triggers alone. */
-  history: { collection: string; name: string; version: number | string; value: string; written_at: number };
+/** As every database gives it: `value` is JSON text, and PostgreSQL gives 64-bit numbers as text. */
+interface Row {
+  readonly name: string;
+  readonly version: number | string;
+  readonly value: string;
 }
+
+type Versioned = Pick<Row, 'version'>;
+
+interface Counter {
+  readonly collection: string;
+  readonly counter: number | string;
+}
+
+const INSERT = `insert into documents (collection, name, version, value, written_at) values ($1, $2, 1, $3, $4)
+  on conflict do nothing returning version`;
+const UPDATE = `update documents set version = version + 1, value = $3, written_at = $4
+  where collection = $1 and name = $2 and version = $5 returning version`;
 
 interface SqlStoreOptions {
   /** Its schema is up to date. */
-  readonly db: Kysely<Tables>;
+  readonly db: SqlDatabase;
   readonly clock: Clock;
   /** How often the writes of other processes are looked for. */
   readonly watchIntervalMs: number;
   /** Does the work of one statement or transaction, again where the database asks for that. */
   readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Lets the database go. */
-  readonly release: () => Promise<void>;
+  /** What else ends with it. */
+  readonly onClose?: () => void;
 }
 
 /** The one code path over every SQL database. */
 export class SqlDocumentStore implements DocumentStore {
   readonly #options: SqlStoreOptions;
-  readonly #db: Kysely<Tables>;
+  readonly #db: SqlDatabase;
   readonly #watch: ChangeWatch;
 
   private constructor(options: SqlStoreOptions) {
@@ -50,19 +61,17 @@ export class SqlDocumentStore implements DocumentStore {
   }
 
   async get(collection: string, name: string): Promise<StoredDocument | undefined> {
-    const query = this.#db
-      .selectFrom('documents')
-      .select(['name', 'version', 'value'])
-      .where('collection', '=', text(collection))
-      .where('name', '=', text(name));
-    const row = await this.#options.attempt(() => query.executeTakeFirst());
+    const statement = 'select name, version, value from documents where collection = $1 and name = $2';
+    const [row] = await this.#rows<Row>(statement, [text(collection), text(name)]);
     return row && fromRow(collection, row);
   }
 
   async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
-    const written = { value: JSON.stringify(value), written_at: this.#options.clock.now() };
-    const key = { collection: text(collection), name: text(name) };
-    const row = await this.#options.attempt(() => this.#write(key, written, ifVersion));
+    if (!Number.isSafeInteger(ifVersion) || ifVersion < 0) throw new VersionConflict({ collection, name, ifVersion });
+    const written = [text(collection), text(name), JSON.stringify(value), this.#options.clock.now()];
+    const [row] = await (ifVersion === 0
+      ? this.#rows<Versioned>(INSERT, written)
+      : this.#rows<Versioned>(UPDATE, [...written, ifVersion]));
     if (row === undefined) throw new VersionConflict({ collection, name, ifVersion });
     await this.#watch.look();
     return Number(row.version);
@@ -78,23 +87,14 @@ export class SqlDocumentStore implements DocumentStore {
   }
 
   async history(collection: string, name: string): Promise<readonly StoredDocument[]> {
-    const query = this.#db
-      .selectFrom('history')
-      .select(['name', 'version', 'value'])
-      .where('collection', '=', text(collection))
-      .where('name', '=', text(name))
-      .orderBy('version');
-    const rows = await this.#options.attempt(() => query.execute());
+    const statement = 'select name, version, value from history where collection = $1 and name = $2 order by version';
+    const rows = await this.#rows<Row>(statement, [text(collection), text(name)]);
     return rows.map((row) => fromRow(collection, row));
   }
 
   async list(collection: string): Promise<readonly StoredDocument[]> {
-    const query = this.#db
-      .selectFrom('documents')
-      .select(['name', 'version', 'value'])
-      .where('collection', '=', text(collection))
-      .orderBy('name');
-    const rows = await this.#options.attempt(() => query.execute());
+    const statement = 'select name, version, value from documents where collection = $1 order by name';
+    const rows = await this.#rows<Row>(statement, [text(collection)]);
     return await inTurns(rows, (row) => fromRow(collection, row));
   }
 
@@ -109,32 +109,12 @@ export class SqlDocumentStore implements DocumentStore {
 
   async close(): Promise<void> {
     this.#watch.stop();
-    await this.#options.release();
+    this.#options.onClose?.();
+    await this.#db.close();
   }
 
-  async #write(key: Key, written: Written, ifVersion: number): Promise<{ version: number | string } | undefined> {
-    if (!Number.isSafeInteger(ifVersion) || ifVersion < 0) return undefined;
-    return await (ifVersion === 0 ? this.#insert(key, written) : this.#update(key, written, ifVersion));
-  }
-
-  #insert(key: Key, written: Written) {
-    return this.#db
-      .insertInto('documents')
-      .values({ ...key, ...written, version: 1 })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('version')
-      .executeTakeFirst();
-  }
-
-  #update(key: Key, written: Written, ifVersion: number) {
-    return this.#db
-      .updateTable('documents')
-      .set({ ...written, version: ifVersion + 1 })
-      .where('collection', '=', key.collection)
-      .where('name', '=', key.name)
-      .where('version', '=', ifVersion)
-      .returning('version')
-      .executeTakeFirst();
+  #rows<Found extends object>(statement: string, values: readonly (string | number)[]): Promise<readonly Found[]> {
+    return this.#options.attempt(() => this.#db.rows<Found>(statement, values));
   }
 
   /** In the order of their keys, so that two batches do not wait for each other. */
@@ -142,10 +122,10 @@ export class SqlDocumentStore implements DocumentStore {
     const sorted = rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     const isNew = ({ ifVersion }: ChunkRow) => ifVersion === 0;
     const parts = [sorted.filter(isNew), sorted.filter((row) => !isNew(row))];
-    await this.#db.transaction().execute(async (transaction) => {
+    await this.#db.transaction(async (sql) => {
       for (const part of parts) {
         for (let from = 0; from < part.length; from += CHUNK_ROWS) {
-          await writeChunk(transaction, part.slice(from, from + CHUNK_ROWS), this.#options.clock.now());
+          await writeChunk(sql, part.slice(from, from + CHUNK_ROWS), this.#options.clock.now());
           // Requests are served between two statements.
           await nextTurn();
         }
@@ -154,20 +134,17 @@ export class SqlDocumentStore implements DocumentStore {
   }
 
   async #counters(): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.#db.selectFrom('changes').select(['collection', 'counter']).execute();
+    const rows = await this.#db.rows<Counter>('select collection, counter from changes');
     return new Map(rows.map((row) => [row.collection, Number(row.counter)]));
   }
 }
-
-type Key = Pick<Tables['documents'], 'collection' | 'name'>;
-type Written = Pick<Tables['documents'], 'value' | 'written_at'>;
 
 function toRow({ collection, name, value, ifVersion }: DocumentWrite): ChunkRow {
   return { collection: text(collection), name: text(name), value: JSON.stringify(value), ifVersion };
 }
 
 /** The one place where a row becomes a document. */
-function fromRow(collection: string, row: { name: string; version: number | string; value: string }): StoredDocument {
+function fromRow(collection: string, row: Row): StoredDocument {
   return { collection, name: row.name, version: Number(row.version), value: JSON.parse(row.value) };
 }
 

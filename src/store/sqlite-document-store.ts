@@ -1,10 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { Kysely } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import type { DocumentStore } from './document-store.ts';
 import { whenUnlocked } from './locked.ts';
-import { SqlDocumentStore, type Tables } from './sql-document-store.ts';
-import { nodeSqliteDialect } from './sqlite-dialect.ts';
+import { SqlDocumentStore } from './sql-document-store.ts';
+import { SqliteDatabase } from './sqlite-database.ts';
 import { openSqliteFile } from './sqlite-file.ts';
 import { migrate } from './sqlite-migrations.ts';
 import { sqliteFault } from './store-fault.ts';
@@ -28,14 +27,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Docu
   let database: DatabaseSync | undefined;
   try {
     database = openSqliteFile(path, busyTimeoutMs);
-    const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(database, fault) });
-    await migrate(database, db, busyTimeoutMs);
+    await migrate(database, busyTimeoutMs);
     return await SqlDocumentStore.open({
-      db,
+      db: new SqliteDatabase(database, fault),
       clock,
       watchIntervalMs,
       attempt: (work) => whenUnlocked(work, busyTimeoutMs),
-      release: () => db.destroy(),
     });
   } catch (cause) {
     if (database?.isOpen) database.close();

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -11,6 +12,22 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { documentStoreContract } from './contract.ts';
 
 const clock = new FakeClock();
+
+/** As the first version left it, which had its tables made by kysely. */
+const FIRST_SCHEMA = `pragma journal_mode = wal;
+  create table "kysely_migration" ("name" varchar(255) not null primary key, "timestamp" varchar(255) not null);
+  create table "kysely_migration_lock" ("id" varchar(255) not null primary key, "is_locked" integer default 0 not null);
+  create table "documents" ("collection" text not null, "name" text not null, "version" integer not null,
+    "value" text not null, "written_at" integer not null,
+    constraint "documents_key" primary key ("collection", "name"));
+  create table "changes" ("collection" text not null primary key, "counter" integer not null);
+  create trigger "documents_insert" after insert on documents begin
+    insert into changes (collection, counter) values (new.collection, 1)
+    on conflict (collection) do update set counter = counter + 1; end;
+  create trigger "documents_update" after update on documents begin
+    insert into changes (collection, counter) values (new.collection, 1)
+    on conflict (collection) do update set counter = counter + 1; end;
+  insert into kysely_migration values ('0001-documents', '2026-01-01T00:00:00.000Z')`;
 
 documentStoreContract('SQLite', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'carnet-store-'));
@@ -195,11 +212,9 @@ describe('openSqliteStore', () => {
   });
 
   test('takes over what the version before wrote, and keeps what that still writes beside it', async () => {
-    await (await openSqliteStore({ path, clock })).close();
+    await mkdir(dirname(path), { recursive: true });
     const before = new DatabaseSync(path);
-    // The schema as that version left it.
-    before.exec(`delete from kysely_migration where name > '0001-documents'; drop table history;
-      drop trigger documents_keep_insert; drop trigger documents_keep_update;
+    before.exec(`${FIRST_SCHEMA};
       insert into documents values ('resources', 'n', 7, '"old"', 1), ('keys', 'n', 1, '"secret"', 1)`);
     const store = await openSqliteStore({ path, clock });
     before.exec(`update documents set version = 8, value = '"beside"', written_at = 2 where collection = 'resources'`);
