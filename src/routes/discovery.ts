@@ -5,7 +5,6 @@ import { wellKnownPaths } from '../authority/discovery.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { DoorDeps, PublishedDocuments } from './door-deps.ts';
 import { refuseOtherMethods } from './methods.ts';
-import { type PublishedSchema, publishedSchemas } from './schemas/discovery.ts';
 
 /** Metadata changes with a deployment, keys at any time: a verifier that lacks a new key refuses good tokens. */
 export const METADATA_SECONDS = 3600;
@@ -14,7 +13,7 @@ export const KEYS_SECONDS = 300;
 interface Publication {
   readonly path: string;
   readonly maxAgeSeconds: number;
-  readonly schema: PublishedSchema;
+  readonly operationId: string;
   document(): JsonObject;
 }
 
@@ -24,7 +23,7 @@ function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }
 
-function publish(server: FastifyInstance, { path, maxAgeSeconds, schema, document }: Publication): void {
+function publish(server: FastifyInstance, { path, maxAgeSeconds, operationId, document }: Publication): void {
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const body = Buffer.from(JSON.stringify(document()));
     const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
@@ -32,30 +31,30 @@ function publish(server: FastifyInstance, { path, maxAgeSeconds, schema, documen
     if (matches(request.headers['if-none-match'], etag)) return await reply.code(304).send();
     return await reply.header('content-type', 'application/json').send(body);
   };
-  server.get(path, { schema, handler, exposeHeadRoute: true });
+  server.get(path, { schema: { operationId }, handler, exposeHeadRoute: true });
   refuseOtherMethods(server, path, ['GET', 'HEAD']);
 }
 
 function publicationsOf(purpose: Purpose, issuer: string, documents: PublishedDocuments): Publication[] {
   const paths = wellKnownPaths(issuer);
-  const schemas = publishedSchemas(purpose);
+  const id = purpose === 'cloud' ? 'Cloud' : 'Svid';
   return [
     {
       path: paths.configuration,
       maxAgeSeconds: METADATA_SECONDS,
-      schema: schemas.openidConfiguration,
+      operationId: `get${id}OpenidConfiguration`,
       document: () => documents.openidConfiguration(purpose),
     },
     {
       path: paths.metadata,
       maxAgeSeconds: METADATA_SECONDS,
-      schema: schemas.authorizationServer,
+      operationId: `get${id}AuthorizationServerMetadata`,
       document: () => documents.authorizationServer(purpose),
     },
     {
       path: paths.jwks,
       maxAgeSeconds: KEYS_SECONDS,
-      schema: schemas.jwks,
+      operationId: `get${id}Jwks`,
       document: () => documents.jwks(purpose),
     },
   ];
@@ -76,7 +75,7 @@ export function bundleRoute(server: FastifyInstance, { documents }: DoorDeps, ba
   publish(server, {
     path: `${base}/spiffe/bundle`,
     maxAgeSeconds: KEYS_SECONDS,
-    schema: publishedSchemas('svid').spiffeBundle,
+    operationId: 'getSpiffeBundle',
     document: () => documents.spiffeBundle(),
   });
 }

@@ -21,7 +21,7 @@ interface FormRoute {
   readonly door: DoorOfExchange;
   /** Every spelling of the one path; the first is the one that openapi.yaml describes. */
   readonly paths: readonly [string, ...string[]];
-  readonly schema: object;
+  readonly operationId: string;
   readonly recognised: Names;
   readonly repeatable?: ReadonlySet<string>;
   /** Default: OAuth's. */
@@ -51,12 +51,12 @@ function formOf(request: FastifyRequest, { recognised, repeatable = NO_NAMES }: 
 
 /** A path at which a form is exchanged for a credential: POST alone, of bounded size, answered so that nobody stores it. */
 export function formRoute(server: FastifyInstance, { exchange, log, metrics }: DoorDeps, route: FormRoute): void {
-  const { door, paths, schema, errorBody, read, render } = route;
+  const { door, paths, operationId, errorBody, read, render } = route;
   const meter = exchangeMeter(metrics, door);
   const [described] = paths;
   for (const path of paths) {
     server.post(path, {
-      schema: path === described ? schema : { hide: true },
+      schema: path === described ? { operationId } : { hide: true },
       bodyLimit: MAX_BODY_BYTES,
       errorHandler: errorHandler({ log, ...(errorBody && { body: errorBody }), onRefused: meter.refused }),
       onRequest: async (request, reply) => {

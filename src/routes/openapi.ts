@@ -7,6 +7,26 @@ import { adminRoutes } from './admin/admin-routes.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { registerRoutes } from './doors.ts';
 import { knowAllMethods } from './methods.ts';
+import { publishedSchemas } from './schemas/discovery.ts';
+import { operationSchemas } from './schemas/operations.ts';
+import { sdkAwsRouteSchema } from './schemas/sdk-aws.ts';
+import { sdkAwsStsRouteSchema } from './schemas/sdk-aws-sts.ts';
+import { sdkAzureRouteSchema } from './schemas/sdk-azure.ts';
+import { sdkGcpRouteSchema } from './schemas/sdk-gcp.ts';
+import { tokenRouteSchema } from './schemas/token.ts';
+
+/** By operation. Routes but those of the admin API give its name alone, so that no server loads how it is described. */
+const DESCRIBED: ReadonlyMap<string, object> = new Map(
+  [
+    ...publishedSchemas,
+    ...Object.values(operationSchemas),
+    sdkAwsRouteSchema,
+    sdkAwsStsRouteSchema,
+    sdkAzureRouteSchema,
+    sdkGcpRouteSchema,
+    tokenRouteSchema,
+  ].map((schema) => [schema.operationId, schema]),
+);
 
 const DOCUMENT = {
   openapi: '3.1.0',
@@ -110,6 +130,10 @@ export async function openApiYaml(): Promise<string> {
   const server = fastify({ exposeHeadRoutes: false });
   server.setValidatorCompiler(() => () => true);
   server.setSerializerCompiler(() => () => '');
+  server.addHook('onRoute', (route) => {
+    const described = DESCRIBED.get(route.schema?.operationId ?? '');
+    if (described !== undefined) route.schema = described;
+  });
   await server.register(swagger, {
     openapi: DOCUMENT,
     transformObject: (described) => ('openapiObject' in described ? finished(described.openapiObject) : {}),

@@ -5,7 +5,6 @@ import { sessionKeys } from './aws-session-keys.ts';
 import { element, members, STS_NAMESPACE } from './aws-xml.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { formRoute } from './form-route.ts';
-import { sdkAwsStsRouteSchema } from './schemas/sdk-aws-sts.ts';
 import { STS_PARAMETERS, stsRequest } from './sts-request.ts';
 
 /** AssumeRoleWithWebIdentityResponse: AWS's own answer, with the trace of this request as its id. */
@@ -31,7 +30,7 @@ export function sdkAwsStsRoute(server: FastifyInstance, deps: DoorDeps, base: st
   formRoute(server, deps, {
     door: 'sdk-aws-sts',
     paths: [path, `${path}/`],
-    schema: sdkAwsStsRouteSchema,
+    operationId: 'assumeRoleWithWebIdentity',
     recognised: STS_PARAMETERS,
     errorBody: stsError,
     read: stsRequest,

@@ -11,7 +11,6 @@ import { exchangeMeter } from './exchange-meter.ts';
 import { headerValues } from './form.ts';
 import { refuseOtherMethods } from './methods.ts';
 import { NOT_STORED, send } from './reply.ts';
-import { sdkAwsRouteSchema } from './schemas/sdk-aws.ts';
 import { MAX_TOKEN_BYTES, mappingAddress } from './token-request.ts';
 
 /**
@@ -53,7 +52,7 @@ export function sdkAwsRoute(server: FastifyInstance, deps: DoorDeps, base: strin
   const meter = exchangeMeter(metrics, 'sdk-aws');
   for (const url of [path, `${path}/`]) {
     server.get(url, {
-      schema: url === path ? sdkAwsRouteSchema : { hide: true },
+      schema: url === path ? { operationId: 'getAwsContainerCredentials' } : { hide: true },
       // A HEAD would issue credentials that nobody sees.
       exposeHeadRoute: false,
       errorHandler: errorHandler({ log, body: awsError, onRefused: meter.refused }),

@@ -2,10 +2,18 @@ import type { FastifyInstance } from 'fastify';
 import type { DoorDeps } from './door-deps.ts';
 import { entraRequest } from './entra-request.ts';
 import { formRoute } from './form-route.ts';
-import { entraForm, sdkAzureRouteSchema } from './schemas/sdk-azure.ts';
 import { expiresIn } from './token-response.ts';
 
-const RECOGNISED: ReadonlySet<string> = new Set([...Object.keys(entraForm.shape), 'client_secret']);
+/** Every parameter of Entra's token endpoint that means anything here; all others are ignored. */
+export const ENTRA_PARAMETERS = [
+  'grant_type',
+  'client_id',
+  'scope',
+  'client_assertion_type',
+  'client_assertion',
+] as const;
+
+const RECOGNISED: ReadonlySet<string> = new Set([...ENTRA_PARAMETERS, 'client_secret']);
 
 /** `POST /sdk/azure/{tenant}/oauth2/v2.0/token`: Entra's token endpoint, for `AZURE_KUBERNETES_TOKEN_PROXY`. */
 export function sdkAzureRoute(server: FastifyInstance, deps: DoorDeps, base: string): void {
@@ -13,7 +21,7 @@ export function sdkAzureRoute(server: FastifyInstance, deps: DoorDeps, base: str
   formRoute(server, deps, {
     door: 'sdk-azure',
     paths: [path, `${path}/`],
-    schema: sdkAzureRouteSchema,
+    operationId: 'exchangeEntraToken',
     recognised: RECOGNISED,
     read: (form, request) => entraRequest(form, (request.params as { tenant: string }).tenant),
     render: (credential) => {

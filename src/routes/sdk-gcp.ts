@@ -2,10 +2,20 @@ import type { FastifyInstance } from 'fastify';
 import type { DoorDeps } from './door-deps.ts';
 import { formRoute } from './form-route.ts';
 import { googleRequest } from './google-request.ts';
-import { googleForm, sdkGcpRouteSchema } from './schemas/sdk-gcp.ts';
 import { tokenResponse } from './token-response.ts';
 
-const RECOGNISED: ReadonlySet<string> = new Set(Object.keys(googleForm.shape));
+/** Every parameter of Google's STS that means anything here; all others are ignored. */
+export const GOOGLE_PARAMETERS = [
+  'grant_type',
+  'subject_token',
+  'subject_token_type',
+  'requested_token_type',
+  'audience',
+  'scope',
+  'options',
+] as const;
+
+const RECOGNISED: ReadonlySet<string> = new Set(GOOGLE_PARAMETERS);
 
 /** `POST /sdk/gcp/{mapping}/token`: what `token_url` of a Google `external_account` file points at. */
 export function sdkGcpRoute(server: FastifyInstance, deps: DoorDeps, base: string): void {
@@ -13,7 +23,7 @@ export function sdkGcpRoute(server: FastifyInstance, deps: DoorDeps, base: strin
   formRoute(server, deps, {
     door: 'sdk-gcp',
     paths: [path, `${path}/`],
-    schema: sdkGcpRouteSchema,
+    operationId: 'exchangeGoogleToken',
     recognised: RECOGNISED,
     read: (form, request) => {
       const { mapping } = request.params as { mapping: string };

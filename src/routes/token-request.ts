@@ -4,7 +4,6 @@ import { Secret } from '../core/secret.ts';
 import { GRANT_TYPE_TOKEN_EXCHANGE, JWT_SVID_ALIAS, TokenType } from '../core/token-types.ts';
 import type { ExchangeRequest } from '../exchange/exchange-request.ts';
 import type { Form } from './form.ts';
-import { tokenForm } from './schemas/token.ts';
 
 /** Largest token parameter in bytes (T8). */
 export const MAX_TOKEN_BYTES = 16 * 1024;
@@ -15,8 +14,23 @@ export const REPEATABLE: ReadonlySet<string> = new Set(['audience', 'resource'])
 /** Parameters of client authentication, which this endpoint does not take. */
 const CLIENT_AUTHENTICATION = ['client_secret', 'client_assertion', 'client_assertion_type'] as const;
 
+/** Every parameter of the token endpoint that means anything; all others are ignored (T7). */
+export const TOKEN_PARAMETERS = [
+  'grant_type',
+  'subject_token',
+  'subject_token_type',
+  'audience',
+  'resource',
+  'requested_token_type',
+  'requested_expires_in',
+  'scope',
+  'actor_token',
+  'actor_token_type',
+  'client_id',
+] as const;
+
 /** Names that mean something here; in a URL's query they are refused (T4). */
-export const RECOGNISED: ReadonlySet<string> = new Set([...Object.keys(tokenForm.shape), ...CLIENT_AUTHENTICATION]);
+export const RECOGNISED: ReadonlySet<string> = new Set([...TOKEN_PARAMETERS, ...CLIENT_AUTHENTICATION]);
 
 const MAPPING_ADDRESS = /^urn:carnet:mapping:([a-z0-9.-]{1,127})$/;
 /** RFC 3986 section 4.3, an absolute URI: checked on the text as it came, since `#` alone vanishes in parsing (P6). */

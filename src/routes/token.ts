@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { DoorDeps } from './door-deps.ts';
 import { formRoute } from './form-route.ts';
-import { tokenRouteSchema } from './schemas/token.ts';
 import { RECOGNISED, REPEATABLE, tokenRequest } from './token-request.ts';
 import { tokenResponse } from './token-response.ts';
 
@@ -10,7 +9,7 @@ export function tokenRoute(server: FastifyInstance, deps: DoorDeps, base: string
   formRoute(server, deps, {
     door: 'token',
     paths: [`${base}/oauth2/token`],
-    schema: tokenRouteSchema,
+    operationId: 'exchangeToken',
     recognised: RECOGNISED,
     repeatable: REPEATABLE,
     read: (form, request) => tokenRequest(form, request.headers.authorization !== undefined),

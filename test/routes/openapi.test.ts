@@ -5,6 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ERRORS, type ErrorKey, OAuthError } from '../../src/core/oauth-error.ts';
 import { openApiYaml } from '../../src/routes/openapi.ts';
+import { ENTRA_PARAMETERS } from '../../src/routes/sdk-azure.ts';
+import { GOOGLE_PARAMETERS } from '../../src/routes/sdk-gcp.ts';
+import { TOKEN_PARAMETERS } from '../../src/routes/token-request.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const COMMITTED = readFileSync(join(ROOT, 'openapi.yaml'), 'utf8');
@@ -13,6 +16,7 @@ interface Response {
   content?: Record<string, { examples?: Record<string, { value: Record<string, unknown> }> }>;
 }
 interface Operation {
+  summary?: string;
   responses: Record<string, Response>;
   requestBody?: { content: Record<string, { schema: Record<string, unknown> }> };
 }
@@ -43,6 +47,20 @@ describe('openapi.yaml', () => {
 
   test('is the same text on every run', async () => {
     expect(await openApiYaml()).toBe(await openApiYaml());
+  });
+
+  test.each([
+    ['/oauth2/token', TOKEN_PARAMETERS],
+    ['/sdk/gcp/{mapping}/token', GOOGLE_PARAMETERS],
+    ['/sdk/azure/{tenant}/oauth2/v2.0/token', ENTRA_PARAMETERS],
+  ])('describes every parameter that the form at %s has a use for, and no other', (path, parameters) => {
+    const form = document.paths[path]?.['post']?.requestBody?.content['application/x-www-form-urlencoded']?.schema;
+    expect(Object.keys(form?.['properties'] ?? {})).toEqual(parameters);
+  });
+
+  test('describes every operation: none gives its name alone', () => {
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
+    expect(operations.filter(({ summary }) => summary === undefined)).toEqual([]);
   });
 
   test('has the version of the package', () => {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { Purpose } from '../../authority/authority.ts';
 import { errorResponses } from './errors.ts';
 import { answer } from './json-schema.ts';
 
@@ -44,7 +43,7 @@ interface Published {
   readonly document: z.ZodType;
 }
 
-function routeSchema({ operationId, summary, document }: Published) {
+function described({ operationId, summary, document }: Published) {
   return {
     operationId,
     tags: ['public'],
@@ -57,32 +56,25 @@ function routeSchema({ operationId, summary, document }: Published) {
     },
   };
 }
-export type PublishedSchema = ReturnType<typeof routeSchema>;
 
-const NAMES: Readonly<Record<Purpose, { readonly id: string; readonly of: string }>> = {
-  cloud: { id: 'Cloud', of: 'the issuer that clouds trust' },
-  svid: { id: 'Svid', of: 'the issuer of JWT-SVIDs' },
-};
+const ISSUERS = [
+  { id: 'Cloud', of: 'the issuer that clouds trust' },
+  { id: 'Svid', of: 'the issuer of JWT-SVIDs' },
+];
 
-/** How the documents of a purpose are described; the bundle belongs to `svid` alone. */
-export function publishedSchemas(purpose: Purpose) {
-  const { id, of } = NAMES[purpose];
-  return {
-    openidConfiguration: routeSchema({
+export const publishedSchemas = [
+  ...ISSUERS.flatMap(({ id, of }) => [
+    described({
       operationId: `get${id}OpenidConfiguration`,
       summary: `OpenID discovery document of ${of}`,
       document: openidConfiguration,
     }),
-    authorizationServer: routeSchema({
+    described({
       operationId: `get${id}AuthorizationServerMetadata`,
       summary: `Authorization server metadata of ${of} (RFC 8414)`,
       document: authorizationServer,
     }),
-    jwks: routeSchema({ operationId: `get${id}Jwks`, summary: `Public keys of ${of}`, document: jwks }),
-    spiffeBundle: routeSchema({
-      operationId: 'getSpiffeBundle',
-      summary: 'SPIFFE trust bundle',
-      document: spiffeBundle,
-    }),
-  };
-}
+    described({ operationId: `get${id}Jwks`, summary: `Public keys of ${of}`, document: jwks }),
+  ]),
+  described({ operationId: 'getSpiffeBundle', summary: 'SPIFFE trust bundle', document: spiffeBundle }),
+];

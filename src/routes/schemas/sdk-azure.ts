@@ -3,8 +3,7 @@ import { errorResponses } from './errors.ts';
 import { FORM_KEYS } from './form-keys.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 
-/** Every parameter of Entra's token endpoint that means anything here; all others are ignored. */
-export const entraForm = z.object({
+const entraForm = z.object({
   grant_type: z.literal('client_credentials'),
   client_id: z.string().meta({ description: 'Selects the mapping, with tenant and scope.' }),
   scope: z.string().meta({ description: 'Of one resource.', examples: ['https://storage.azure.com/.default'] }),

@@ -5,8 +5,7 @@ import { FORM_KEYS } from './form-keys.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 import { tokenResponse } from './token.ts';
 
-/** Every parameter of Google's STS that means anything here; all others are ignored. */
-export const googleForm = z.object({
+const googleForm = z.object({
   grant_type: z.literal(GRANT_TYPE_TOKEN_EXCHANGE),
   subject_token: z.string().max(16_384).meta({ description: 'The platform token of the workload.' }),
   subject_token_type: z.enum([TokenType.jwt, TokenType.idToken]),

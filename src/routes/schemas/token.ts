@@ -6,8 +6,7 @@ import { answer, jsonSchema } from './json-schema.ts';
 
 const SUBJECT_TOKEN = 'eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiIuLi4ifQ.c2lnbmF0dXJl';
 
-/** Every parameter of the token endpoint that means anything; all others are ignored (T7). */
-export const tokenForm = z.object({
+const tokenForm = z.object({
   grant_type: z.literal(GRANT_TYPE_TOKEN_EXCHANGE),
   subject_token: z
     .string()
