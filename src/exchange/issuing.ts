@@ -9,10 +9,12 @@ import type { CloudCredentials } from './cloud-credentials.ts';
 import { type Case, type Journal, signedHere } from './journal.ts';
 import type { CloudGrant } from './target-account.ts';
 
+export type ExchangeTargets = { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
+
 export interface IssuingDeps {
   readonly catalog: { current(): Snapshot };
   readonly journal: Journal;
-  readonly targets: { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
+  readonly targets: ExchangeTargets;
   readonly clouds: Pick<CloudCredentials, 'obtain'>;
   readonly clock: Clock;
 }
