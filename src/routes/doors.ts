@@ -13,7 +13,7 @@ import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
 import { MAX_BODY_BYTES } from './form-route.ts';
 import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
-import { knowAllMethods } from './methods.ts';
+import { methodOf, underRoutedMethods } from './methods.ts';
 import { healthRoutes, metricsRoute } from './operations.ts';
 import { sdkAwsRoute } from './sdk-aws.ts';
 import { sdkAwsStsRoute } from './sdk-aws-sts.ts';
@@ -103,7 +103,14 @@ function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics 
     metrics.httpSeconds.observe({ route, status }, elapsedTime / 1000);
     const durationMs = Math.round(elapsedTime * 10) / 10;
     const level = PROBES.has(route) ? 'debug' : 'info';
-    log[level]('request', { traceId: request.id, door: name, method: request.method, route, status, durationMs });
+    log[level]('request', {
+      traceId: request.id,
+      door: name,
+      method: methodOf(request.raw),
+      route,
+      status,
+      durationMs,
+    });
     done();
   });
 }
@@ -118,7 +125,8 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
   const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate, connections: () => connections });
   const base = pathOf(deps.workloadUrl);
   const server = fastify({
-    serverFactory: (handler) => {
+    serverFactory: (handle) => {
+      const handler = underRoutedMethods(handle);
       const open = () => server.server.listening;
       const listener = serves(name, 'workload') ? busyFront(handler, { ...deps, turns, open, base }) : handler;
       return httpServer(listener, tls).on('connection', () => {
@@ -137,7 +145,6 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
     clientErrorHandler: answerBrokenHttp(deps.log),
     frameworkErrors: refused,
   });
-  knowAllMethods(server);
   takeBodiesAsBytes(server);
   refuseWhileClosing(server);
   recordRequests(server, name, deps);

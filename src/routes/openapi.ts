@@ -6,7 +6,6 @@ import { createMetrics } from '../telemetry/metrics.ts';
 import { adminRoutes } from './admin/admin-routes.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { registerRoutes } from './doors.ts';
-import { knowAllMethods } from './methods.ts';
 import { publishedSchemas } from './schemas/discovery.ts';
 import { operationSchemas } from './schemas/operations.ts';
 import { sdkAwsRouteSchema } from './schemas/sdk-aws.ts';
@@ -138,7 +137,6 @@ export async function openApiYaml(): Promise<string> {
     openapi: DOCUMENT,
     transformObject: (described) => ('openapiObject' in described ? finished(described.openapiObject) : {}),
   });
-  knowAllMethods(server);
   registerRoutes(server, 'all', undisturbed());
   await server.ready();
   const text = server.swagger({ yaml: true });

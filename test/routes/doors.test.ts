@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { METHODS } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/routes/schemas/errors.ts';
@@ -111,6 +112,27 @@ describe('access log', () => {
       },
     ]);
     expect(door.log()).not.toMatch(/some-name|evil/);
+  });
+});
+
+describe('methods that nothing is served by', () => {
+  const unserved = METHODS.filter((method) => !['GET', 'HEAD', 'CONNECT'].includes(method));
+
+  test('are all answered with 405 where something is, and logged as they were sent (T1)', async () => {
+    const door = await openDoor();
+    for (const method of unserved) {
+      const { status, headers } = await send(door.port, { method, path: '/metrics' });
+      expect([method, status, headers.allow]).toEqual([method, 405, 'GET, HEAD']);
+    }
+    const lines = door.log().trim().split('\n');
+    const logged = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'request');
+    expect(logged.map(({ method }) => method)).toEqual(unserved);
+  });
+
+  test('are as unknown as any where nothing is', async () => {
+    const { port } = await openDoor();
+    for (const method of unserved)
+      expect([method, (await send(port, { method, path: '/evil' })).status]).toEqual([method, 404]);
   });
 });
 
