@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import type { TestContext } from 'vitest';
+import { expect, type TestContext } from 'vitest';
 import { freePort } from './running-carnet.ts';
 
 export interface RedisServer {
@@ -14,8 +14,8 @@ export interface RedisServer {
   /** Kills the process; `start` brings another one to the same port, which has forgotten everything. */
   kill(): Promise<void>;
   start(password?: string): Promise<void>;
-  /** Reads and writes that Redis has executed since its start, whoever asked for them. */
-  commands(): Promise<number>;
+  /** Every command, as words, that others send while `work` is under way. */
+  commandsDuring(work: () => Promise<void>): Promise<readonly (readonly string[])[]>;
 }
 
 /** Debian's redis-server on a free port of loopback, without persistence, for one test; where it is missing the test says so. */
@@ -46,10 +46,19 @@ export async function redisServer(context: TestContext, password?: string): Prom
     async start(changed = password) {
       child = await launch(port, folder, changed);
     },
-    async commands() {
-      const statistics = await client.info('commandstats');
-      const calls = [...statistics.matchAll(/cmdstat_(?:get|getrange|set|eval|del):calls=([0-9]+)/g)];
-      return calls.reduce((sum, [, count]) => sum + Number(count), 0);
+    async commandsDuring(work) {
+      const seen: string[][] = [];
+      const monitor = await client.monitor();
+      try {
+        monitor.on('monitor', (_time: string, words: string[]) => seen.push(words));
+        await work();
+        // Redis tells of commands in their order: after this one it has told of all before.
+        await client.echo('end');
+        await expect.poll(() => seen.at(-1)).toEqual(['echo', 'end']);
+      } finally {
+        monitor.disconnect();
+      }
+      return seen.slice(0, -1);
     },
   };
 }
