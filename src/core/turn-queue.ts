@@ -6,6 +6,10 @@ interface TurnQueueDeps {
   readonly defer: (drain: () => void) => void;
   /** How many connections have been accepted so far. */
   readonly connections: () => number;
+  /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
+  readonly batch: number;
+  /** So many may wait while more is asked than can be answered. */
+  readonly mayWait: number;
 }
 
 interface Waiting {
@@ -13,14 +17,10 @@ interface Waiting {
   readonly proceed: () => void;
 }
 
-/** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
-const MAX_BATCH = 64;
-/** Turns before a batch at most, while each of them brings a new connection and newcomers are refused at once. */
-const MAX_TURNS_BUSY = 256;
+/** Turns before a batch at most, while each of them brings a new connection: those take a third of the time at most. */
+const MAX_TURNS = 256;
 /** Once somebody has waited so long, more is asked than can be answered. */
 const MAX_WAIT_MS = 100;
-/** How many may wait while more is asked than can be answered: enough for the next batch to be whole. */
-const MAX_WAITING_BUSY = 2 * MAX_BATCH;
 
 /**
  * Lets work that came in during one turn of the event loop go on together, in the order it came, so that the same code
@@ -37,13 +37,13 @@ export class TurnQueue {
   }
 
   /**
-   * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when a batch has gone on
-   * and whoever is next has waited too long already is there more to do than can be done. From then on, until a batch
-   * takes everybody, few may wait. A pause of the whole process alone does not make it so, for whoever waited through it
-   * goes on at once.
+   * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when whoever the next batch
+   * will leave behind has waited too long already is there more to do than can be done. From then on, until a batch takes
+   * everybody, few may wait. A pause of the whole process alone does not make it so, for whoever waited through it goes
+   * on at once.
    */
   get overdue(): boolean {
-    return this.#busy && this.#waiting.length >= MAX_WAITING_BUSY;
+    return this.#busy && this.#waiting.length >= this.#deps.mayWait;
   }
 
   /** Resolves when it is the caller's turn. */
@@ -56,26 +56,31 @@ export class TurnQueue {
 
   /**
    * Node accepts one connection in a turn, however many wait, and a turn with a batch in it is long. So the batch comes
-   * later while each turn brings a connection: by as many turns as the batch has members, and by more where newcomers
-   * are refused at once, for then they cost little.
+   * later while each turn brings a connection: whoever waits to be accepted is seen by nobody and cannot be refused.
    */
   #drainAfter(turns: number): void {
     const { connections, defer } = this.#deps;
     const before = connections();
     defer(() => {
-      const most = this.#busy ? MAX_TURNS_BUSY : Math.min(this.#waiting.length, MAX_BATCH);
-      if (turns < most && connections() > before) this.#drainAfter(turns + 1);
+      this.#judge();
+      if (turns < MAX_TURNS && connections() > before) this.#drainAfter(turns + 1);
       else this.#drain();
     });
   }
 
+  /** Asked in every turn, for by the time of the next batch hundreds more may have been let in. */
+  #judge(): void {
+    const { batch, clock } = this.#deps;
+    const left = this.#waiting[batch];
+    const late = left !== undefined && clock.now() - left.since > MAX_WAIT_MS;
+    this.#busy = late || (this.#busy && left !== undefined);
+  }
+
   #drain(): void {
-    const batch = this.#waiting.slice(0, MAX_BATCH);
-    this.#waiting = this.#waiting.slice(MAX_BATCH);
-    const [next] = this.#waiting;
-    const late = next !== undefined && this.#deps.clock.now() - next.since > MAX_WAIT_MS;
-    this.#busy = late || (this.#busy && next !== undefined);
-    if (next !== undefined) this.#drainAfter(1);
-    for (const { proceed } of batch) proceed();
+    const { batch } = this.#deps;
+    const going = this.#waiting.slice(0, batch);
+    this.#waiting = this.#waiting.slice(batch);
+    if (this.#waiting.length > 0) this.#drainAfter(1);
+    for (const { proceed } of going) proceed();
   }
 }

@@ -12,6 +12,7 @@ import { docsRoute } from './docs/docs-route.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
 import { MAX_BODY_BYTES } from './form-route.ts';
+import { handshakesInLine, MAX_IN_LINE } from './handshake-line.ts';
 import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
 import { methodOf, underRoutedMethods } from './methods.ts';
 import { healthRoutes, metricsRoute } from './operations.ts';
@@ -23,6 +24,14 @@ import { tokenRoute } from './token.ts';
 
 /** A listener by what it serves; `all` is every door on one address. */
 export type DoorName = 'public' | 'workload' | 'admin' | 'all';
+
+const EXCHANGES_IN_A_TURN = 64;
+/** As much work as two dozen exchanges. */
+const HANDSHAKES_IN_A_TURN = 8;
+/** How many exchanges may wait while more is asked than can be answered: enough for the next batch to be whole. */
+const MAY_WAIT = 2 * EXCHANGES_IN_A_TURN;
+/** Whoever is refused after a handshake may have to make another, which costs three exchanges: rather served late. */
+const MAY_WAIT_TLS = 12 * EXCHANGES_IN_A_TURN;
 
 /** The longest role ARN, percent-encoded three characters for one. */
 const MAX_PARAM_LENGTH = 6144;
@@ -122,14 +131,19 @@ function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics 
 export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyInstance {
   const refused = errorHandler({ log: deps.log, body: errorBodies(name, deps) });
   let connections = 0;
-  const turns = new TurnQueue({ clock: deps.clock, defer: setImmediate, connections: () => connections });
+  const queue = { clock: deps.clock, defer: setImmediate, connections: () => connections };
+  const mayWait = tls === undefined ? MAY_WAIT : MAY_WAIT_TLS;
+  const turns = new TurnQueue({ ...queue, batch: EXCHANGES_IN_A_TURN, mayWait });
+  const handshakes = new TurnQueue({ ...queue, batch: HANDSHAKES_IN_A_TURN, mayWait: MAX_IN_LINE });
   const base = pathOf(deps.workloadUrl);
   const server = fastify({
     serverFactory: (handle) => {
       const handler = underRoutedMethods(handle);
       const open = () => server.server.listening;
       const listener = serves(name, 'workload') ? busyFront(handler, { ...deps, turns, open, base }) : handler;
-      return httpServer(listener, tls).on('connection', () => {
+      const made = httpServer(listener, tls);
+      if (tls !== undefined) handshakesInLine(made, { ...deps, limit: MAX_IN_LINE, turns: handshakes });
+      return made.prependListener('connection', () => {
         connections += 1;
       });
     },

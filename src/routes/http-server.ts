@@ -25,10 +25,13 @@ const LIMITS = {
   maxHeaderSize: 32 * 1024,
 } as const;
 
+/** The connections of a TLS server wait in a line before they are read from (routes/handshake-line.ts). */
+const TLS_LIMITS = { handshakeTimeout: 10_000, pauseOnConnect: true, minVersion: 'TLSv1.2' } as const;
+
 /** A server whose clients cannot hold it by being slow or large. */
 export function httpServer(listener: RequestListener, tls: Tls | undefined): Server {
   if (tls === undefined) return http.createServer(LIMITS, listener);
-  return createTlsServer({ ...LIMITS, cert: tls.cert, key: tls.key.reveal(), minVersion: 'TLSv1.2' }, listener);
+  return createTlsServer({ ...LIMITS, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() }, listener);
 }
 
 const TRACE_ID_BYTES = 16;

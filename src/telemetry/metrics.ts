@@ -29,6 +29,12 @@ export function createMetrics() {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,
     }),
+    connectionsDropped: new Counter({
+      name: 'carnet_connections_dropped_total',
+      help: 'TLS connections closed before their handshake, by reason (full: too many wait, late: waited too long).',
+      labelNames: ['reason'],
+      registers,
+    }),
     decisionsBeside: new Counter({
       name: 'carnet_decisions_beside_total',
       help: 'What mappings that do not enforce would have come to, by mode (report, shadow) and outcome (allowed, refused).',

@@ -6,7 +6,13 @@ import { FakeClock } from '../support/fake-clock.ts';
 function queueByHand(clock = new FakeClock()) {
   const deferred: (() => void)[] = [];
   let connections = 0;
-  const queue = new TurnQueue({ clock, defer: (drain) => deferred.push(drain), connections: () => connections });
+  const queue = new TurnQueue({
+    clock,
+    defer: (drain) => deferred.push(drain),
+    connections: () => connections,
+    batch: 64,
+    mayWait: 128,
+  });
   const went: number[] = [];
   const join = (name: number) => queue.turn().then(() => went.push(name));
   /** Runs what was put off until now, and lets promises settle. */
@@ -49,22 +55,22 @@ describe('TurnQueue', () => {
     expect(went).toEqual(went.toSorted((a, b) => a - b));
   });
 
-  test('waits for turns that bring a connection, but for no more of them than wait to go on', async () => {
+  test('waits for turns that bring a connection, and for 256 of them at most', async () => {
     const { went, join, nextTurn, connectingTurns, deferred } = queueByHand();
     for (let name = 0; name < 3; name += 1) void join(name);
-    await connectingTurns(2);
+    await connectingTurns(255);
     expect(went).toHaveLength(0);
     await connectingTurns(1);
     expect(went).toHaveLength(3);
     expect(deferred).toHaveLength(0);
     for (let name = 0; name < 130; name += 1) void join(name);
-    await connectingTurns(63);
+    await connectingTurns(200);
     expect(went).toHaveLength(3);
-    await connectingTurns(1);
-    expect(went).toHaveLength(67);
-    await connectingTurns(5);
-    expect(went).toHaveLength(67);
     await nextTurn();
+    expect(went).toHaveLength(67);
+    await connectingTurns(255);
+    expect(went).toHaveLength(67);
+    await connectingTurns(1);
     expect(went).toHaveLength(131);
   });
 
@@ -107,7 +113,7 @@ describe('TurnQueue', () => {
     return made;
   }
 
-  test('is overdue when whoever is left after a batch has waited more than 100 ms, and not before', async () => {
+  test('is overdue when whoever a batch leaves behind has waited more than 100 ms, and not before', async () => {
     const { clock, queue, join, nextTurn } = queueByHand();
     for (let name = 0; name < 300; name += 1) void join(name);
     clock.advance(100);
@@ -129,13 +135,17 @@ describe('TurnQueue', () => {
     expect(queue.overdue).toBe(false);
   });
 
-  test('waits for up to 256 connections while newcomers are refused', async () => {
-    const { went, connectingTurns } = await busyQueue();
-    expect(went).toHaveLength(64);
-    await connectingTurns(255);
-    expect(went).toHaveLength(64);
+  test('is overdue as soon as it shows, while the next batch still waits for connections', async () => {
+    const { clock, queue, went, join, connectingTurns } = queueByHand();
+    for (let name = 0; name < 300; name += 1) void join(name);
     await connectingTurns(1);
-    expect(went).toHaveLength(128);
+    clock.advance(100);
+    await connectingTurns(1);
+    expect(queue.overdue).toBe(false);
+    clock.advance(1);
+    await connectingTurns(1);
+    expect(queue.overdue).toBe(true);
+    expect(went).toHaveLength(0);
   });
 
   test('is not overdue after a pause of the process, whoever came before it and whoever came after', async () => {
