@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type SecureContext } from 'node:tls';
 
 export interface Answer {
   readonly status: number;
@@ -8,9 +8,9 @@ export interface Answer {
   readonly retryAfter: number | undefined;
 }
 
-/** How a TLS connection is opened: whom to believe, and a session to take up again. */
-export interface TlsTrust {
-  readonly ca: string;
+/** How a TLS connection is opened: anybody is believed, and a session may be taken up again. */
+export interface TlsWay {
+  readonly secureContext: SecureContext;
   readonly session?: Buffer | undefined;
 }
 
@@ -39,15 +39,15 @@ export class HttpConnection {
     socket.on('close', () => this.#fail(new Error('the server closed the connection')));
   }
 
-  static async open({ hostname, port }: URL, trust?: TlsTrust): Promise<HttpConnection> {
+  static async open({ hostname, port }: URL, tls?: TlsWay): Promise<HttpConnection> {
     const place = { host: hostname, port: Number(port) };
-    const socket = trust === undefined ? connect(place) : connectTls({ ...place, ...trust });
+    const socket = tls === undefined ? connect(place) : connectTls({ ...place, ...tls, rejectUnauthorized: false });
     const connection = new HttpConnection(socket);
     socket.on('session', (session: Buffer) => {
       connection.session = session;
     });
     try {
-      await once(socket, trust === undefined ? 'connect' : 'secureConnect');
+      await once(socket, tls === undefined ? 'connect' : 'secureConnect');
     } catch (error) {
       socket.destroy();
       throw error;

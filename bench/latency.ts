@@ -7,6 +7,8 @@ export const SHARES = [20, 50, 65, 80, 90] as const;
 const CONNECTIONS = 64;
 /** More than the product lets in, so that it is the product that refuses. */
 const MANY_CONNECTIONS = 4000;
+/** More than are under way at once at twice the saturation, so that none has to be opened. */
+const KEPT_CONNECTIONS = 2000;
 
 type Ask = (order: Saturation | OpenLoop) => Promise<Outcome>;
 
@@ -35,6 +37,7 @@ async function curve(bed: TestBed, name: string, start: () => Promise<Server>): 
         kind: 'open',
         perSecond: rate,
         seconds,
+        ready: CONNECTIONS,
         connections: MANY_CONNECTIONS,
       });
       if (broken > 0) throw new Error(`${broken} requests of ${name} were not answered at ${share} %`);
@@ -52,27 +55,34 @@ export const latency: Variant = {
   }),
 };
 
-/** Twice as many requests as the server can answer. */
+/** Twice as many requests as the server can answer, over connections that clients have kept, and over new ones. */
 export const overload: Variant = {
   name: 'overload',
-  measure: (bed) =>
-    facing(
-      bed,
-      () => carnet(bed),
-      async (ask) => {
-        const { seconds } = bed.counts;
-        const { perSecond = 0 } = await ask({ kind: 'saturate', seconds, connections: CONNECTIONS });
-        const order = { kind: 'open', perSecond: 2 * perSecond, seconds: 2 * seconds } as const;
-        const found = await ask({ ...order, connections: MANY_CONNECTIONS });
-        return {
-          'overload.peak': perSecond,
-          'overload.goodput': found['goodPerSecond'] ?? 0,
-          'overload.refusedShare': (found['refusedShare'] ?? 0) * 100,
-          'overload.retryAfterShare': (found['retryAfterShare'] ?? 0) * 100,
-          'overload.refusedP99': found['refusedP99'] ?? 0,
-          'overload.servedP99': found['p99'] ?? 0,
-          'overload.broken': found['broken'] ?? 0,
-        };
-      },
-    ),
+  measure: async (bed) => ({
+    ...(await overloaded(bed, 'overload.kept', KEPT_CONNECTIONS)),
+    ...(await overloaded(bed, 'overload.new', CONNECTIONS)),
+  }),
 };
+
+async function overloaded(bed: TestBed, name: string, ready: number): Promise<Measured> {
+  return await facing(
+    bed,
+    () => carnet(bed),
+    async (ask) => {
+      const { seconds } = bed.counts;
+      const { perSecond = 0 } = await ask({ kind: 'saturate', seconds, connections: CONNECTIONS });
+      const order = { kind: 'open', perSecond: 2 * perSecond, seconds: 2 * seconds, ready } as const;
+      const found = await ask({ ...order, connections: MANY_CONNECTIONS });
+      return {
+        [`${name}.peak`]: perSecond,
+        [`${name}.goodput`]: found['goodPerSecond'] ?? 0,
+        [`${name}.refusedShare`]: (found['refusedShare'] ?? 0) * 100,
+        [`${name}.retryAfterShare`]: (found['retryAfterShare'] ?? 0) * 100,
+        [`${name}.refusedP99`]: found['refusedP99'] ?? 0,
+        [`${name}.servedP99`]: found['p99'] ?? 0,
+        [`${name}.broken`]: found['broken'] ?? 0,
+        [`${name}.clientTurn`]: found['longestTurn'] ?? 0,
+      };
+    },
+  );
+}

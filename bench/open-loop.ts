@@ -17,6 +17,9 @@ export interface OpenLoop {
   readonly kind: 'open';
   readonly perSecond: number;
   readonly seconds: number;
+  /** Opened before the first request is due. */
+  readonly ready: number;
+  /** As many as there may be; those beyond `ready` are opened for requests that find none free. */
   readonly connections: number;
 }
 
@@ -62,10 +65,13 @@ interface Tally {
   goodInTime: number;
   withRetryAfter: number;
   broken: number;
+  /** Of the client's own event loop, ms: an answer may have waited so long to be read. */
+  longestTurn: number;
 }
 
-async function open({ perSecond, seconds, connections }: OpenLoop): Promise<Outcome> {
-  const tally: Tally = { good: [], refused: [], goodInTime: 0, withRetryAfter: 0, broken: 0 };
+async function open({ perSecond, seconds, ready, connections }: OpenLoop): Promise<Outcome> {
+  while (opened < ready) idle.push(await openOne());
+  const tally: Tally = { good: [], refused: [], goodInTime: 0, withRetryAfter: 0, broken: 0, longestTurn: 0 };
   const waiting: number[] = [];
   const under = new Set<Promise<void>>();
   const begun = performance.now();
@@ -92,7 +98,11 @@ async function open({ perSecond, seconds, connections }: OpenLoop): Promise<Outc
     idle.push(connection);
   };
   let next = begun;
+  let turned = begun;
   while (next < end) {
+    const now = performance.now();
+    tally.longestTurn = Math.max(tally.longestTurn, now - turned);
+    turned = now;
     while (next < end && performance.now() >= next) {
       start(next);
       next -= (Math.log(1 - Math.random()) / perSecond) * 1000;
@@ -131,7 +141,8 @@ function count(tally: Tally, { at, end }: { at: number; end: number }, { status,
   } else tally.broken += 1;
 }
 
-function outcome({ good, refused, goodInTime, withRetryAfter, broken }: Tally, seconds: number): Outcome {
+function outcome(tally: Tally, seconds: number): Outcome {
+  const { good, refused, goodInTime, withRetryAfter, broken, longestTurn } = tally;
   const rising = (values: readonly number[]) => values.toSorted((one, other) => one - other);
   const [served, shed] = [rising(good), rising(refused)];
   return {
@@ -143,6 +154,7 @@ function outcome({ good, refused, goodInTime, withRetryAfter, broken }: Tally, s
     retryAfterShare: shed.length === 0 ? 1 : withRetryAfter / shed.length,
     refusedP99: shed.length === 0 ? 0 : quantile(shed, 0.99),
     broken,
+    longestTurn,
   };
 }
 

@@ -15,6 +15,21 @@ const times = (key: string) => ({ kind: 'times', key }) as const;
 const part = (key: string) => ({ kind: 'part', key }) as const;
 const share = { kind: 'share-of-L' } as const;
 
+function overloadRows(connections: 'kept' | 'new'): readonly Row[] {
+  const name = `overload.${connections}`;
+  const over = (what: string) => `${what}, ${connections} connections`;
+  return [
+    { key: `${name}.peak`, label: over('peak'), unit: '/s' },
+    { key: `${name}.goodput`, label: over('at twice'), unit: '/s', against: times(`${name}.peak`) },
+    { key: `${name}.refusedShare`, label: over('503'), unit: '%' },
+    { key: `${name}.retryAfterShare`, label: over('Retry-After'), unit: '%' },
+    { key: `${name}.refusedP99`, label: over('503 p99'), unit: 'ms' },
+    { key: `${name}.servedP99`, label: over('served p99'), unit: 'ms' },
+    { key: `${name}.broken`, label: over('no answer'), unit: 'n' },
+    { key: `${name}.clientTurn`, label: over("client's turn"), unit: 'ms' },
+  ];
+}
+
 export const ROWS: readonly Row[] = [
   { key: 'verify.sync', label: 'verify RS256, node:crypto', unit: 'µs' },
   { key: 'verify.jose', label: 'verify RS256, jose', unit: 'µs', against: times('verify.sync') },
@@ -63,22 +78,19 @@ export const ROWS: readonly Row[] = [
     unit: 'ms',
     against: part('latency.exchange.80.p99'),
   },
-  { key: 'overload.peak', label: 'peak before the overload', unit: '/s' },
-  { key: 'overload.goodput', label: 'goodput at twice the peak', unit: '/s', against: times('overload.peak') },
-  { key: 'overload.refusedShare', label: '503 at twice the peak', unit: '%' },
-  { key: 'overload.retryAfterShare', label: '503 with Retry-After', unit: '%' },
-  { key: 'overload.refusedP99', label: 'p99 of a 503', unit: 'ms' },
-  { key: 'overload.servedP99', label: 'p99 of the served', unit: 'ms' },
-  { key: 'overload.broken', label: 'neither served nor 503', unit: 'n' },
+  ...overloadRows('kept'),
+  ...overloadRows('new'),
   { key: 'storm.1.t50', label: 'storm, 1 replica, half served', unit: 's' },
   { key: 'storm.1.p99', label: 'storm, 1 replica, p99', unit: 's' },
   { key: 'storm.1.t100', label: 'storm, 1 replica, all served', unit: 's' },
   { key: 'storm.1.again', label: 'storm, 1 replica, asked again', unit: 'n' },
+  { key: 'storm.1.cut', label: 'storm, 1 replica, cut off', unit: 'n' },
   { key: 'storm.1.cpu', label: 'storm, 1 replica, server CPU', unit: 's' },
   { key: 'storm.2.t50', label: 'storm, 2 replicas, half served', unit: 's', against: times('storm.1.t50') },
   { key: 'storm.2.p99', label: 'storm, 2 replicas, p99', unit: 's', against: times('storm.1.p99') },
   { key: 'storm.2.t100', label: 'storm, 2 replicas, all served', unit: 's', against: times('storm.1.t100') },
   { key: 'storm.2.again', label: 'storm, 2 replicas, asked again', unit: 'n' },
+  { key: 'storm.2.cut', label: 'storm, 2 replicas, cut off', unit: 'n' },
   { key: 'storm.2.cpu', label: 'storm, 2 replicas, server CPU', unit: 's', against: times('storm.1.cpu') },
   { key: 'decide.10', label: 'decide, 10 mappings', unit: 'ns' },
   { key: 'decide.1000', label: 'decide, 1,000 mappings', unit: 'ns', against: times('decide.10') },
