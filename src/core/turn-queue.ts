@@ -17,8 +17,10 @@ interface Waiting {
   readonly proceed: () => void;
 }
 
-/** Turns before a batch at most, while each of them brings a new connection: those take a third of the time at most. */
+/** Turns before a batch at most, while each of them brings a new connection. */
 const MAX_TURNS = 256;
+/** The same while newcomers are refused, for then they cost little: who only opens connections takes half of the time. */
+const MAX_TURNS_BUSY = 512;
 /** Once somebody has waited so long, more is asked than can be answered. */
 const MAX_WAIT_MS = 100;
 
@@ -63,7 +65,8 @@ export class TurnQueue {
     const before = connections();
     defer(() => {
       this.#judge();
-      if (turns < MAX_TURNS && connections() > before) this.#drainAfter(turns + 1);
+      const most = this.#busy ? MAX_TURNS_BUSY : MAX_TURNS;
+      if (turns < most && connections() > before) this.#drainAfter(turns + 1);
       else this.#drain();
     });
   }

@@ -135,6 +135,15 @@ describe('TurnQueue', () => {
     expect(queue.overdue).toBe(false);
   });
 
+  test('waits for up to 512 connections while newcomers are refused', async () => {
+    const { went, connectingTurns } = await busyQueue();
+    expect(went).toHaveLength(64);
+    await connectingTurns(511);
+    expect(went).toHaveLength(64);
+    await connectingTurns(1);
+    expect(went).toHaveLength(128);
+  });
+
   test('is overdue as soon as it shows, while the next batch still waits for connections', async () => {
     const { clock, queue, went, join, connectingTurns } = queueByHand();
     for (let name = 0; name < 300; name += 1) void join(name);

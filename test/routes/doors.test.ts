@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { METHODS } from 'node:http';
 import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/routes/schemas/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -173,6 +174,17 @@ describe('a client that goes away', () => {
   });
 });
 
+/** A connection that the server has accepted; sends bytes and resolves to all that comes back until it is closed. */
+async function keptConnection(port: number): Promise<(bytes: string) => Promise<string>> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'data');
+  return async (bytes) => {
+    socket.write(bytes);
+    return await text(socket);
+  };
+}
+
 describe('a door that is asked more than it can answer', () => {
   test('serves what waits for its turn already, and tells newcomers to come again', async () => {
     const clock = new FakeClock();
@@ -190,9 +202,8 @@ describe('a door that is asked more than it can answer', () => {
     const newcomer = connect(door.port, '127.0.0.1');
     await once(newcomer, 'connect');
     const refused = once(newcomer, 'data').finally(() => newcomer.destroy());
-    const asking = Array.from({ length: 6 }, () =>
-      sendRaw(door.port, `${head}${rest}`.repeat(139).concat(head, 'Connection: close\r\n', rest)),
-    );
+    const kept = await Promise.all(Array.from({ length: 6 }, () => keptConnection(door.port)));
+    const asking = kept.map((ask) => ask(`${head}${rest}`.repeat(139).concat(head, 'Connection: close\r\n', rest)));
     const answers = (await Promise.all(asking)).join('');
     expect(answers.match(/HTTP\/1\.1 200/g)).toHaveLength(840);
     expect(String(await refused)).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
