@@ -31,7 +31,9 @@ const TLS_LIMITS = { handshakeTimeout: 10_000, pauseOnConnect: true, minVersion:
 /** A server whose clients cannot hold it by being slow or large. */
 export function httpServer(listener: RequestListener, tls: Tls | undefined): Server {
   if (tls === undefined) return http.createServer(LIMITS, listener);
-  return createTlsServer({ ...LIMITS, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() }, listener);
+  const server = createTlsServer({ ...LIMITS, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() }, listener);
+  // Without a handshake nothing can be said, and an answer would wait for one for ever.
+  return server.on('tlsClientError', (_problem, socket) => socket.destroy());
 }
 
 const TRACE_ID_BYTES = 16;

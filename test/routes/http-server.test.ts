@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
+import { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { createDoor } from '../../src/routes/doors.ts';
+import { httpServer } from '../../src/routes/http-server.ts';
 import { loopbackCertificate } from '../support/certificate-authority.ts';
 import { openDoor } from './door-fixture.ts';
 
@@ -34,6 +36,16 @@ describe('a listener with TLS (T10)', () => {
     await expect(once(stranger, 'response')).rejects.toThrow();
     const old = connect({ host: '127.0.0.1', port, ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' });
     await expect(once(old, 'secureConnect')).rejects.toThrow();
+  });
+});
+
+describe('a connection without a handshake', () => {
+  test('is closed when the handshake fails or takes too long, whoever else hears of it', async () => {
+    const { cert, key } = await loopbackCertificate('carnet');
+    const server = httpServer(() => undefined, { cert, key: new Secret(key) }).on('clientError', () => undefined);
+    const socket = new Socket();
+    server.emit('tlsClientError', new Error('no handshake'), socket);
+    expect(socket.destroyed).toBe(true);
   });
 });
 
