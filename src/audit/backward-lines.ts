@@ -16,15 +16,26 @@ export interface BackwardLine {
   readonly bytes: Buffer;
   /** RFC 3339; undefined where the line is no record. */
   readonly at: string | undefined;
+  /** Undefined where it does not stand in its place. */
+  readonly type: string | undefined;
   /** Its own beginning: where a reading goes on after it. */
   readonly place: Place;
 }
 
-const CHUNK_BYTES = 128 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 const NEWLINE = 0x0a;
+/** Longer than any line. */
+const NEARBY_BYTES = 64 * 1024;
 const PLACE_BYTES = 256;
 /** The members that every record begins with, in their frozen order. */
-const BEGINNING = /^\{"v":\d+,"stream":"[^"]*","seq":\d+,"at":"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)"/;
+const BEGINNING =
+  /^\{"v":\d+,"stream":"[^"]*","seq":\d+,"at":"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)"(?:,"prev":"[^"]*","type":"([^"]*)")?/;
+
+interface Start {
+  readonly segments: Segment[];
+  readonly offset: number | undefined;
+  readonly text: string | undefined;
+}
 
 /**
  * The lines of a stream from a place, or from its end, back to its beginning. Memory is bounded by one chunk. A last line
@@ -32,25 +43,29 @@ const BEGINNING = /^\{"v":\d+,"stream":"[^"]*","seq":\d+,"at":"(\d{4}-\d{2}-\d{2
  */
 export class BackwardLines {
   readonly #segments: Segment[];
+  readonly #text: Buffer | undefined;
   #offset: number | undefined;
   /** Bytes read so far. */
   bytes = 0;
 
-  private constructor(segments: Segment[], offset: number | undefined) {
+  private constructor({ segments, offset, text }: Start) {
     this.#segments = segments;
     this.#offset = offset;
+    this.#text = text === undefined ? undefined : Buffer.from(text);
   }
 
-  static async open(folder: string, from?: Place): Promise<BackwardLines> {
+  /** With a text, which has no newline: of the lines that lack it only the oldest of each chunk is met. */
+  static async open(folder: string, from?: Place, text?: string): Promise<BackwardLines> {
     const segments = [...(await listSegments(folder))];
-    if (from === undefined) return new BackwardLines(segments, undefined);
-    return new BackwardLines(
-      segments.filter(({ firstSeq }) => firstSeq <= from.segment),
-      segments.some(({ firstSeq }) => firstSeq === from.segment) ? from.offset : undefined,
-    );
+    if (from === undefined) return new BackwardLines({ segments, offset: undefined, text });
+    return new BackwardLines({
+      segments: segments.filter(({ firstSeq }) => firstSeq <= from.segment),
+      offset: segments.some(({ firstSeq }) => firstSeq === from.segment) ? from.offset : undefined,
+      text,
+    });
   }
 
-  /** The whole lines of one chunk, newest first; undefined at the beginning of the stream. */
+  /** Lines of one chunk, newest first; undefined at the beginning of the stream. */
   async next(): Promise<readonly BackwardLine[] | undefined> {
     for (let segment = this.#segments.at(-1); segment !== undefined; segment = this.#segments.at(-1)) {
       const lines = await this.#chunkOf(segment);
@@ -74,17 +89,25 @@ export class BackwardLines {
     // What stands before the first newline belongs to the chunk before, unless the file begins there.
     const whole = start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
     this.#offset = start + whole;
+    const line = (begin: number, end: number): BackwardLine => {
+      const text = bytes.subarray(begin, end);
+      return { bytes: text, ...beginningOf(text), place: { segment: firstSeq, offset: start + begin } };
+    };
     // No record is as long as a chunk.
-    if (whole === 0 && start > 0) return [{ bytes, at: undefined, place: { segment: firstSeq, offset: start } }];
+    if (whole === 0 && start > 0) return [line(0, bytes.length)];
     const lines: BackwardLine[] = [];
-    let end = bytes.lastIndexOf(NEWLINE);
-    while (end >= whole) {
+    for (let end = this.#newestEnd(bytes, whole, bytes.lastIndexOf(NEWLINE)); end >= whole; ) {
       const begin = end === 0 ? 0 : Math.max(whole, bytes.lastIndexOf(NEWLINE, end - 1) + 1);
-      const line = bytes.subarray(begin, end);
-      lines.push({ bytes: line, at: instantOf(line), place: { segment: firstSeq, offset: start + begin } });
-      end = begin - 1;
+      lines.push(line(begin, end));
+      end = this.#newestEnd(bytes, whole, begin - 1);
     }
     return lines;
+  }
+
+  /** The end of the newest line, among those from `whole` up to the one that ends at `end`, that is to be met. */
+  #newestEnd(bytes: Buffer, whole: number, end: number): number {
+    if (this.#text === undefined || end < whole) return end;
+    return bytes.indexOf(NEWLINE, Math.max(whole, bytes.lastIndexOf(this.#text, end)));
   }
 }
 
@@ -111,9 +134,9 @@ export async function instantAfter(path: string, offset: number): Promise<string
   const file = await openSegment(path);
   if (file === undefined) return undefined;
   try {
-    const bytes = await readAt(file, Math.max(0, offset - 1), CHUNK_BYTES / 2);
+    const bytes = await readAt(file, Math.max(0, offset - 1), NEARBY_BYTES);
     const begin = offset === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
-    return offset > 0 && begin === 0 ? undefined : instantOf(bytes.subarray(begin));
+    return offset > 0 && begin === 0 ? undefined : beginningOf(bytes.subarray(begin)).at;
   } finally {
     await file.close();
   }
@@ -144,6 +167,7 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
   return bytes.subarray(0, bytesRead);
 }
 
-function instantOf(line: Buffer): string | undefined {
-  return BEGINNING.exec(line.toString('latin1', 0, PLACE_BYTES))?.[1];
+function beginningOf(line: Buffer): Pick<BackwardLine, 'at' | 'type'> {
+  const [, at, type] = BEGINNING.exec(line.toString('latin1', 0, PLACE_BYTES)) ?? [];
+  return { at, type };
 }

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { setTimeout as pass } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { type BackwardLine, BackwardLines, isPlace, type Place } from './backward-lines.ts';
 import { isMissing } from './disk.ts';
 import { parseLine } from './line.ts';
-import type { AuditRecord } from './record.ts';
+import { ReadingPace } from './reading-pace.ts';
+import type { AuditRecord, RecordType } from './record.ts';
 import { placeBefore } from './seek.ts';
 import { listStreams } from './segments.ts';
 
@@ -18,8 +18,12 @@ export interface HistoryQuery {
   readonly until?: number | undefined;
   /** Where an earlier reading stopped. Throws UnknownPlace where nothing could have stopped. */
   readonly after?: Places | undefined;
-  /** Texts that a line must hold, as `containing` makes them: other lines are passed over without being parsed. */
+  /** Texts that a line must hold, as `containing` makes them: other lines are passed over without being looked at. */
   readonly containing?: readonly string[] | undefined;
+  /** Records of other types are passed over without being parsed. */
+  readonly types?: readonly RecordType[] | undefined;
+  /** Ends the reading, or the waiting for it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What was looked at: what an answer covers, and what it cannot know. */
@@ -31,7 +35,7 @@ export interface Coverage {
   readonly until: string;
   /** False: a bound, or the visitor, ended the reading before the beginning of what was asked for. */
   readonly complete: boolean;
-  /** Lines that are no sound record; `carnet audit verify` says which. */
+  /** Of the lines that were not passed over: those that are no sound record; `carnet audit verify` says which. */
   readonly unreadable: number;
   /** Where to go on; absent at the end. */
   readonly next?: Places;
@@ -40,21 +44,21 @@ export interface Coverage {
 export interface HistoryLimits {
   readonly maxBytes: number;
   readonly maxMilliseconds: number;
-  /** Between two pieces of 128 KiB, each of which takes one or two. */
-  readonly pauseMilliseconds: number;
+  /** How much of the time it may work, in pieces of a millisecond: the rest is for exchanges. */
+  readonly share: number;
 }
 
 export const HISTORY_LIMITS: HistoryLimits = {
-  maxBytes: 256 * 1024 * 1024,
+  maxBytes: 4 * 1024 * 1024 * 1024,
   maxMilliseconds: 15_000,
-  pauseMilliseconds: 3,
+  share: 1 / 4,
 };
 
 /** For a process that serves nobody else: nothing bounds it but the log. */
 export const UNBOUNDED: HistoryLimits = {
   maxBytes: Number.POSITIVE_INFINITY,
   maxMilliseconds: Number.POSITIVE_INFINITY,
-  pauseMilliseconds: 0,
+  share: 1,
 };
 
 /** Whoever has to wait behind more than these asks again later. */
@@ -65,6 +69,11 @@ const SLACK_MS = 10 * 60_000;
 /** Too many readings wait already. */
 export class HistoryBusy extends Error {
   override readonly name = 'HistoryBusy';
+}
+
+/** Whoever asked is not there any more. */
+export class ReaderGone extends Error {
+  override readonly name = 'ReaderGone';
 }
 
 /** A place that is none of this directory. */
@@ -84,7 +93,7 @@ export type Visit = (record: AuditRecord) => boolean | undefined;
 
 /**
  * The records of a directory, newest first, also while it is written: the writer is never waited for and never waits.
- * One reading at a time, bounded in bytes and time, in small pieces with pauses, so that exchanges go on beside it.
+ * One reading at a time, bounded in bytes and time, in pieces of a millisecond with pauses, so that exchanges go on beside it.
  */
 export class AuditHistory {
   readonly #deps: HistoryDeps;
@@ -95,7 +104,7 @@ export class AuditHistory {
     this.#deps = deps;
   }
 
-  /** Resolves once all was visited that could be. Throws HistoryBusy, UnknownPlace and what the disk throws. */
+  /** Resolves once all was visited that could be. Throws HistoryBusy, UnknownPlace, ReaderGone and what the disk throws. */
   read(query: HistoryQuery, visit: Visit): Promise<Coverage> {
     if (this.#waiting > MAX_WAITING) throw new HistoryBusy('other readings of the audit log are under way');
     this.#waiting += 1;
@@ -109,8 +118,10 @@ export class AuditHistory {
   }
 
   async #read(query: HistoryQuery, visit: Visit): Promise<Coverage> {
+    if (query.signal?.aborted) throw new ReaderGone();
     const { directory, clock, limits = HISTORY_LIMITS } = this.#deps;
     const began = clock.now();
+    const pace = new ReadingPace(limits.share);
     const streams = await streamsOf(directory);
     const fronts = await frontsOf(directory, streams, query);
     const from = instant(query.from ?? 0);
@@ -131,17 +142,18 @@ export class AuditHistory {
         wentPast = true;
       } else if (line.at >= from && (until === undefined || line.at < until)) {
         oldest = line.at;
-        const record = recordIn(line, query.containing ?? []);
+        const record = recordIn(line, query);
         if (record === 'unreadable') seen.unreadable += 1;
         else if (record !== undefined && visit(record) === false) return stopped(seen, oldest, fronts);
       } else wentPast ||= line.at < from;
-      if (front.lines.length > 0 && front.index >= front.lines.length) {
-        const bytes = fronts.reduce((sum, { reader }) => sum + reader.bytes, 0);
-        const isOver = bytes >= limits.maxBytes || clock.now() - began >= limits.maxMilliseconds;
-        if (isOver) return stopped(seen, oldest, fronts);
-        await pass(limits.pauseMilliseconds);
-        await advance(front);
-      }
+      const isSpent = front.lines.length > 0 && front.index >= front.lines.length;
+      if (!isSpent && !pace.isDue) continue;
+      if (query.signal?.aborted) throw new ReaderGone();
+      const bytes = fronts.reduce((sum, { reader }) => sum + reader.bytes, 0);
+      const isOver = bytes >= limits.maxBytes || clock.now() - began >= limits.maxMilliseconds;
+      if (isOver) return stopped(seen, oldest, fronts);
+      if (pace.isDue) await pace.pause();
+      if (isSpent) await advance(front);
     }
     return { ...seen, from: wentPast ? from : oldest, complete: true };
   }
@@ -171,18 +183,20 @@ async function streamsOf(directory: string): Promise<readonly string[]> {
 async function frontsOf(
   directory: string,
   streams: readonly string[],
-  { until, after }: HistoryQuery,
+  { until, after, containing: texts = [] }: HistoryQuery,
 ): Promise<readonly Front[]> {
   if (Object.keys(after ?? {}).some((stream) => !streams.includes(stream))) throw new UnknownPlace();
   const wanted = after === undefined ? streams : streams.filter((stream) => Object.hasOwn(after, stream));
   const late = until === undefined ? undefined : instant(until + SLACK_MS);
+  // The longest is the one that fewest lines hold, and the one that is found fastest.
+  const [longest] = texts.toSorted((one, other) => other.length - one.length);
   return Promise.all(
     wanted.map(async (stream) => {
       const folder = join(directory, stream);
       const known = after?.[stream];
       if (known !== undefined && !(await isPlace(folder, known))) throw new UnknownPlace();
       const place = known ?? (late === undefined ? undefined : await placeBefore(folder, late));
-      const reader = await BackwardLines.open(folder, place);
+      const reader = await BackwardLines.open(folder, place, longest);
       const front: Front = { stream, reader, place: undefined, lines: [], index: 0 };
       await advance(front);
       return front;
@@ -209,7 +223,11 @@ function newest(fronts: readonly Front[]): Front | undefined {
 }
 
 // `parseLine` has checked the members that hold the chain; the rest is as written by this or an older version.
-function recordIn({ bytes }: BackwardLine, texts: readonly string[]): AuditRecord | 'unreadable' | undefined {
+function recordIn(
+  { bytes, type }: BackwardLine,
+  { containing: texts = [], types }: HistoryQuery,
+): AuditRecord | 'unreadable' | undefined {
+  if (type !== undefined && types?.some((wanted) => wanted === type) === false) return undefined;
   if (!texts.every((text) => bytes.includes(text))) return undefined;
   const link = parseLine(bytes);
   return 'fault' in link || !isRecord(link.members) ? 'unreadable' : link.members;

@@ -139,8 +139,8 @@ describe('the history of the audit log', () => {
   });
 
   test.each<[string, HistoryLimits]>([
-    ['bytes', { maxBytes: 1, maxMilliseconds: 60_000, pauseMilliseconds: 0 }],
-    ['time', { maxBytes: 1e9, maxMilliseconds: 0, pauseMilliseconds: 0 }],
+    ['bytes', { maxBytes: 1, maxMilliseconds: 60_000, share: 1 / 4 }],
+    ['time', { maxBytes: 1e9, maxMilliseconds: 0, share: 1 / 4 }],
   ])('stops at its bound of %s and says from when on it is whole', async (_, limits) => {
     const { read } = await log(20);
     const { traces, covered } = await read({}, { limits });

@@ -13,7 +13,7 @@ export interface Outcome {
 }
 
 /** In what two credentials differ. */
-export type Difference = 'mapping' | 'target' | 'ttl shorter' | 'ttl longer' | 'narrowing' | 'terms';
+export type Part = 'mapping' | 'target' | 'ttl shorter' | 'ttl longer' | 'narrowing' | 'terms';
 
 /** What policy says. Nobody can ask whose issuer is not there: his token is not accepted. */
 export function outcomeOf(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask, now: number): Outcome {
@@ -25,10 +25,10 @@ export function outcomeOf(snapshot: Snapshot, identity: VerifiedIdentity, ask: A
 }
 
 /** Empty where both are the same, also where one of them is a refusal. */
-export function differences(before: Outcome, after: Outcome): readonly Difference[] {
+export function differingParts(before: Outcome, after: Outcome): readonly Part[] {
   if (before.grant === undefined || after.grant === undefined) return [];
   const [old, now] = [partsOf(before.grant), partsOf(after.grant)];
-  const found: Difference[] = [];
+  const found: Part[] = [];
   if (before.mapping !== after.mapping) found.push('mapping');
   if (old.target !== now.target) found.push('target');
   if (now.ttl < old.ttl) found.push('ttl shorter');
@@ -41,8 +41,16 @@ export function differences(before: Outcome, after: Outcome): readonly Differenc
 
 /** Whether two outcomes are the same to a caller. */
 export function isSame(before: Outcome, after: Outcome): boolean {
-  const named = before.outcome === after.outcome && before.mapping === after.mapping && before.reason === after.reason;
-  return named && differences(before, after).length === 0;
+  return isNamedAlike(before, after) && differingParts(before, after).length === 0;
+}
+
+/** The same, however long the credentials live. */
+export function isSameButTtl(one: Outcome, other: Outcome): boolean {
+  return isNamedAlike(one, other) && differingParts(one, other).every((part) => part.startsWith('ttl '));
+}
+
+function isNamedAlike(one: Outcome, other: Outcome): boolean {
+  return one.outcome === other.outcome && one.mapping === other.mapping && one.reason === other.reason;
 }
 
 function partsOf({ mapping: _, kind, targetId, ttlSeconds, ttlCeilingSeconds: __, enforcedBy, ...rest }: Grant) {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { AuditRecord } from '../../audit/record.ts';
+import type { AuditRecord, RecordType } from '../../audit/record.ts';
 import {
   type NotReplayable,
   type Recorded as ReadBack,
@@ -10,7 +10,7 @@ import type { Ask, GrantedAccess } from '../../core/decision.ts';
 import type { VerifiedIdentity } from '../../core/identity.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import { type Example, type Groups, GroupTally } from './groups.ts';
-import { type Difference, differences, isSame, type Outcome, outcomeOf } from './outcome.ts';
+import { differingParts, isSame, isSameButTtl, type Outcome, outcomeOf, type Part } from './outcome.ts';
 import { accessThen, recordedAccess } from './recorded-access.ts';
 import { questionKey, type WhatCounts } from './what-counts.ts';
 
@@ -27,7 +27,7 @@ export interface Flip {
 export interface Change {
   readonly before?: string | undefined;
   readonly after?: string | undefined;
-  readonly differs: readonly Difference[];
+  readonly differs: readonly Part[];
 }
 
 /** The difference between two sets of answers to the same requests. */
@@ -70,7 +70,8 @@ export interface ReplayTallies {
 interface Known {
   readonly base: Outcome;
   readonly candidate: Outcome;
-  /** Seconds that a token had left: for all between these two the answers are the same, for less never gives more. */
+  readonly difference: Difference;
+  /** Seconds that a token had left: for all between these two the difference is the same. */
   least: number;
   most: number;
 }
@@ -82,6 +83,9 @@ interface Question {
   readonly at: number;
   readonly access: GrantedAccess | undefined;
 }
+
+/** Records that tell of a question to policy, once each. */
+export const REQUEST_TYPES: readonly RecordType[] = ['allowed', 'refused'];
 
 /** Distinct questions that are remembered; what comes beyond them is decided each time. */
 const MAX_KNOWN = 10_000;
@@ -114,7 +118,7 @@ export class ReplayTally {
   /** Takes a record; those that are no question to policy are passed over. */
   add(record: AuditRecord): void {
     const { type, error } = record;
-    if (type !== 'allowed' && type !== 'refused') return;
+    if (!REQUEST_TYPES.includes(type)) return;
     this.#seen += 1;
     if (type === 'refused' && !BY_POLICY.includes(error)) {
       this.#limited += 1;
@@ -137,8 +141,8 @@ export class ReplayTally {
       traceId: clipped(record.traceId),
       at: record.at,
     });
-    this.#ahead.add(known.base, known.candidate, example);
-    this.#since.add(recordedOutcome(record), withoutGrant(known.base), example);
+    this.#ahead.add(known.difference, example);
+    this.#since.add(differenceOf(recordedOutcome(record), withoutGrant(known.base)), example);
     const decider = clipped(record.decider) ?? 'unknown';
     if (this.#deciders.has(decider) || this.#deciders.size < MAX_DECIDERS) increment(this.#deciders, decider);
   }
@@ -160,8 +164,9 @@ export class ReplayTally {
   }
 
   /**
-   * What a token has left only ever caps the ttl, and refuses where the cap is below the target's least: answers that are
-   * the same for two such times are the same for all between them.
+   * What a token has left only ever caps the ttl, and refuses where the cap is below the target's least: with more of it a
+   * ttl grows as it does, up to where something else caps it. So two answers that differ in the same at two such times,
+   * and are each the same but for their ttl, do so for all between them; and for all beyond, once it caps neither.
    */
   #answers({ identity, ask, at, access }: Question): Known {
     const asked = JSON.stringify([ask, access, access && at]);
@@ -173,15 +178,44 @@ export class ReplayTally {
     const index = accessThen(access, identity);
     const base = outcomeOf({ ...this.#base, access: index }, identity, ask, at);
     const candidate = outcomeOf({ ...this.#candidate, access: index }, identity, ask, at);
-    if (known !== undefined && isSame(known.base, base) && isSame(known.candidate, candidate)) {
+    const difference = differenceOf(base, candidate);
+    const most = [base, candidate].some((one) => mayBeCapped(one, left)) ? left : Number.POSITIVE_INFINITY;
+    const fresh = { base, candidate, difference, least: left, most };
+    if (known !== undefined && isAlike(known, fresh)) {
       known.least = Math.min(known.least, left);
-      known.most = Math.max(known.most, left);
+      known.most = Math.max(known.most, most);
       return known;
     }
-    const fresh = { base, candidate: isSame(base, candidate) ? base : candidate, least: left, most: left };
     if (known !== undefined || this.#known.size < MAX_KNOWN) this.#known.set(key, fresh);
     return fresh;
   }
+}
+
+/** Whether more time left might give another answer: otherwise it never does. */
+function mayBeCapped({ grant, reason }: Outcome, left: number): boolean {
+  return grant?.ttlSeconds === left || reason === 'ttl_below_target_minimum';
+}
+
+function isAlike(known: Known, fresh: Known): boolean {
+  const same = isSameButTtl(known.base, fresh.base) && isSameButTtl(known.candidate, fresh.candidate);
+  return same && JSON.stringify(known.difference) === JSON.stringify(fresh.difference);
+}
+
+/** What is to be said of two answers to one question. */
+type Difference =
+  | { readonly kind: 'same' | 'refusedOtherwise' }
+  | { readonly kind: 'toRefused' | 'toAllowed'; readonly label: Flip }
+  | { readonly kind: 'changed'; readonly label: Change };
+
+function differenceOf(before: Outcome, after: Outcome): Difference {
+  const names = { before: before.mapping, after: after.mapping };
+  if (before.outcome !== after.outcome) {
+    const kind = after.outcome === 'refused' ? 'toRefused' : 'toAllowed';
+    return { kind, label: { ...names, reason: after.reason ?? before.reason } };
+  }
+  if (isSame(before, after)) return { kind: 'same' };
+  if (after.outcome === 'refused') return { kind: 'refusedOtherwise' };
+  return { kind: 'changed', label: { ...names, differs: differingParts(before, after) } };
 }
 
 class DifferenceTally {
@@ -191,14 +225,23 @@ class DifferenceTally {
   #same = 0;
   #refusedOtherwise = 0;
 
-  add(before: Outcome, after: Outcome, example: () => Example): void {
-    const names = { before: before.mapping, after: after.mapping };
-    if (before.outcome !== after.outcome) {
-      const tally = after.outcome === 'refused' ? this.#toRefused : this.#toAllowed;
-      tally.add({ ...names, reason: after.reason ?? before.reason }, example);
-    } else if (isSame(before, after)) this.#same += 1;
-    else if (after.outcome === 'refused') this.#refusedOtherwise += 1;
-    else this.#changed.add({ ...names, differs: differences(before, after) }, example);
+  add(difference: Difference, example: () => Example): void {
+    switch (difference.kind) {
+      case 'same':
+        this.#same += 1;
+        break;
+      case 'refusedOtherwise':
+        this.#refusedOtherwise += 1;
+        break;
+      case 'toRefused':
+        this.#toRefused.add(difference.label, example);
+        break;
+      case 'toAllowed':
+        this.#toAllowed.add(difference.label, example);
+        break;
+      default:
+        this.#changed.add(difference.label, example);
+    }
   }
 
   result(): Differences {

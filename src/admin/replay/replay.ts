@@ -11,7 +11,7 @@ import { type Actor, assertMay } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Changes, changesBetween, faultsOf } from '../changes.ts';
 import { reading } from '../trail/reading.ts';
-import { type ReplayTallies, ReplayTally } from './replay-tally.ts';
+import { REQUEST_TYPES, type ReplayTallies, ReplayTally } from './replay-tally.ts';
 import { whatCounts } from './what-counts.ts';
 
 /** What candidate resources would have done to the requests of a window. */
@@ -83,7 +83,8 @@ export async function replayOf({ base, candidate, read, window, onProgress }: Re
   const [before, after] = [base.compiled.snapshot, candidate.compiled.snapshot];
   const tally = new ReplayTally(before, after, counts);
   let records = 0;
-  const { next: _, ...coverage } = await read(window, (record) => {
+  const query = { ...window, types: REQUEST_TYPES };
+  const { next: _, ...coverage } = await read(query, (record) => {
     tally.add(record);
     records += 1;
     onProgress?.(records);

@@ -1,5 +1,5 @@
-import type { AuditHistory, Coverage } from '../../audit/history.ts';
-import { containing } from '../../audit/history.ts';
+import type { AuditHistory, Coverage, HistoryQuery } from '../../audit/history.ts';
+
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type Actor, assertMay } from '../actor.ts';
@@ -40,8 +40,9 @@ export function createReports({ history, catalog, clock }: ReportsDeps): MakeRep
     assertMay(actor, 'read the audit log');
     const usage = new Usage();
     const promotion = new PromotionTally();
-    const texts = kind === 'promotion' ? ['"beside":['] : [containing('type', 'allowed')];
-    const coverage = await reading(history, { from, until, containing: texts }, (record) => {
+    const wanted: Partial<HistoryQuery> =
+      kind === 'promotion' ? { containing: ['"beside":['] } : { types: ['allowed'] };
+    const coverage = await reading(history, { from, until, ...wanted }, (record) => {
       if (kind === 'promotion') promotion.add(record);
       else usage.add(record);
       return true;

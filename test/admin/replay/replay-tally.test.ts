@@ -132,6 +132,18 @@ describe('a replay', () => {
   });
 });
 
+/** How many requests each label has, over some tallies. */
+function labels(tallies: readonly ReturnType<typeof replayed>['candidate'][]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { toRefused, toAllowed, changed } of tallies) {
+    for (const { label, count } of [...toRefused.groups, ...toAllowed.groups, ...changed.groups]) {
+      const key = JSON.stringify(label);
+      counts[key] = (counts[key] ?? 0) + count;
+    }
+  }
+  return counts;
+}
+
 describe('grouping', () => {
   const identities = fc.oneof(
     fc
@@ -205,6 +217,7 @@ describe('grouping', () => {
           ]) {
             expect(of(together)).toBe(sum(of));
           }
+          expect(labels([together])).toEqual(labels(alone));
         },
       ),
       { numRuns: 100 },
