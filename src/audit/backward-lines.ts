@@ -22,7 +22,7 @@ export interface BackwardLine {
   readonly place: Place;
 }
 
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
 /** Longer than any line. */
 const NEARBY_BYTES = 64 * 1024;
@@ -44,7 +44,9 @@ interface Start {
 export class BackwardLines {
   readonly #segments: Segment[];
   readonly #text: Buffer | undefined;
+  readonly #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #offset: number | undefined;
+  #file: FileHandle | undefined;
   /** Bytes read so far. */
   bytes = 0;
 
@@ -65,27 +67,40 @@ export class BackwardLines {
     });
   }
 
-  /** Lines of one chunk, newest first; undefined at the beginning of the stream. */
+  /** Lines of one chunk, newest first; undefined at the beginning of the stream. They hold until the next call. */
   async next(): Promise<readonly BackwardLine[] | undefined> {
     for (let segment = this.#segments.at(-1); segment !== undefined; segment = this.#segments.at(-1)) {
       const lines = await this.#chunkOf(segment);
       if (this.#offset === 0) {
         this.#segments.pop();
         this.#offset = undefined;
+        await this.close();
       }
       if (lines.length > 0) return lines;
     }
     return undefined;
   }
 
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
   async #chunkOf({ path, firstSeq }: Segment): Promise<readonly BackwardLine[]> {
-    const chunk = await chunkBefore(path, this.#offset);
-    if (chunk === undefined) {
+    if (this.#file === undefined) {
+      this.#file = await openSegment(path);
+      const { size } = (await this.#file?.stat()) ?? { size: 0 };
+      this.#offset = Math.min(this.#offset ?? size, size);
+    }
+    if (this.#file === undefined) {
       this.#segments.length = 0;
       return [];
     }
-    this.bytes += chunk.bytes.length;
-    const { bytes, start } = chunk;
+    const until = this.#offset ?? 0;
+    const start = Math.max(0, until - CHUNK_BYTES);
+    const bytes = await readAt(this.#file, start, this.#chunk.subarray(0, until - start));
+    this.bytes += bytes.length;
     // What stands before the first newline belongs to the chunk before, unless the file begins there.
     const whole = start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
     this.#offset = start + whole;
@@ -111,30 +126,12 @@ export class BackwardLines {
   }
 }
 
-interface Chunk {
-  readonly bytes: Buffer;
-  /** Where it begins in the file. */
-  readonly start: number;
-}
-
-async function chunkBefore(path: string, end: number | undefined): Promise<Chunk | undefined> {
-  const file = await openSegment(path);
-  if (file === undefined) return undefined;
-  try {
-    const until = Math.min(end ?? Number.MAX_SAFE_INTEGER, (await file.stat()).size);
-    const start = Math.max(0, until - CHUNK_BYTES);
-    return { bytes: await readAt(file, start, until - start), start };
-  } finally {
-    await file.close();
-  }
-}
-
 /** `at` of the first line that begins at or after a byte; undefined where none is found nearby. */
 export async function instantAfter(path: string, offset: number): Promise<string | undefined> {
   const file = await openSegment(path);
   if (file === undefined) return undefined;
   try {
-    const bytes = await readAt(file, Math.max(0, offset - 1), NEARBY_BYTES);
+    const bytes = await readAt(file, Math.max(0, offset - 1), Buffer.allocUnsafe(NEARBY_BYTES));
     const begin = offset === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
     return offset > 0 && begin === 0 ? undefined : beginningOf(bytes.subarray(begin)).at;
   } finally {
@@ -148,7 +145,7 @@ export async function isPlace(folder: string, { segment, offset }: Place): Promi
   const file = found && (await openSegment(found.path));
   if (file === undefined) return false;
   try {
-    return offset === 0 || (await readAt(file, offset - 1, 1))[0] === NEWLINE;
+    return offset === 0 || (await readAt(file, offset - 1, Buffer.allocUnsafe(1)))[0] === NEWLINE;
   } finally {
     await file.close();
   }
@@ -161,9 +158,8 @@ async function openSegment(path: string): Promise<FileHandle | undefined> {
   });
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  const { bytesRead } = await file.read(bytes, 0, length, position);
+async function readAt(file: FileHandle, position: number, bytes: Buffer): Promise<Buffer> {
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, position);
   return bytes.subarray(0, bytesRead);
 }
 

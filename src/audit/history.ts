@@ -1,15 +1,11 @@
-import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import { type BackwardLine, BackwardLines, isPlace, type Place } from './backward-lines.ts';
+import type { BackwardLine } from './backward-lines.ts';
 import { isMissing } from './disk.ts';
+import { Fronts, type Places } from './fronts.ts';
 import { parseLine } from './line.ts';
 import { ReadingPace } from './reading-pace.ts';
 import type { AuditRecord, RecordType } from './record.ts';
-import { placeBefore } from './seek.ts';
 import { listStreams } from './segments.ts';
-
-/** Where in each stream a reading goes on. */
-export type Places = Readonly<Record<string, Place>>;
 
 export interface HistoryQuery {
   /** Milliseconds; records from then on. Absent: from the beginning. */
@@ -76,11 +72,6 @@ export class ReaderGone extends Error {
   override readonly name = 'ReaderGone';
 }
 
-/** A place that is none of this directory. */
-export class UnknownPlace extends Error {
-  override readonly name = 'UnknownPlace';
-}
-
 interface HistoryDeps {
   /** The audit directory: a folder per stream. */
   readonly directory: string;
@@ -123,37 +114,33 @@ export class AuditHistory {
     const began = clock.now();
     const pace = new ReadingPace(limits.share);
     const streams = await streamsOf(directory);
-    const fronts = await frontsOf(directory, streams, query);
+    const late = query.until === undefined ? undefined : instant(query.until + SLACK_MS);
+    await using fronts = await Fronts.open(directory, streams, { ...query, late });
     const from = instant(query.from ?? 0);
     const until = query.until === undefined ? undefined : instant(query.until);
     const earliest = instant(Math.max(0, (query.from ?? 0) - SLACK_MS));
     const seen = { streams, until: until ?? instant(began), unreadable: 0 };
     let oldest = seen.until;
     let wentPast = false;
+    const stopped = (): Coverage => ({ ...seen, from: oldest, complete: false, next: fronts.places() });
     for (;;) {
-      const front = newest(fronts);
-      const line = front?.lines[front.index];
-      if (front === undefined || line === undefined) break;
-      front.index += 1;
-      front.place = line.place;
+      const line = fronts.newest();
+      if (line === undefined) break;
       if (line.at === undefined) seen.unreadable += 1;
       else if (line.at < earliest) {
-        front.lines = [];
+        fronts.leave();
         wentPast = true;
       } else if (line.at >= from && (until === undefined || line.at < until)) {
         oldest = line.at;
         const record = recordIn(line, query);
         if (record === 'unreadable') seen.unreadable += 1;
-        else if (record !== undefined && visit(record) === false) return stopped(seen, oldest, fronts);
+        else if (record !== undefined && visit(record) === false) return stopped();
       } else wentPast ||= line.at < from;
-      const isSpent = front.lines.length > 0 && front.index >= front.lines.length;
-      if (!isSpent && !pace.isDue) continue;
+      if (!fronts.isSpent && !pace.isDue) continue;
       if (query.signal?.aborted) throw new ReaderGone();
-      const bytes = fronts.reduce((sum, { reader }) => sum + reader.bytes, 0);
-      const isOver = bytes >= limits.maxBytes || clock.now() - began >= limits.maxMilliseconds;
-      if (isOver) return stopped(seen, oldest, fronts);
+      if (fronts.bytes >= limits.maxBytes || clock.now() - began >= limits.maxMilliseconds) return stopped();
       if (pace.isDue) await pace.pause();
-      if (isSpent) await advance(front);
+      await fronts.refill();
     }
     return { ...seen, from: wentPast ? from : oldest, complete: true };
   }
@@ -164,62 +151,11 @@ export function containing(member: string, value: string): string {
   return `${JSON.stringify(member)}:${JSON.stringify(value)}`;
 }
 
-interface Front {
-  readonly stream: string;
-  readonly reader: BackwardLines;
-  /** The line of it that was looked at last. */
-  place: Place | undefined;
-  lines: readonly BackwardLine[];
-  index: number;
-}
-
 async function streamsOf(directory: string): Promise<readonly string[]> {
   return listStreams(directory).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
   });
-}
-
-async function frontsOf(
-  directory: string,
-  streams: readonly string[],
-  { until, after, containing: texts = [] }: HistoryQuery,
-): Promise<readonly Front[]> {
-  if (Object.keys(after ?? {}).some((stream) => !streams.includes(stream))) throw new UnknownPlace();
-  const wanted = after === undefined ? streams : streams.filter((stream) => Object.hasOwn(after, stream));
-  const late = until === undefined ? undefined : instant(until + SLACK_MS);
-  // The longest is the one that fewest lines hold, and the one that is found fastest.
-  const [longest] = texts.toSorted((one, other) => other.length - one.length);
-  return Promise.all(
-    wanted.map(async (stream) => {
-      const folder = join(directory, stream);
-      const known = after?.[stream];
-      if (known !== undefined && !(await isPlace(folder, known))) throw new UnknownPlace();
-      const place = known ?? (late === undefined ? undefined : await placeBefore(folder, late));
-      const reader = await BackwardLines.open(folder, place, longest);
-      const front: Front = { stream, reader, place: undefined, lines: [], index: 0 };
-      await advance(front);
-      return front;
-    }),
-  );
-}
-
-async function advance(front: Front): Promise<void> {
-  front.lines = (await front.reader.next()) ?? [];
-  front.index = 0;
-}
-
-/** The front with the newest line; what is no record is passed first, for it has no time. */
-function newest(fronts: readonly Front[]): Front | undefined {
-  let best: Front | undefined;
-  for (const front of fronts) {
-    const line = front.lines[front.index];
-    if (line === undefined) continue;
-    if (line.at === undefined) return front;
-    const at = best?.lines[best.index]?.at;
-    if (at === undefined || line.at > at) best = front;
-  }
-  return best;
 }
 
 // `parseLine` has checked the members that hold the chain; the rest is as written by this or an older version.
@@ -235,25 +171,6 @@ function recordIn(
 
 function isRecord(members: unknown): members is AuditRecord {
   return typeof members === 'object' && members !== null && 'outcome' in members;
-}
-
-function stopped(
-  seen: Omit<Coverage, 'from' | 'complete' | 'next'>,
-  oldest: string,
-  fronts: readonly Front[],
-): Coverage {
-  const places = fronts.flatMap((front) => {
-    const place = placeOf(front);
-    return place === undefined ? [] : [[front.stream, place] as const];
-  });
-  return { ...seen, from: oldest, complete: false, next: Object.fromEntries(places) };
-}
-
-/** Where a front goes on: behind its last line, or before its first. A stream that has ended has none. */
-function placeOf({ place, lines: [first] }: Front): Place | undefined {
-  if (first === undefined) return undefined;
-  const { segment, offset } = first.place;
-  return place ?? { segment, offset: offset + first.bytes.length + 1 };
 }
 
 function instant(milliseconds: number): string {

@@ -1,8 +1,9 @@
-import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toBody } from '../../src/audit/events.ts';
+import { UnknownPlace } from '../../src/audit/fronts.ts';
 import {
   AuditHistory,
   type Coverage,
@@ -11,7 +12,7 @@ import {
   HistoryBusy,
   type HistoryLimits,
   type HistoryQuery,
-  UnknownPlace,
+  ReaderGone,
 } from '../../src/audit/history.ts';
 import { GENESIS, type Head, toLine } from '../../src/audit/line.ts';
 import { segmentName } from '../../src/audit/segments.ts';
@@ -156,6 +157,36 @@ describe('the history of the audit log', () => {
     expect((await read({ containing: [containing('traceId', 'trace')] })).traces).toEqual([]);
   });
 
+  test('passes over records of other types, whatever else is wrong with them', async () => {
+    const { read, audit, files } = await log(3, { segmentBytes: 1024 * 1024 });
+    await audit.record(event('issued', 'issued'));
+    await audit.record(event('issued', 'changed'));
+    const [file = ''] = await files();
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"traceId":"changed"', '"traceId":"CHANGED"'));
+    expect(await read({ types: ['allowed'] })).toMatchObject({ traces: names(3, 1), covered: { unreadable: 0 } });
+    expect(await read({ types: ['issued'] })).toMatchObject({ traces: ['issued'], covered: { unreadable: 1 } });
+  });
+
+  test('ends with whoever asked: before his turn, and under way', async () => {
+    const { directory, clock } = await log(40);
+    const history = new AuditHistory({ directory, clock });
+    const gone = new AbortController();
+    const [first, second] = [new AbortController(), history.read({}, () => true)];
+    const waiting = history.read({ signal: first.signal }, () => true);
+    first.abort();
+    await expect(waiting).rejects.toThrow(ReaderGone);
+    expect((await second).complete).toBe(true);
+    let records = 0;
+    const visit = () => {
+      records += 1;
+      gone.abort();
+      return true;
+    };
+    await expect(history.read({ signal: gone.signal }, visit)).rejects.toThrow(ReaderGone);
+    expect(records).toBeLessThan(40);
+    expect((await history.read({}, () => true)).complete).toBe(true);
+  });
+
   test('is read by one at a time with a short line: who comes beyond it is told at once', async () => {
     const { directory, clock } = await log(5);
     const history = new AuditHistory({ directory, clock });
@@ -234,6 +265,40 @@ describe('reading backwards', () => {
     );
   }, 60_000);
 
+  test('finds by a text what looking at every record finds, in one stream and in several, whatever the pages', async () => {
+    const directory = await temporaryDirectory();
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(sizes, { minLength: 1, maxLength: 3 }),
+        fc.constantFrom('1', '2', '17', 'none'),
+        fc.integer({ min: 1, max: 9 }),
+        async (streams, trace, page) => {
+          runs += 1;
+          const log = join(directory, `found-${runs}`);
+          for (const [index, lines] of streams.entries()) await written(log, lines, 90_000, `replica-${index}`);
+          const history = new AuditHistory({ directory: log, clock: { now: () => 0 } });
+          const all: string[] = [];
+          const looked = await history.read({}, ({ traceId = '', stream }) => all.push(`${stream} ${traceId}`) > 0);
+          const found: string[] = [];
+          let covered: Coverage | undefined;
+          do {
+            let left = page;
+            const query = { containing: [`"traceId":"trace-${trace}`], after: covered?.next };
+            covered = await history.read(query, ({ traceId = '', stream }) => {
+              found.push(`${stream} ${traceId}`);
+              left -= 1;
+              return left > 0;
+            });
+          } while (covered.next !== undefined);
+          expect(found).toEqual(all.filter((one) => one.includes(` trace-${trace}`)));
+          if (found.length === 0) expect(covered).toEqual(looked);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+
   test('finds a window among many records as reading all of them does', async () => {
     const directory = await temporaryDirectory();
     const lines = Array.from({ length: 3_000 }, (_, index) => (index * 7919) % 900);
@@ -254,15 +319,20 @@ describe('reading backwards', () => {
 });
 
 /** A stream of records a minute apart, each with a detail of so many characters, in segments of about so many bytes. */
-async function written(directory: string, sizes: readonly number[], segmentBytes: number): Promise<void> {
-  const folder = join(directory, STREAM);
+async function written(
+  directory: string,
+  sizes: readonly number[],
+  segmentBytes: number,
+  stream = STREAM,
+): Promise<void> {
+  const folder = join(directory, stream);
   await mkdir(folder, { recursive: true });
   let after: Head = GENESIS;
   let text = '';
   let first = 1;
   for (const [index, size] of sizes.entries()) {
     const body = { ...toBody(event('refused', `trace-${index}`)), detail: 'x'.repeat(size) };
-    const { line, head } = toLine({ stream: STREAM, after, at: index * MINUTE, body });
+    const { line, head } = toLine({ stream, after, at: index * MINUTE, body });
     text += line;
     after = head;
     if (text.length >= segmentBytes || index === sizes.length - 1) {

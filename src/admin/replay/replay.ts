@@ -34,6 +34,8 @@ export interface Replay extends Omit<ReplayTallies, 'used'> {
 export interface ReplayWish {
   readonly candidate: CandidateDocuments;
   readonly windowSeconds: number;
+  /** Ends it: nobody waits for it any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Throws AdminError. */
@@ -50,8 +52,7 @@ const MAX_UNUSED = 1_000;
 /** One replay at a time: each reads the log and keeps a core busy. */
 export function createReplay({ catalog, history, clock }: ReplayDeps): RunReplay {
   let isRunning = false;
-  const read = (query: HistoryQuery, visit: Visit) => reading(history, query, visit);
-  return async (actor, { candidate: wanted, windowSeconds }) => {
+  return async (actor, { candidate: wanted, windowSeconds, signal }) => {
     assertMay(actor, 'replay');
     if (isRunning) throw new AdminError('too_many', { detail: 'another replay is under way' });
     isRunning = true;
@@ -60,6 +61,7 @@ export function createReplay({ catalog, history, clock }: ReplayDeps): RunReplay
       const candidate = await catalog.candidate(wanted);
       assertSound(candidate);
       const now = clock.now();
+      const read = (query: HistoryQuery, visit: Visit) => reading(history, { ...query, signal }, visit);
       return await replayOf({ base, candidate, read, window: { from: now - windowSeconds * 1000, until: now } });
     } finally {
       isRunning = false;
@@ -73,8 +75,8 @@ interface ReplayInput {
   readonly read: (query: HistoryQuery, visit: Visit) => Promise<Coverage>;
   /** Milliseconds. */
   readonly window: { readonly from: number; readonly until: number };
-  /** Told after each record how many there were. */
-  readonly onProgress?: (records: number) => void;
+  /** Told after each request how many there were, and when (RFC 3339) it was. */
+  readonly onProgress?: (requests: number, at: string) => void;
 }
 
 /** Decides each request of the window on both, at the time of its record. */
@@ -82,12 +84,12 @@ export async function replayOf({ base, candidate, read, window, onProgress }: Re
   const counts = whatCounts([...base.documents, ...candidate.documents]);
   const [before, after] = [base.compiled.snapshot, candidate.compiled.snapshot];
   const tally = new ReplayTally(before, after, counts);
-  let records = 0;
+  let requests = 0;
   const query = { ...window, types: REQUEST_TYPES };
   const { next: _, ...coverage } = await read(query, (record) => {
     tally.add(record);
-    records += 1;
-    onProgress?.(records);
+    requests += 1;
+    onProgress?.(requests, record.at);
     return true;
   });
   const { used, ...tallies } = tally.result();

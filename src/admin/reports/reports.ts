@@ -36,13 +36,13 @@ const DEFAULT_WINDOW_MS = 30 * 86_400_000;
 
 /** What the mappings of today were used for, or would have done, by the audit log. */
 export function createReports({ history, catalog, clock }: ReportsDeps): MakeReport {
-  return async (actor, kind, { from = clock.now() - DEFAULT_WINDOW_MS, until }) => {
+  return async (actor, kind, { from = clock.now() - DEFAULT_WINDOW_MS, until, signal }) => {
     assertMay(actor, 'read the audit log');
     const usage = new Usage();
     const promotion = new PromotionTally();
     const wanted: Partial<HistoryQuery> =
       kind === 'promotion' ? { containing: ['"beside":['] } : { types: ['allowed'] };
-    const coverage = await reading(history, { from, until, ...wanted }, (record) => {
+    const coverage = await reading(history, { from, until, signal, ...wanted }, (record) => {
       if (kind === 'promotion') promotion.add(record);
       else usage.add(record);
       return true;

@@ -43,8 +43,8 @@ export class AuditTrail {
     const { history, clock } = this.#deps;
     const now = clock.now();
     const found = new OutstandingCredentials(match, now);
-    const { from = now - LONGEST_LIFE_MS, until } = window;
-    const query = { from, until, containing: [...textsOf(match), '"credential":'] };
+    const { from = now - LONGEST_LIFE_MS, until, signal } = window;
+    const query = { from, until, signal, containing: [...textsOf(match), '"credential":'] };
     const coverage = await reading(history, query, (record) => {
       found.add(record);
       return true;

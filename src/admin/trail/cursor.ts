@@ -1,4 +1,4 @@
-import type { Places } from '../../audit/history.ts';
+import type { Places } from '../../audit/fronts.ts';
 
 const MAX_LENGTH = 8192;
 

@@ -1,4 +1,5 @@
-import type { AuditHistory, Coverage, Places } from '../../audit/history.ts';
+import type { Places } from '../../audit/fronts.ts';
+import type { AuditHistory, Coverage } from '../../audit/history.ts';
 import type { AuditRecord } from '../../audit/record.ts';
 import { type AuditFilter, matches, textsOf } from './audit-filter.ts';
 import { reading } from './reading.ts';
@@ -7,6 +8,8 @@ import { reading } from './reading.ts';
 export interface Window {
   readonly from?: number | undefined;
   readonly until?: number | undefined;
+  /** Ends the reading: nobody waits for it any more. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RecordsQuery extends Window {

@@ -1,9 +1,10 @@
+import { UnknownPlace } from '../../audit/fronts.ts';
 import {
   type AuditHistory,
   type Coverage,
   HistoryBusy,
   type HistoryQuery,
-  UnknownPlace,
+  ReaderGone,
   type Visit,
 } from '../../audit/history.ts';
 import { AdminError } from '../admin-error.ts';
@@ -14,6 +15,7 @@ export async function reading(history: AuditHistory, query: HistoryQuery, visit:
     return await history.read(query, visit);
   } catch (cause) {
     if (cause instanceof HistoryBusy) throw new AdminError('too_many', { detail: cause.message, cause });
+    if (cause instanceof ReaderGone) throw new AdminError('too_many', { detail: 'whoever asked has gone', cause });
     if (cause instanceof UnknownPlace) {
       throw new AdminError('malformed', { field: 'cursor', detail: 'is not one that this replica gave', cause });
     }

@@ -26,7 +26,7 @@ export interface Why {
 }
 
 /** Throws AdminError, `not_found` where no record has the trace. */
-export type TellWhy = (actor: Actor, trace: string) => Promise<Why>;
+export type TellWhy = (actor: Actor, trace: string, signal?: AbortSignal) => Promise<Why>;
 
 interface WhyDeps {
   readonly history: AuditHistory;
@@ -46,10 +46,10 @@ const BY_POLICY: readonly (string | undefined)[] = ['target_refused', 'target_de
  * only is told of what they refused, and of all else as if it were not there.
  */
 export function createWhy({ history, catalog, stored, clock }: WhyDeps): TellWhy {
-  return async (actor, trace) => {
+  return async (actor, trace, signal) => {
     assertMaySomewhere(actor, 'read');
     const own = mayEverywhere(actor, 'read') ? undefined : new OwnRefusals(actor, catalog.loaded(), stored);
-    const { records, coverage } = await recordsOf(history, trace, (record) => own?.holds(record) !== false);
+    const { records, coverage } = await recordsOf(history, { trace, signal }, (record) => own?.holds(record) !== false);
     if (records.length === 0 || (own !== undefined && !(await own.wereOwn(records)))) {
       throw own === undefined ? notFound(coverage) : notSeen();
     }
@@ -72,19 +72,23 @@ const NOT_AGAIN: Readonly<Record<NotReplayable | 'not_alone', string>> = {
 };
 
 /** Oldest first; none where nobody left the trace. */
-async function recordsOf(history: AuditHistory, trace: string, isSeen: (record: AuditRecord) => boolean) {
+async function recordsOf(
+  history: AuditHistory,
+  { trace, signal }: { readonly trace: string; readonly signal: AbortSignal | undefined },
+  isSeen: (record: AuditRecord) => boolean,
+) {
   const found: AuditRecord[] = [];
-  const texts = [containing('traceId', trace)];
+  const wanted = { containing: [containing('traceId', trace)], signal };
   const take = (record: AuditRecord) => {
     if (record.traceId === trace && isSeen(record)) found.push(record);
   };
-  const first = await reading(history, { containing: texts }, (record) => {
+  const first = await reading(history, wanted, (record) => {
     take(record);
     return found.length === 0;
   });
   const [newest] = found;
   if (newest === undefined) return { records: [], coverage: first };
-  const query = { containing: texts, from: Date.parse(newest.at) - ONE_REQUEST_MS, after: first.next };
+  const query = { ...wanted, from: Date.parse(newest.at) - ONE_REQUEST_MS, after: first.next };
   const rest = await reading(history, query, (record) => {
     take(record);
     return found.length < MAX_RECORDS;

@@ -15,6 +15,7 @@ import { StoreFault } from '../../store/store-fault.ts';
 import { loadConfiguration } from '../configuration.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { installationOf } from '../installation.ts';
+import { printable } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 interface LocalOptions {
@@ -58,8 +59,8 @@ export async function localReplay(
       read: (query, visit) => history.read(query, visit),
       window: { from: now - durationSeconds(window) * 1000, until: now },
       ...(err.isTTY === true && {
-        onProgress: (records: number) => {
-          if (records % EVERY === 0) err.write(`\r\u001b[K${records} records`);
+        onProgress: (requests: number, at: string) => {
+          if (requests % EVERY === 0) err.write(`\r\u001b[K${requests} requests, back to ${printable(at)}`);
         },
       }),
     });

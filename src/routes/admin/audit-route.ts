@@ -10,6 +10,7 @@ import { auditSchema } from '../schemas/audit.ts';
 import { auditWish } from './audit-query.ts';
 import { problemHandler } from './problem.ts';
 import type { SignedIn } from './signed-in.ts';
+import { whileWaiting } from './while-waiting.ts';
 
 interface AuditRouteDeps {
   readonly trail: Pick<AuditTrail, 'now' | 'records' | 'outstanding'>;
@@ -35,15 +36,16 @@ export function auditRoute(
     handler: async (request, reply) => {
       const actor = access.actorOf(request);
       const wish = auditWish(request, trail.now());
+      const signal = whileWaiting(reply);
       if (wish.kind === 'outstanding') {
-        const { coverage, ...found } = await trail.outstanding(actor, wish.filter, wish.window);
+        const { coverage, ...found } = await trail.outstanding(actor, wish.filter, { ...wish.window, signal });
         return send(reply, { status: 200, body: { ...found, coverage: shown(coverage) }, headers: NOT_STORED });
       }
       if (wish.kind === 'report') {
-        const { coverage, ...found } = await report(actor, wish.report, wish.window);
+        const { coverage, ...found } = await report(actor, wish.report, { ...wish.window, signal });
         return send(reply, { status: 200, body: { ...found, coverage: shown(coverage) }, headers: NOT_STORED });
       }
-      const { items, coverage } = await trail.records(actor, wish);
+      const { items, coverage } = await trail.records(actor, { ...wish, signal });
       const next = coverage.next && cursorOf(coverage.next);
       return send(reply, { status: 200, body: { items, coverage: shown(coverage), next }, headers: NOT_STORED });
     },

@@ -18,6 +18,7 @@ import { mappingAddress } from '../token-request.ts';
 import { bodyText, queryOf } from './admin-request.ts';
 import { problemHandler } from './problem.ts';
 import type { SignedIn } from './signed-in.ts';
+import { whileWaiting } from './while-waiting.ts';
 
 /** Whom and what a body asks about. Throws AdminError `invalid`, which repeats no value. */
 function question(text: string): { trace: string } | { subject: Subject; ask: Ask } {
@@ -99,7 +100,7 @@ export function explainRoute(
       const actor = access.actorOf(request);
       const body =
         'trace' in asked
-          ? shownWhy(await why(actor, asked.trace))
+          ? shownWhy(await why(actor, asked.trace, whileWaiting(reply)))
           : shown(await explain(actor, asked.subject, asked.ask));
       return send(reply, { status: 200, body, headers: NOT_STORED });
     },

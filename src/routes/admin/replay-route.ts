@@ -9,6 +9,7 @@ import { replaySchema } from '../schemas/replay.ts';
 import { bodyText, durationOf, queryOf } from './admin-request.ts';
 import { problemHandler, shownFault } from './problem.ts';
 import type { SignedIn } from './signed-in.ts';
+import { whileWaiting } from './while-waiting.ts';
 
 const MAX_BYTES = 4 * 1024 * 1024;
 const DEFAULT_WINDOW = '7d';
@@ -48,7 +49,7 @@ export function replayRoute(
     },
     bodyLimit: MAX_BYTES,
     handler: async (request, reply) => {
-      const answer = await replay(access.actorOf(request), wishOf(request));
+      const answer = await replay(access.actorOf(request), { ...wishOf(request), signal: whileWaiting(reply) });
       return send(reply, { status: 200, body: shownReplay(answer), headers: NOT_STORED });
     },
   });

@@ -27,6 +27,7 @@ import { problemHandler, shownFault } from './problem.ts';
 import { shownReplay } from './replay-route.ts';
 import { shownChange, shownProposal } from './shown-change.ts';
 import type { SignedIn } from './signed-in.ts';
+import { whileWaiting } from './while-waiting.ts';
 
 function shown({ document, source, state, faults }: ResourceView) {
   return { document, source: shownSource(source), state, faults: faults.map(shownFault) };
@@ -91,11 +92,11 @@ export function resourceRoutes(
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
   const schemas = resourceSchemas(kind);
   /** What a dry run that names a window would have done to its requests. */
-  const replayed = async (request: FastifyRequest, candidate: CandidateDocuments) => {
+  const replayed = async (request: FastifyRequest, reply: FastifyReply, candidate: CandidateDocuments) => {
     const query = queryOf(request, ['dryRun', 'why', 'replay']);
     if (!query.has('replay')) return undefined;
     const windowSeconds = durationOf(query, 'replay', '');
-    return shownReplay(await replay(actorOf(request), { candidate, windowSeconds }));
+    return shownReplay(await replay(actorOf(request), { candidate, windowSeconds, signal: whileWaiting(reply) }));
   };
   server.get(path, {
     ...common,
@@ -138,7 +139,7 @@ export function resourceRoutes(
         return answerChange(reply, outcome, { dryRun: wish.dryRun, replay: undefined });
       }
       const outcome = await resources.put(actor, target, text, wish);
-      return answerChange(reply, outcome, { dryRun: wish.dryRun, replay: await replayed(request, { text }) });
+      return answerChange(reply, outcome, { dryRun: wish.dryRun, replay: await replayed(request, reply, { text }) });
     },
   });
   server.delete(one, {
@@ -152,7 +153,7 @@ export function resourceRoutes(
       const wish = wishOf(request);
       const target = targetOf(request, kind);
       const outcome = await resources.delete(actorOf(request), target, wish);
-      const replay = await replayed(request, { text: '', remove: [target] });
+      const replay = await replayed(request, reply, { text: '', remove: [target] });
       return answerChange(reply, outcome, { dryRun: wish.dryRun, replay });
     },
   });
