@@ -91,9 +91,9 @@ export async function openAdminApi(parts: AdminParts): Promise<RegisterRoutes> {
       onBreakGlass: ({ request, mapping, by }) =>
         log.warn('access was opened by break-glass', { mapping, detail: `${request} by ${by.subject}` }),
     }),
-    trail: new AuditTrail({ history, clock }),
+    trail: new AuditTrail({ history, catalog, stored, clock }),
     why: createWhy({ history, catalog, stored, clock }),
-    report: createReports({ history, catalog, clock }),
+    report: createReports({ history, catalog, stored, clock }),
     replay: createReplay({ history, catalog, clock }),
   };
   return (server, doorLog) => adminRoutes(server, deps, doorLog);

@@ -45,6 +45,7 @@ const HEADERS: readonly (readonly [string, string][])[] = [
 const LIMITED = [
   '{ role: editor, claim: groups, value: payments-editors, labels: { team: payments } }',
   '{ role: viewer, claim: groups, value: payments-viewers, labels: { team: payments } }',
+  '{ role: auditor, claim: groups, value: payments-auditors, labels: { team: payments } }',
   '{ role: editor, claim: groups, value: pay-grant-editors, grants: [pay] }',
   '{ role: editor, claim: groups, value: prod-editors, labels: { env: prod } }',
 ];
@@ -259,6 +260,22 @@ describe('roles, over every path of openapi.yaml', () => {
         const { status, body: refusal } = await askAdmin(carnet.url, 'access-requests', { token });
         expect([status, refusal['detail']]).toEqual([403, expect.stringMatching(/, not limited to some documents$/)]);
       }
+    });
+
+    test('as an auditor reads what its mappings did, and no other record, nor of what other roles do', async () => {
+      const token = adminToken(idp, ['payments-auditors']);
+      const { status, body } = await askAdmin(carnet.url, 'audit?limit=500', { token });
+      const records = body['items'] as Json[];
+      expect([status, new Set(records.map(({ mapping, admin }) => mapping ?? (admin as Json)['name']))]).toEqual([
+        200,
+        new Set(['ours', 'theirs']),
+      ]);
+      expect(records.map(({ type }) => type)).toEqual(expect.arrayContaining(['allowed', 'issued', 'changed']));
+      const out = await askAdmin(carnet.url, 'audit?outstanding=true', { token });
+      expect((out.body['outstanding'] as Json[]).map(({ mapping }) => mapping)).toEqual(['theirs']);
+      const review = await askAdmin(carnet.url, 'audit?report=review', { token });
+      expect((review.body['review'] as Json[]).map(({ mapping }) => mapping)).toEqual(['ours', 'theirs']);
+      expect((await askAdmin(carnet.url, 'replay', { token, method: 'POST', body: {} })).status).toBe(403);
     });
 
     test('by a grant is for what that grant covers', async () => {

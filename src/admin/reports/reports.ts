@@ -1,8 +1,10 @@
 import type { AuditHistory, Coverage, HistoryQuery } from '../../audit/history.ts';
 
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { StoredResources } from '../../catalog/stored-resources.ts';
 import type { Clock } from '../../core/clock.ts';
-import { type Actor, assertMay } from '../actor.ts';
+import type { Actor } from '../actor.ts';
+import { OwnRecords } from '../trail/own-records.ts';
 import type { Window } from '../trail/page.ts';
 import { reading } from '../trail/reading.ts';
 import { type Advice, adviceOf } from './advice.ts';
@@ -29,25 +31,28 @@ export type MakeReport = (actor: Actor, kind: ReportKind, window: Window) => Pro
 interface ReportsDeps {
   readonly history: AuditHistory;
   readonly catalog: Pick<Catalog, 'loaded'>;
+  readonly stored: Pick<StoredResources, 'history'>;
   readonly clock: Clock;
 }
 
 const DEFAULT_WINDOW_MS = 30 * 86_400_000;
 
 /** What the mappings of today were used for, or would have done, by the audit log. */
-export function createReports({ history, catalog, clock }: ReportsDeps): MakeReport {
+export function createReports({ history, catalog, stored, clock }: ReportsDeps): MakeReport {
   return async (actor, kind, { from = clock.now() - DEFAULT_WINDOW_MS, until, signal }) => {
-    assertMay(actor, 'read the audit log');
+    const own = await OwnRecords.of(actor, { loaded: catalog.loaded(), stored });
     const usage = new Usage();
     const promotion = new PromotionTally();
     const wanted: Partial<HistoryQuery> =
       kind === 'promotion' ? { containing: ['"beside":['] } : { types: ['allowed'] };
-    const coverage = await reading(history, { from, until, signal, ...wanted }, (record) => {
+    const all = await reading(history, { from, until, signal, ...wanted }, (record) => {
+      if (own?.holds(record) === false) return true;
       if (kind === 'promotion') promotion.add(record);
       else usage.add(record);
       return true;
     });
-    const mappings = mappingFacts(catalog.loaded());
+    const coverage = own === undefined ? all : own.covered(all);
+    const mappings = mappingFacts(catalog.loaded()).filter(({ name }) => own?.has(name) !== false);
     if (kind === 'promotion') return { promotion: promotion.of(mappings), coverage };
     if (kind === 'advice') return { advice: adviceOf(mappings, usage, clock.now()), coverage };
     return { review: reviewOf(mappings, usage, clock.now()), coverage };

@@ -1,18 +1,15 @@
 import type { AuditRecord, RecordType } from '../../audit/record.ts';
 import type { Loaded } from '../../catalog/load-resources.ts';
-import { readAlone } from '../../catalog/preview.ts';
 import type { StoredResources } from '../../catalog/stored-resources.ts';
 import type { VerifiedIdentity } from '../../core/identity.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
 import type { Actor } from '../actor.ts';
-import { AdminError } from '../admin-error.ts';
 import { namesAt } from '../explanation.ts';
 import { holdsForAll, type Scope, scopeOf } from '../scope.ts';
+import { ownSince } from './own-since.ts';
 
 /** Credentials that were given out are for those who read the log. */
 const REFUSALS: readonly RecordType[] = ['refused', 'failed'];
-/** Replicas read a change within seconds, and their clocks differ by some. */
-const MARGIN_MS = 60_000;
 
 /** What of the log belongs to somebody whose right to read is limited: refusals by mappings that are his, then and now. */
 export class OwnRefusals {
@@ -35,7 +32,7 @@ export class OwnRefusals {
   /** Whether the mappings of these records were his at that time too: a name, or a label, may have been another's. */
   async wereOwn(records: readonly AuditRecord[]): Promise<boolean> {
     for (const { mapping, at } of records) {
-      if (mapping === undefined || !(await this.#wasOwnSince(mapping, Date.parse(at) - MARGIN_MS))) return false;
+      if (mapping === undefined || Date.parse(at) < (await ownSince(mapping, this.#scope, this.#stored))) return false;
     }
     return true;
   }
@@ -54,17 +51,5 @@ export class OwnRefusals {
 
   #isOwn(mapping: string): boolean {
     return holdsForAll(this.#scope, this.#loaded.documents, [mapping]);
-  }
-
-  async #wasOwnSince(name: string, from: number): Promise<boolean> {
-    const kind = 'FederationMapping';
-    const versions = await this.#stored.history(kind, name).catch((cause) => {
-      throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
-    });
-    const first = versions.findLastIndex(({ at = 0 }) => at <= from);
-    return versions.slice(Math.max(0, first)).every(({ document }) => {
-      const read = readAlone({ kind, name, document });
-      return document === undefined || (read !== undefined && this.#scope.admits(read));
-    });
   }
 }

@@ -2,6 +2,7 @@ import type { Places } from '../../audit/fronts.ts';
 import type { AuditHistory, Coverage } from '../../audit/history.ts';
 import type { AuditRecord } from '../../audit/record.ts';
 import { type AuditFilter, matches, textsOf } from './audit-filter.ts';
+import type { OwnRecords } from './own-records.ts';
 import { reading } from './reading.ts';
 
 /** Milliseconds; records from `from` on and before `until`. */
@@ -16,6 +17,8 @@ export interface RecordsQuery extends Window {
   readonly filter: AuditFilter;
   readonly limit: number;
   readonly after?: Places | undefined;
+  /** Of whom it is, where that is not everybody's. */
+  readonly own?: OwnRecords | undefined;
 }
 
 export interface RecordsPage {
@@ -27,14 +30,17 @@ export interface RecordsPage {
 const MAX_PAGE_CHARACTERS = 256 * 1024;
 
 /** A page of records, newest first. Throws AdminError. */
-export async function pageOf(history: AuditHistory, { filter, limit, ...window }: RecordsQuery): Promise<RecordsPage> {
+export async function pageOf(
+  history: AuditHistory,
+  { filter, limit, own, ...window }: RecordsQuery,
+): Promise<RecordsPage> {
   const items: AuditRecord[] = [];
   let characters = 0;
   const coverage = await reading(history, { ...window, containing: textsOf(filter) }, (record) => {
-    if (!matches(record, filter)) return true;
-    items.push(record);
+    if (!matches(record, filter) || own?.holds(record) === false) return true;
+    items.push(own === undefined ? record : own.shown(record));
     characters += JSON.stringify(record).length;
     return items.length < limit && characters < MAX_PAGE_CHARACTERS;
   });
-  return { items, coverage };
+  return { items, coverage: own === undefined ? coverage : own.covered(coverage) };
 }
