@@ -10,6 +10,7 @@ type Condition = (value: string | undefined, patterns: readonly string[]) => boo
 /** A key that the request lacks satisfies no condition. */
 const CONDITIONS: Readonly<Record<string, Condition>> = {
   StringEquals: (value, texts) => value !== undefined && texts.includes(value),
+  DateLessThan: (value, instants) => value !== undefined && instants.some((one) => Date.parse(value) < Date.parse(one)),
   StringLike: (value, patterns) => value !== undefined && patterns.some((pattern) => isLike(value, pattern)),
 };
 const MEMBERS = ['Effect', 'Action', 'Resource', 'Condition'];

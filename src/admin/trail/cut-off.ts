@@ -27,7 +27,7 @@ function ofKind({ kind, target, session }: Omit<RecordedGrant, 'ttl' | 'enforced
     case 'azure':
       return {
         command: `az ad app federated-credential list --id ${word(target)}`,
-        note: 'tokens of Entra cannot be revoked and live to their end; deleting the federated credential of Carnet from this list ends new ones only.',
+        note: 'tokens of Entra cannot be revoked and live to their end; deleting the federated credential of Carnet from this list ends new ones only. Of a managed identity az identity federated-credential lists them.',
       };
     case 'oauth':
       return { note: `revoke it at ${target}, where that server can (RFC 7009); Carnet keeps no token to do it with.` };
@@ -40,13 +40,16 @@ function ofKind({ kind, target, session }: Omit<RecordedGrant, 'ttl' | 'enforced
   }
 }
 
-/** Sessions of one source identity that began before now; without one, all sessions of the role. */
+/**
+ * Sessions of one source identity that began up to now; without one, all sessions of the role. AWS counts in whole
+ * seconds: the one that is under way is cut off with the rest.
+ */
 function aws(target: string, session: string | undefined, now: number): CutOff {
   const [, account, role] = ROLE.exec(target) ?? [];
   if (account === undefined || role === undefined) return { note: 'deny sessions of the role that began before now.' };
   const condition = {
     ...(session !== undefined && { StringEquals: { 'aws:SourceIdentity': session } }),
-    DateLessThan: { 'aws:TokenIssueTime': `${new Date(now).toISOString().slice(0, 19)}Z` },
+    DateLessThan: { 'aws:TokenIssueTime': `${new Date(now + 1000).toISOString().slice(0, 19)}Z` },
   };
   const statement = { Effect: 'Deny', Action: '*', Resource: '*', Condition: condition };
   const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
@@ -62,12 +65,12 @@ function gcp(target: string): CutOff {
   if (project === undefined || pool === undefined) {
     return {
       command: `gcloud iam service-accounts disable ${word(target)}`,
-      note: 'the token cannot be revoked; disabling the account takes its rights from everybody who uses it, within minutes.',
+      note: 'the token cannot be revoked; disabling the account takes its rights from everybody who uses it, until it is enabled again: not before they have ended.',
     };
   }
   return {
     command: `gcloud iam workload-identity-pools update ${word(pool)} --location=global --project=${word(project)} --disabled`,
-    note: 'a federated token cannot be revoked; disabling the pool takes the rights from all tokens of it. Removing the binding of the principal is narrower.',
+    note: 'a federated token cannot be revoked; disabling the pool takes the rights from all tokens of it, until it is enabled again. Removing the binding of the principal is narrower.',
   };
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { cutOff } from '../../../src/admin/trail/cut-off.ts';
+import { iamAllows } from '../../support/iam-evaluator.ts';
 import { NOW } from './records.ts';
 
 const grant = (kind: string, target: string, more: { session?: string; deliver?: string } = {}) => ({
@@ -38,11 +39,28 @@ describe('how a credential is cut off at its cloud', () => {
         Resource: '*',
         Condition: {
           StringEquals: { 'aws:SourceIdentity': 'payments.reports' },
-          DateLessThan: { 'aws:TokenIssueTime': '2026-11-27T08:00:00Z' },
+          DateLessThan: { 'aws:TokenIssueTime': '2026-11-27T08:00:01Z' },
         },
       },
     ]);
     expect(note).toContain('111122223333');
+  });
+
+  test('what AWS then denies is every call of the sessions that are meant, of the second that is under way too', () => {
+    const { command } = cutOff(grant('aws', 'arn:aws:iam::1:role/reports', { session: 'payments.reports' }), NOW + 900);
+    const [denied] = JSON.parse(words(command)[8] ?? '').Statement;
+    const policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }, denied],
+    });
+    const may = (source: string, at: string) => {
+      const context = { 'aws:SourceIdentity': source, 'aws:TokenIssueTime': at };
+      return iamAllows(policy, { action: 's3:GetObject', resource: 'arn:aws:s3:::bucket/key', context });
+    };
+    expect(may('payments.reports', '2026-11-26T20:00:00Z')).toBe(false);
+    expect(may('payments.reports', '2026-11-27T08:00:00Z')).toBe(false);
+    expect(may('payments.reports', '2026-11-27T08:00:01Z')).toBe(true);
+    expect(may('payments.clerk', '2026-11-27T08:00:00Z')).toBe(true);
   });
 
   test('AWS denies all earlier sessions of the role where no session is on record', () => {
