@@ -94,7 +94,7 @@ export async function openAdminApi(parts: AdminParts): Promise<RegisterRoutes> {
     trail: new AuditTrail({ history, catalog, stored, clock }),
     why: createWhy({ history, catalog, stored, clock }),
     report: createReports({ history, catalog, stored, clock }),
-    replay: createReplay({ history, catalog, clock }),
+    replay: createReplay({ history, catalog, stored, clock }),
   };
   return (server, doorLog) => adminRoutes(server, deps, doorLog);
 }

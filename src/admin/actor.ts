@@ -73,7 +73,12 @@ export function authorOf(actor: Actor, right: Right): Author {
 }
 
 /** Rights over single documents: the others are for everything or not at all. */
-const LIMITABLE: { readonly [R in Right]?: true } = { read: true, 'change mappings': true, 'read the audit log': true };
+const LIMITABLE: { readonly [R in Right]?: true } = {
+  read: true,
+  'change mappings': true,
+  'read the audit log': true,
+  replay: true,
+};
 
 function forbidden({ given = [] }: Actor, right: Right): AdminError {
   const able = (Object.keys(RIGHTS) as AdminRole[]).filter((role) => RIGHTS[role].includes(right));

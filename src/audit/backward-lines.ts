@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { isMissing } from './disk.ts';
+import type { ReadingPace } from './reading-pace.ts';
 import { listSegments, type Segment } from './segments.ts';
 
 /** Where in a stream a reading goes on: everything of this segment before this byte, and all segments before it. */
@@ -31,10 +32,13 @@ const PLACE_BYTES = 256;
 const BEGINNING =
   /^\{"v":\d+,"stream":"[^"]*","seq":\d+,"at":"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z)"(?:,"prev":"[^"]*","type":"([^"]*)")?/;
 
-interface Start {
-  readonly segments: Segment[];
-  readonly offset: number | undefined;
-  readonly text: string | undefined;
+export interface Reading {
+  /** Absent: from the end. */
+  readonly from?: Place | undefined;
+  /** Without a newline: of the lines that lack it only the oldest of each chunk is met. */
+  readonly text?: string | undefined;
+  /** For which waiting for the disk is no work. */
+  readonly pace: ReadingPace;
 }
 
 /**
@@ -44,27 +48,22 @@ interface Start {
 export class BackwardLines {
   readonly #segments: Segment[];
   readonly #text: Buffer | undefined;
+  readonly #pace: ReadingPace;
   readonly #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #offset: number | undefined;
   #file: FileHandle | undefined;
   /** Bytes read so far. */
   bytes = 0;
 
-  private constructor({ segments, offset, text }: Start) {
-    this.#segments = segments;
-    this.#offset = offset;
+  private constructor(segments: readonly Segment[], { from, text, pace }: Reading) {
+    this.#segments = segments.filter(({ firstSeq }) => from === undefined || firstSeq <= from.segment);
+    this.#offset = segments.some(({ firstSeq }) => firstSeq === from?.segment) ? from?.offset : undefined;
     this.#text = text === undefined ? undefined : Buffer.from(text);
+    this.#pace = pace;
   }
 
-  /** With a text, which has no newline: of the lines that lack it only the oldest of each chunk is met. */
-  static async open(folder: string, from?: Place, text?: string): Promise<BackwardLines> {
-    const segments = [...(await listSegments(folder))];
-    if (from === undefined) return new BackwardLines({ segments, offset: undefined, text });
-    return new BackwardLines({
-      segments: segments.filter(({ firstSeq }) => firstSeq <= from.segment),
-      offset: segments.some(({ firstSeq }) => firstSeq === from.segment) ? from.offset : undefined,
-      text,
-    });
+  static async open(folder: string, reading: Reading): Promise<BackwardLines> {
+    return new BackwardLines(await listSegments(folder), reading);
   }
 
   /** Lines of one chunk, newest first; undefined at the beginning of the stream. They hold until the next call. */
@@ -88,18 +87,12 @@ export class BackwardLines {
   }
 
   async #chunkOf({ path, firstSeq }: Segment): Promise<readonly BackwardLine[]> {
-    if (this.#file === undefined) {
-      this.#file = await openSegment(path);
-      const { size } = (await this.#file?.stat()) ?? { size: 0 };
-      this.#offset = Math.min(this.#offset ?? size, size);
-    }
-    if (this.#file === undefined) {
+    const chunk = await this.#pace.beside(this.#read(path));
+    if (chunk === undefined) {
       this.#segments.length = 0;
       return [];
     }
-    const until = this.#offset ?? 0;
-    const start = Math.max(0, until - CHUNK_BYTES);
-    const bytes = await readAt(this.#file, start, this.#chunk.subarray(0, until - start));
+    const { bytes, start } = chunk;
     this.bytes += bytes.length;
     // What stands before the first newline belongs to the chunk before, unless the file begins there.
     const whole = start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
@@ -117,6 +110,19 @@ export class BackwardLines {
       end = this.#newestEnd(bytes, whole, begin - 1);
     }
     return lines;
+  }
+
+  /** What stands before the place in a segment; undefined where it was taken away. */
+  async #read(path: string): Promise<{ readonly bytes: Buffer; readonly start: number } | undefined> {
+    if (this.#file === undefined) {
+      this.#file = await openSegment(path);
+      const { size } = (await this.#file?.stat()) ?? { size: 0 };
+      this.#offset = Math.min(this.#offset ?? size, size);
+    }
+    if (this.#file === undefined) return undefined;
+    const until = this.#offset ?? 0;
+    const start = Math.max(0, until - CHUNK_BYTES);
+    return { bytes: await readAt(this.#file, start, this.#chunk.subarray(0, until - start)), start };
   }
 
   /** The end of the newest line, among those from `whole` up to the one that ends at `end`, that is to be met. */

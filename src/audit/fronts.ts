@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type BackwardLine, BackwardLines, isPlace, type Place } from './backward-lines.ts';
+import type { ReadingPace } from './reading-pace.ts';
 import { placeBefore } from './seek.ts';
 
 /** Where in each stream a reading goes on. */
@@ -17,6 +18,7 @@ interface Start {
   readonly late?: string | undefined;
   /** Lines that lack one of them need not be met. */
   readonly containing?: readonly string[] | undefined;
+  readonly pace: ReadingPace;
 }
 
 interface Front {
@@ -39,7 +41,8 @@ export class Fronts {
   }
 
   /** Throws UnknownPlace, and what the disk throws. */
-  static async open(directory: string, streams: readonly string[], { after, late, containing = [] }: Start) {
+  static async open(directory: string, streams: readonly string[], start: Start) {
+    const { after, late, containing = [], pace } = start;
     if (Object.keys(after ?? {}).some((stream) => !streams.includes(stream))) throw new UnknownPlace();
     // The longest is the one that fewest lines hold, and the one that is found fastest.
     const [longest] = containing.toSorted((one, other) => other.length - one.length);
@@ -51,8 +54,8 @@ export class Fronts {
         if (after !== undefined && known === undefined) continue;
         const folder = join(directory, stream);
         if (known !== undefined && !(await isPlace(folder, known))) throw new UnknownPlace();
-        const place = known ?? (late === undefined ? undefined : await placeBefore(folder, late));
-        const reader = await BackwardLines.open(folder, place, longest);
+        const from = known ?? (late === undefined ? undefined : await placeBefore(folder, late));
+        const reader = await BackwardLines.open(folder, { from, text: longest, pace });
         const front: Front = { stream, reader, place: undefined, lines: [], index: 0 };
         opened.push(front);
         await advance(front);

@@ -115,7 +115,7 @@ export class AuditHistory {
     const pace = new ReadingPace(limits.share);
     const streams = await streamsOf(directory);
     const late = query.until === undefined ? undefined : instant(query.until + SLACK_MS);
-    await using fronts = await Fronts.open(directory, streams, { ...query, late });
+    await using fronts = await Fronts.open(directory, streams, { ...query, late, pace });
     const from = instant(query.from ?? 0);
     const until = query.until === undefined ? undefined : instant(query.until);
     const earliest = instant(Math.max(0, (query.from ?? 0) - SLACK_MS));

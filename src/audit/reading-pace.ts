@@ -8,6 +8,8 @@ const MAX_PAUSE_MS = 10;
 /** Pauses between stretches of work, so that a part of the time at most goes into it and others are never kept waiting. */
 export class ReadingPace {
   readonly #share: number;
+  /** Milliseconds of work since the last pause, up to `#since`. */
+  #worked = 0;
   #since = performance.now();
 
   /** Above 0, up to 1: how much of the time may be spent. With 1 there are no pauses. */
@@ -17,12 +19,25 @@ export class ReadingPace {
 
   /** Whether a pause is due. */
   get isDue(): boolean {
-    return this.#share < 1 && performance.now() - this.#since >= STRETCH_MS;
+    return this.#share < 1 && this.#soFar() >= STRETCH_MS;
+  }
+
+  /** Waits for something that others do. */
+  async beside<T>(waiting: Promise<T>): Promise<T> {
+    this.#worked = this.#soFar();
+    try {
+      return await waiting;
+    } finally {
+      this.#since = performance.now();
+    }
   }
 
   async pause(): Promise<void> {
-    const worked = performance.now() - this.#since;
-    await pass(Math.min(MAX_PAUSE_MS, worked * (1 / this.#share - 1)));
-    this.#since = performance.now();
+    await this.beside(pass(Math.min(MAX_PAUSE_MS, this.#soFar() * (1 / this.#share - 1))));
+    this.#worked = 0;
+  }
+
+  #soFar(): number {
+    return this.#worked + performance.now() - this.#since;
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Author } from '../core/author.ts';
 import type { ReadContext } from '../resources/context-checks.ts';
 import type { Document, Fault, Kind } from '../resources/document.ts';
 import { readDocuments } from '../resources/read-documents.ts';
@@ -13,6 +14,8 @@ export interface CandidateDocuments {
   readonly remove?: readonly { readonly kind: Kind; readonly name: string }[];
   /** Of what is in force nothing stays but what `text` says again. */
   readonly replaceAll?: boolean;
+  /** Who writes each of them, where that is not as it was: both undefined where there is none. May throw. */
+  readonly authorOf?: (before: Document | undefined, after: Document | undefined) => Author;
 }
 
 export interface Candidate extends Compilation {
@@ -45,8 +48,13 @@ export async function candidate(wanted: CandidateDocuments, input: CandidateInpu
   const { loaded, compiling, readContext } = input;
   const read = await readProposed(wanted.text, readContext);
   const inForce = new Map(loaded.documents.map((one) => [keyOf(one), one]));
-  const proposed = read.documents.map((one) => inPlaceOf(inForce.get(keyOf(one)), one));
-  const gone = new Set([...proposed, ...(wanted.remove ?? [])].map(keyOf));
+  const { authorOf, remove = [] } = wanted;
+  const proposed = read.documents.map((one) => {
+    const former = inForce.get(keyOf(one));
+    return written(inPlaceOf(former, one), authorOf?.(former, one));
+  });
+  for (const one of remove) authorOf?.(inForce.get(keyOf(one)), undefined);
+  const gone = new Set([...proposed, ...remove].map(keyOf));
   const kept = wanted.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
   const documents = [...kept, ...proposed];
   const { compiled, conditions } = await compiling.candidate(documents);
@@ -89,6 +97,10 @@ function inPlaceOf(former: Document | undefined, one: Document): Document {
   if (former === undefined) return one;
   const { source } = former;
   return { ...one, index: former.index, source: { ...source, line: (path) => one.source.line(path) } };
+}
+
+function written(one: Document, author: Author | undefined): Document {
+  return author === undefined ? one : { ...one, source: { ...one.source, author } };
 }
 
 function keyOf({ kind, name }: { readonly kind: Kind; readonly name: string }): string {

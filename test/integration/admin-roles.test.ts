@@ -97,6 +97,10 @@ function write(token: string, path: string, body: Json, etag?: string) {
   return askAdmin(carnet.url, path, { token, method: 'PUT', body, headers });
 }
 
+function replay(group: string, body: Json, query = '') {
+  return askAdmin(carnet.url, `replay${query}`, { token: adminToken(idp, [group]), method: 'POST', body });
+}
+
 /** All that is stored and all that is in force, as an owner and the store itself tell it. */
 async function everything() {
   const token = adminToken(idp, ['owners']);
@@ -275,7 +279,35 @@ describe('roles, over every path of openapi.yaml', () => {
       expect((out.body['outstanding'] as Json[]).map(({ mapping }) => mapping)).toEqual(['theirs']);
       const review = await askAdmin(carnet.url, 'audit?report=review', { token });
       expect((review.body['review'] as Json[]).map(({ mapping }) => mapping)).toEqual(['ours', 'theirs']);
-      expect((await askAdmin(carnet.url, 'replay', { token, method: 'POST', body: {} })).status).toBe(403);
+      expect((await replay('payments-auditors', mappingOf('theirs', TEAM))).status).toBe(403);
+    });
+
+    test('as an editor replays what it may write, and is told of its mappings alone', async () => {
+      const { status, body } = await replay('payments-editors', mappingOf('theirs', TEAM, { ttl: { max: '2m' } }));
+      expect(status).toBe(200);
+      expect(body['requests']).toMatchObject({ seen: 1, replayed: 1 });
+      expect(body['candidate']).toMatchObject({ changed: { groups: [{ label: { differs: ['ttl shorter'] } }] } });
+      expect(body['unused']).toEqual({ count: 1, mappings: ['ours'] });
+      const whole = await replay('owners', mappingOf('theirs', TEAM, { ttl: { max: '2m' } }));
+      expect(whole.body['requests']).toMatchObject({ replayed: 1 });
+      expect((whole.body['unused'] as Json)['mappings']).toContain('example');
+    });
+
+    test('as an editor replays nothing of another: no mapping, no guardrail, no end of what is not in the text', async () => {
+      const free = await replay('payments-editors', mappingOf('example', {}));
+      expect([free.status, free.body['detail']]).toEqual([403, expect.stringContaining('outside what this identity')]);
+      const guardrail = resource('Guardrail', 'tight', { maxTtl: '1m' }, TEAM);
+      expect((await replay('payments-editors', guardrail)).status).toBe(403);
+      expect((await replay('payments-editors', mappingOf('theirs', TEAM), '?replace=all')).status).toBe(403);
+      const uncovered = mappingOf('theirs', TEAM, {
+        addresses: ['till'],
+        target: { jwtSvid: { audiences: ['others'] } },
+      });
+      const { body } = await replay('payments-editors', uncovered);
+      expect((body['candidate'] as Json)['toRefused']).toMatchObject({
+        groups: [{ label: { reason: 'not_granted' } }],
+      });
+      expect((await replay('payments-viewers', mappingOf('theirs', TEAM))).status).toBe(403);
     });
 
     test('by a grant is for what that grant covers', async () => {

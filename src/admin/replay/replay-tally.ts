@@ -67,6 +67,9 @@ export interface ReplayTallies {
   readonly decided: number;
 }
 
+/** Whether a mapping of this name may be told of. */
+export type IsTold = (mapping: string) => boolean;
+
 interface Known {
   readonly base: Outcome;
   readonly candidate: Outcome;
@@ -97,6 +100,7 @@ export class ReplayTally {
   readonly #base: Snapshot;
   readonly #candidate: Snapshot;
   readonly #counts: WhatCounts;
+  readonly #isTold: IsTold;
   readonly #known = new Map<string, Known>();
   readonly #notReplayable = new Map<NotReplayable, number>();
   readonly #deciders = new Map<string, number>();
@@ -108,11 +112,12 @@ export class ReplayTally {
   #replayed = 0;
   #decided = 0;
 
-  /** `counts` of the documents of both. */
-  constructor(base: Snapshot, candidate: Snapshot, counts: WhatCounts) {
+  /** `counts` of the documents of both. A request that a mapping decides of which nothing is to be told is passed over. */
+  constructor(base: Snapshot, candidate: Snapshot, counts: WhatCounts, isTold: IsTold = () => true) {
     this.#base = base;
     this.#candidate = candidate;
     this.#counts = counts;
+    this.#isTold = isTold;
   }
 
   /** Takes a record; those that are no question to policy are passed over. */
@@ -130,8 +135,10 @@ export class ReplayTally {
       increment(this.#notReplayable, reasonOf(identity) ?? reasonOf(ask) ?? 'unknown_form');
       return;
     }
-    this.#replayed += 1;
     const known = this.#answers({ identity: identity.value, ask: ask.value, at, access: recordedAccess(record) });
+    const deciding = [known.base.mapping, known.candidate.mapping];
+    if (!deciding.every((mapping) => mapping === undefined || this.#isTold(mapping))) return;
+    this.#replayed += 1;
     if (known.candidate.outcome === 'allowed' && known.candidate.mapping !== undefined) {
       this.#used.add(known.candidate.mapping);
     }

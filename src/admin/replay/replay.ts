@@ -2,16 +2,20 @@ import type { AuditHistory, Coverage, HistoryQuery, Visit } from '../../audit/hi
 import { NOT_RECORDED } from '../../audit/recorded-identity.ts';
 import type { Candidate, CandidateDocuments } from '../../catalog/candidate.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { Loaded } from '../../catalog/load-resources.ts';
+import type { StoredResources } from '../../catalog/stored-resources.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Compiled } from '../../policy/compile.ts';
 import { DECIDER } from '../../policy/decide.ts';
 import { type Widening, wideningBetween } from '../../policy/widening.ts';
 import type { Document, Fault } from '../../resources/document.ts';
-import { type Actor, assertMay } from '../actor.ts';
+import { type Actor, assertMay, assertMaySomewhere } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Changes, changesBetween, faultsOf } from '../changes.ts';
+import { writer } from '../scope.ts';
+import { OwnRecords } from '../trail/own-records.ts';
 import { reading } from '../trail/reading.ts';
-import { REQUEST_TYPES, type ReplayTallies, ReplayTally } from './replay-tally.ts';
+import { type IsTold, REQUEST_TYPES, type ReplayTallies, ReplayTally } from './replay-tally.ts';
 import { whatCounts } from './what-counts.ts';
 
 /** What candidate resources would have done to the requests of a window. */
@@ -44,25 +48,33 @@ export type RunReplay = (actor: Actor, wish: ReplayWish) => Promise<Replay>;
 interface ReplayDeps {
   readonly catalog: Pick<Catalog, 'loaded' | 'candidate'>;
   readonly history: AuditHistory;
+  readonly stored: Pick<StoredResources, 'history'>;
   readonly clock: Clock;
 }
 
 const MAX_UNUSED = 1_000;
 
 /** One replay at a time: each reads the log and keeps a core busy. */
-export function createReplay({ catalog, history, clock }: ReplayDeps): RunReplay {
+export function createReplay({ catalog, history, stored, clock }: ReplayDeps): RunReplay {
   let isRunning = false;
   return async (actor, { candidate: wanted, windowSeconds, signal }) => {
-    assertMay(actor, 'replay');
+    assertMaySomewhere(actor, 'replay');
     if (isRunning) throw new AdminError('too_many', { detail: 'another replay is under way' });
     isRunning = true;
     try {
       const base = catalog.loaded();
-      const candidate = await catalog.candidate(wanted);
+      const own = await OwnRecords.of(actor, { loaded: base, stored, right: 'replay' });
+      const candidate = await catalog.candidate(own === undefined ? wanted : withinScope(actor, wanted, base));
       assertSound(candidate);
       const now = clock.now();
+      const window = { from: now - windowSeconds * 1000, until: now };
       const read = (query: HistoryQuery, visit: Visit) => reading(history, { ...query, signal }, visit);
-      return await replayOf({ base, candidate, read, window: { from: now - windowSeconds * 1000, until: now } });
+      if (own === undefined) return await replayOf({ base, candidate, read, window });
+      const proposed = new Set(candidate.proposed.map(({ name }) => name));
+      const isTold = (mapping: string) => own.has(mapping) || proposed.has(mapping);
+      const readOwn = async (query: HistoryQuery, visit: Visit) =>
+        own.covered(await read(query, (record) => !own.holds(record) || visit(record)));
+      return await replayOf({ base, candidate, read: readOwn, window, isTold });
     } finally {
       isRunning = false;
     }
@@ -75,15 +87,18 @@ interface ReplayInput {
   readonly read: (query: HistoryQuery, visit: Visit) => Promise<Coverage>;
   /** Milliseconds. */
   readonly window: { readonly from: number; readonly until: number };
+  /** Of which mappings the answer may tell; absent is all. */
+  readonly isTold?: IsTold;
   /** Told after each request how many there were, and when (RFC 3339) it was. */
   readonly onProgress?: (requests: number, at: string) => void;
 }
 
 /** Decides each request of the window on both, at the time of its record. */
-export async function replayOf({ base, candidate, read, window, onProgress }: ReplayInput): Promise<Replay> {
+export async function replayOf(input: ReplayInput): Promise<Replay> {
+  const { base, candidate, read, window, isTold = () => true, onProgress } = input;
   const counts = whatCounts([...base.documents, ...candidate.documents]);
   const [before, after] = [base.compiled.snapshot, candidate.compiled.snapshot];
-  const tally = new ReplayTally(before, after, counts);
+  const tally = new ReplayTally(before, after, counts, isTold);
   let requests = 0;
   const query = { ...window, types: REQUEST_TYPES };
   const { next: _, ...coverage } = await read(query, (record) => {
@@ -95,7 +110,7 @@ export async function replayOf({ base, candidate, read, window, onProgress }: Re
   const { used, ...tallies } = tally.result();
   const changes = changesBetween(base.compiled, candidate.compiled);
   const unused = candidate.compiled.accepted.flatMap(({ kind, name }) =>
-    kind === 'FederationMapping' && !used.has(name) ? [name] : [],
+    kind === 'FederationMapping' && !used.has(name) && isTold(name) ? [name] : [],
   );
   return {
     decider: DECIDER,
@@ -109,6 +124,21 @@ export async function replayOf({ base, candidate, read, window, onProgress }: Re
       kind === 'TrustedIssuer' ? [name] : [],
     ),
     notRecorded: NOT_RECORDED,
+  };
+}
+
+/**
+ * What somebody whose right is limited proposes, as his own. Throws AdminError `forbidden`, there or when it is read, where
+ * it is more than mappings that he may write, or says of others that they are to go.
+ */
+function withinScope(actor: Actor, wanted: CandidateDocuments, { snapshot }: Loaded): CandidateDocuments {
+  if (wanted.replaceAll === true) assertMay(actor, 'replay');
+  return {
+    ...wanted,
+    authorOf(before, after) {
+      if ((after ?? before)?.kind !== 'FederationMapping') assertMay(actor, 'change issuers, guardrails and grants');
+      return writer(actor, { before, after }, snapshot.grants);
+    },
   };
 }
 

@@ -40,7 +40,7 @@ const DEFAULT_WINDOW_MS = 30 * 86_400_000;
 /** What the mappings of today were used for, or would have done, by the audit log. */
 export function createReports({ history, catalog, stored, clock }: ReportsDeps): MakeReport {
   return async (actor, kind, { from = clock.now() - DEFAULT_WINDOW_MS, until, signal }) => {
-    const own = await OwnRecords.of(actor, { loaded: catalog.loaded(), stored });
+    const own = await OwnRecords.of(actor, { loaded: catalog.loaded(), stored, right: 'read the audit log' });
     const usage = new Usage();
     const promotion = new PromotionTally();
     const wanted: Partial<HistoryQuery> =

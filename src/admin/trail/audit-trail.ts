@@ -58,6 +58,6 @@ export class AuditTrail {
 
   #ownOf(actor: Actor): Promise<OwnRecords | undefined> {
     const { catalog, stored } = this.#deps;
-    return OwnRecords.of(actor, { loaded: catalog.loaded(), stored });
+    return OwnRecords.of(actor, { loaded: catalog.loaded(), stored, right: 'read the audit log' });
   }
 }

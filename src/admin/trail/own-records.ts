@@ -2,18 +2,18 @@ import type { Coverage } from '../../audit/history.ts';
 import type { AuditRecord } from '../../audit/record.ts';
 import type { Loaded } from '../../catalog/load-resources.ts';
 import type { StoredResources } from '../../catalog/stored-resources.ts';
-import { type Actor, assertMaySomewhere, mayEverywhere } from '../actor.ts';
+import { type Actor, assertMaySomewhere, mayEverywhere, type Right } from '../actor.ts';
 import { scopeOf } from '../scope.ts';
 import { ownSince } from './own-since.ts';
-
-const RIGHT = 'read the audit log';
 
 interface OwnRecordsDeps {
   readonly loaded: Loaded;
   readonly stored: Pick<StoredResources, 'history'>;
+  /** By which he reads. */
+  readonly right: Right;
 }
 
-/** What of the log belongs to somebody whose right to read it is limited: records of mappings that are his, then and now. */
+/** What of the log belongs to somebody whose right is limited: records of mappings that are his, then and now. */
 export class OwnRecords {
   /** Names of his mappings, and from when on, in milliseconds, each was his. */
   readonly #since: ReadonlyMap<string, number>;
@@ -23,10 +23,10 @@ export class OwnRecords {
   }
 
   /** Undefined for whoever may read all of it. Throws AdminError `forbidden` or `unavailable`. */
-  static async of(actor: Actor, { loaded, stored }: OwnRecordsDeps): Promise<OwnRecords | undefined> {
-    assertMaySomewhere(actor, RIGHT);
-    if (mayEverywhere(actor, RIGHT)) return undefined;
-    const scope = scopeOf(actor, RIGHT, loaded.snapshot.grants);
+  static async of(actor: Actor, { loaded, stored, right }: OwnRecordsDeps): Promise<OwnRecords | undefined> {
+    assertMaySomewhere(actor, right);
+    if (mayEverywhere(actor, right)) return undefined;
+    const scope = scopeOf(actor, right, loaded.snapshot.grants);
     const mappings = loaded.documents.filter(({ kind }) => kind === 'FederationMapping');
     const since = new Map<string, number>();
     for (const [name, documents] of Map.groupBy(mappings, (one) => one.name)) {

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ReplayTally } from '../../../src/admin/replay/replay-tally.ts';
+import { outcomeOf } from '../../../src/admin/replay/outcome.ts';
+import { type IsTold, ReplayTally } from '../../../src/admin/replay/replay-tally.ts';
 import { whatCounts } from '../../../src/admin/replay/what-counts.ts';
 import { toBody } from '../../../src/audit/events.ts';
 import { GENESIS, parseLine, toLine } from '../../../src/audit/line.ts';
 import type { AuditRecord, RecordBody } from '../../../src/audit/record.ts';
+import { recordedAsk, recordedIdentity } from '../../../src/audit/recorded-identity.ts';
 import type { Ask } from '../../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../../src/core/identity.ts';
 import type { Document } from '../../../src/resources/document.ts';
@@ -36,10 +38,22 @@ function request(identity: VerifiedIdentity, asked: Ask, at = NOW): AuditRecord 
   return recorded(toBody({ ...event('allowed', 'trace', identity), request }), at);
 }
 
-function replayed(before: readonly Document[], after: readonly Document[], records: readonly AuditRecord[]) {
-  const tally = new ReplayTally(snapshotOf(...before), snapshotOf(...after), whatCounts([...before, ...after]));
+function replayed(
+  before: readonly Document[],
+  after: readonly Document[],
+  records: readonly AuditRecord[],
+  isTold: IsTold = () => true,
+) {
+  const counts = whatCounts([...before, ...after]);
+  const tally = new ReplayTally(snapshotOf(...before), snapshotOf(...after), counts, isTold);
   for (const record of records) tally.add(record);
   return tally.result();
+}
+
+function decidingMapping(documents: readonly Document[], record: AuditRecord): string | undefined {
+  const [identity, asked] = [recordedIdentity(record), recordedAsk(record)];
+  if (!identity.ok || !asked.ok) throw new Error('the record cannot be decided again');
+  return outcomeOf(snapshotOf(...documents), identity.value, asked.value, Date.parse(record.at)).mapping;
 }
 
 const PROD = cluster('prod-eu');
@@ -66,6 +80,17 @@ describe('a replay', () => {
     expect(replayed(plain, plain, records).decided).toBe(1);
     const picky = replayed(plain, [PROD, svidMapping('till', { when: 'identity.pod != "reporter-7"' })], records);
     expect(picky).toMatchObject({ decided: 50, candidate: { same: 49, toRefused: { count: 1 } } });
+  });
+
+  test('decides again where more time left gives another answer, and not where nothing caps by it', () => {
+    const lefts = [-60, 30, 200, 400, 900, 3_000, 5_000, 9_000];
+    const records = lefts.map((left) => request(workload({ expiresAt: NOW / 1000 + left }), ask('ledger')));
+    const [short, long] = ['5m', '20m'].map((max) => [PROD, svidMapping('till', { ttl: { default: max, max } })]);
+    const { candidate, decided } = replayed(short ?? [], long ?? [], records);
+    expect([candidate.same, candidate.changed.count]).toEqual([3, 5]);
+    expect(decided).toBeLessThan(records.length);
+    const alone = lefts.map((_, at) => replayed(short ?? [], long ?? [], records.slice(at, at + 1)).candidate.same);
+    expect(alone).toEqual([1, 1, 1, 0, 0, 0, 0, 0]);
   });
 
   test.each<[string, Document, Document, [number, number]]>([
@@ -197,6 +222,29 @@ describe('grouping', () => {
       }),
       guardrail('cap', { maxTtl: max, ...(deny !== null && { deny: `!(${deny})` }) }),
     ]);
+
+  test('leaves out what a mapping decides of which nothing may be told, and changes no figure of the others', () => {
+    fc.assert(
+      fc.property(
+        resources,
+        resources,
+        fc.array(requests, { minLength: 1, maxLength: 30 }),
+        fc.constantFrom('till', 'role', 'deploy'),
+        (before, after, records, hidden) => {
+          const isTold = (mapping: string) => mapping !== hidden;
+          const told = replayed(before, after, records, isTold);
+          expect(JSON.stringify(told)).not.toMatch(new RegExp(`"(before|after)":"${hidden}"`));
+          expect(told.used.has(hidden)).toBe(false);
+          const others = records.filter((record) =>
+            [before, after].every((documents) => decidingMapping(documents, record) !== hidden),
+          );
+          expect(told.requests.replayed).toBe(others.length);
+          expect(told.candidate).toEqual(replayed(before, after, others).candidate);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
 
   test('changes no figure: many requests at once are counted as each of them alone', () => {
     fc.assert(

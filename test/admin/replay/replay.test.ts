@@ -26,7 +26,8 @@ test('one replay runs at a time, the next is refused as too many, and one that f
     loaded: () => base as never,
     candidate: () => answers[asked++]?.promise ?? Promise.resolve(found),
   };
-  const replay = createReplay({ catalog, history: new AuditHistory({ directory, clock }), clock });
+  const stored = { history: () => Promise.reject(new Error('nobody here is limited')) };
+  const replay = createReplay({ catalog, history: new AuditHistory({ directory, clock }), stored, clock });
 
   const first = replay(AUDITOR, WISH);
   await expect(replay(AUDITOR, WISH)).rejects.toMatchObject({ key: 'too_many', status: 429 });
