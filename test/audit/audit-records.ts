@@ -1,5 +1,7 @@
-import type { ExchangeEvent } from '../../src/audit/events.ts';
-import type { JwtSvidGrant } from '../../src/core/decision.ts';
+import { type ExchangeEvent, toBody } from '../../src/audit/events.ts';
+import { GENESIS, parseLine, toLine } from '../../src/audit/line.ts';
+import type { AuditRecord, RecordBody } from '../../src/audit/record.ts';
+import type { Ask, JwtSvidGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity, VerifiedIdentity } from '../../src/core/identity.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
 import { TokenType } from '../../src/core/token-types.ts';
@@ -63,6 +65,20 @@ export function event(
     mapping: 'mesh',
     ...(refused ? { error: 'target_denied', reason: 'guardrail', detail: 'two-hours-at-most' } : { grant: svidGrant }),
   };
+}
+
+/** A body as it comes back from the log. */
+export function readBack(body: RecordBody, at: number): AuditRecord {
+  const link = parseLine(Buffer.from(toLine({ stream: STREAM, after: GENESIS, at, body }).line.trimEnd()));
+  if ('fault' in link) throw new Error(link.fault);
+  return link.members as unknown as AuditRecord;
+}
+
+/** What a request that was allowed leaves, whatever it was given. */
+export function requestRecord(identity: VerifiedIdentity, asked: Ask, at: number): AuditRecord {
+  const { address, requestedTokenType: type, scopes, ttlSeconds: ttl } = asked;
+  const request = { addresses: [address], type, scope: scopes.length > 0 ? scopes.join(' ') : undefined, ttl };
+  return readBack(toBody({ ...event('allowed', 'trace', identity), request }), at);
 }
 
 /** A DocumentStore with true compare-and-swap that can be told to fail. */

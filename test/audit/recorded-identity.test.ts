@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { toBody } from '../../src/audit/events.ts';
-import { GENESIS, parseLine, toLine } from '../../src/audit/line.ts';
-import type { AuditRecord, RecordBody } from '../../src/audit/record.ts';
+import type { RecordBody } from '../../src/audit/record.ts';
 import { recordedAsk, recordedIdentity } from '../../src/audit/recorded-identity.ts';
 import type { Ask } from '../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../src/core/identity.ts';
@@ -20,21 +19,7 @@ import {
   unboundWorkload,
   workload,
 } from '../support/policy-builders.ts';
-import { event } from './audit-records.ts';
-
-/** A body as it comes back from the log. */
-function readBack(body: RecordBody): AuditRecord {
-  const { line } = toLine({ stream: 'replica-0', after: GENESIS, at: NOW, body });
-  const link = parseLine(Buffer.from(line.trimEnd()));
-  if ('fault' in link) throw new Error(link.fault);
-  return link.members as unknown as AuditRecord;
-}
-
-function recordOf(identity: VerifiedIdentity, asked: Ask): AuditRecord {
-  const { address, requestedTokenType: type, scopes, ttlSeconds: ttl } = asked;
-  const request = { addresses: [address], type, scope: scopes.length > 0 ? scopes.join(' ') : undefined, ttl };
-  return readBack(toBody({ ...event('allowed', 'a trace', identity), request }));
-}
+import { event, readBack, requestRecord } from './audit-records.ts';
 
 const SNAPSHOT = snapshotOf(
   cluster('prod-eu', { env: 'prod' }),
@@ -65,7 +50,7 @@ describe('a record as what was decided on', () => {
     ['a CI job', ciJob(JOB, { spiffeId: 'spiffe://example.org/job/7' }), ask('deploys')],
     ['a CI job without SPIFFE ID', ciJob({ ...JOB, ref: 'refs/heads/other' }), ask('deploys')],
   ])('%s gives the decision of the live one, and the same question (DESIGN 6)', (_, identity, asked) => {
-    const record = recordOf(identity, asked);
+    const record = requestRecord(identity, asked, NOW);
     const [again, question] = [recordedIdentity(record), recordedAsk(record)];
     if (!again.ok || !question.ok) throw new Error('not replayable');
     expect(again.value).toEqual(identity);
@@ -74,13 +59,13 @@ describe('a record as what was decided on', () => {
   });
 
   test('lacks the raw jti, and no other claim', () => {
-    const again = recordedIdentity(recordOf(ciJob({ ...JOB, jti: 'secret-ish' }), ask('deploys')));
+    const again = recordedIdentity(requestRecord(ciJob({ ...JOB, jti: 'secret-ish' }), ask('deploys'), NOW));
     expect(again).toEqual({ ok: true, value: ciJob(JOB) });
   });
 
   test('of before clusters could be asked counts as not asked', () => {
     const { liveness: _, ...identity } = workload();
-    const older = recordOf({ ...identity } as VerifiedIdentity, ask('ledger'));
+    const older = requestRecord({ ...identity } as VerifiedIdentity, ask('ledger'), NOW);
     expect(recordedIdentity(older)).toMatchObject({ ok: true, value: { liveness: 'not_asked' } });
   });
 });
@@ -111,20 +96,20 @@ describe('a record that cannot be decided on again', () => {
       'unknown_form',
     ],
   ])('%s says why', (_, body, why) => {
-    const record = readBack(body);
+    const record = readBack(body, NOW);
     const [identity, question] = [recordedIdentity(record), recordedAsk(record)];
     expect([identity, question].filter(({ ok }) => !ok)).toContainEqual({ ok: false, why });
   });
 
   test('a detail that was cut takes nothing from the question', () => {
-    const record = readBack({ ...good, detail: 'x'.repeat(40_000) });
+    const record = readBack({ ...good, detail: 'x'.repeat(40_000) }, NOW);
     expect(record.truncated).toContain('strings:1024');
     expect([recordedIdentity(record).ok, recordedAsk(record).ok]).toEqual([true, true]);
   });
 
   test('claims nested deeper than a verified token can have them are no form that is known', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`);
-    expect(recordedIdentity(readBack(toBody(event('allowed', 't', ciJob(deep)))))).toEqual({
+    expect(recordedIdentity(readBack(toBody(event('allowed', 't', ciJob(deep))), NOW))).toEqual({
       ok: false,
       why: 'unknown_form',
     });

@@ -4,13 +4,12 @@ import { outcomeOf } from '../../../src/admin/replay/outcome.ts';
 import { type IsTold, ReplayTally } from '../../../src/admin/replay/replay-tally.ts';
 import { whatCounts } from '../../../src/admin/replay/what-counts.ts';
 import { toBody } from '../../../src/audit/events.ts';
-import { GENESIS, parseLine, toLine } from '../../../src/audit/line.ts';
-import type { AuditRecord, RecordBody } from '../../../src/audit/record.ts';
+import type { AuditRecord } from '../../../src/audit/record.ts';
 import { recordedAsk, recordedIdentity } from '../../../src/audit/recorded-identity.ts';
 import type { Ask } from '../../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../../src/core/identity.ts';
 import type { Document } from '../../../src/resources/document.ts';
-import { event } from '../../audit/audit-records.ts';
+import { event, readBack, requestRecord } from '../../audit/audit-records.ts';
 import {
   ask,
   awsMapping,
@@ -27,16 +26,7 @@ import {
 
 const HOUR = 3_600_000;
 
-function recorded(body: RecordBody, at: number): AuditRecord {
-  const link = parseLine(Buffer.from(toLine({ stream: 's', after: GENESIS, at, body }).line.trimEnd()));
-  if ('fault' in link) throw new Error(link.fault);
-  return link.members as unknown as AuditRecord;
-}
-
-function request(identity: VerifiedIdentity, asked: Ask, at = NOW): AuditRecord {
-  const request = { addresses: [asked.address], ttl: asked.ttlSeconds };
-  return recorded(toBody({ ...event('allowed', 'trace', identity), request }), at);
-}
+const request = (identity: VerifiedIdentity, asked: Ask, at = NOW) => requestRecord(identity, asked, at);
 
 function replayed(
   before: readonly Document[],
@@ -117,9 +107,9 @@ describe('a replay', () => {
   });
 
   test('counts what is no question to policy, and what cannot be asked again, apart', () => {
-    const limited = recorded({ ...toBody(event('refused', 't', workload())), error: 'rate_limited' }, NOW);
-    const cut = recorded(toBody(event('allowed', 't', ciJob({ a: 'x'.repeat(40_000) }))), NOW);
-    const issued = recorded(toBody(event('issued', 't', workload())), NOW);
+    const limited = readBack({ ...toBody(event('refused', 't', workload())), error: 'rate_limited' }, NOW);
+    const cut = readBack(toBody(event('allowed', 't', ciJob({ a: 'x'.repeat(40_000) }))), NOW);
+    const issued = readBack(toBody(event('issued', 't', workload())), NOW);
     const { requests } = replayed([PROD], [PROD], [limited, cut, issued, request(workload(), ask('ledger'))]);
     expect(requests).toEqual({ seen: 3, replayed: 1, limited: 1, notReplayable: { cut: 1 } });
   });
