@@ -19,6 +19,8 @@ const ENOUGH = 20;
 /** Nearly all of them: one that comes back early by accident is no habit. */
 const HABIT = 0.95;
 const AFTER_UNUSED_MS = 7 * 86_400_000;
+/** Nobody has to use a mapping at once. */
+const YOUNG_MS = 7 * 86_400_000;
 
 /**
  * What use alone tells; `now` in milliseconds. Whether a credential was used is for its cloud to know: Carnet sees who
@@ -34,10 +36,12 @@ export function adviceOf(mappings: readonly MappingFacts[], usage: Usage, now: n
     });
 }
 
-function unused({ name, spec }: MappingFacts, now: number): readonly Advice[] {
+function unused({ name, spec, writtenAt }: MappingFacts, now: number): readonly Advice[] {
   const end = now + AFTER_UNUSED_MS;
   if (spec.expiresAt !== undefined && Date.parse(spec.expiresAt) <= end) return [];
-  const says = 'it allowed no request; let it end, or delete it';
+  if (writtenAt !== undefined && now - writtenAt < YOUNG_MS) return [];
+  const written = writtenAt === undefined ? '' : ` (it was written at ${new Date(writtenAt).toISOString()})`;
+  const says = `it allowed no request${written}; let it end, or delete it`;
   return [
     {
       mapping: name,

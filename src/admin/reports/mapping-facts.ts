@@ -8,6 +8,8 @@ export interface MappingFacts {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly state: 'in-force' | 'faulty';
+  /** Milliseconds: when it was written as it is. Unknown of files. */
+  readonly writtenAt?: number | undefined;
   readonly spec: FederationMappingSpec;
 }
 
@@ -17,8 +19,8 @@ export function mappingFacts({ documents, compiled }: Loaded): readonly MappingF
   return documents
     .flatMap((one): MappingFacts[] => {
       if (one.kind !== 'FederationMapping' || !one.valid) return [];
-      const { name, labels, spec } = one;
-      return [{ name, labels, spec, state: good.has(one) ? 'in-force' : 'faulty' }];
+      const { name, labels, spec, source } = one;
+      return [{ name, labels, spec, writtenAt: source.at, state: good.has(one) ? 'in-force' : 'faulty' }];
     })
     .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
 }

@@ -26,7 +26,13 @@ describe('advice about a mapping that nobody used', () => {
     });
   });
 
+  test('says when one was written that is a week old', () => {
+    const [found] = advice(mapping('mesh', {}, { writtenAt: NOW - 7 * 86_400_000 }), []);
+    expect(found?.says).toContain('it was written at 2026-11-20T08:00:00.000Z');
+  });
+
   test.each<[string, MappingFacts]>([
+    ['that was written within a week', mapping('mesh', {}, { writtenAt: NOW - 7 * 86_400_000 + 1 })],
     ['that ends soon by itself', mapping('mesh', { expiresAt: '2026-11-30T00:00:00Z' })],
     ['that only reports', mapping('mesh', { mode: 'report', until: '2026-12-20T00:00:00Z' })],
     ['that is faulty', mapping('mesh', {}, { state: 'faulty' })],
