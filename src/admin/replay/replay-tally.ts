@@ -9,37 +9,11 @@ import {
 import type { Ask, GrantedAccess } from '../../core/decision.ts';
 import type { VerifiedIdentity } from '../../core/identity.ts';
 import type { Snapshot } from '../../policy/snapshot.ts';
-import { type Example, type Groups, GroupTally } from './groups.ts';
-import { differingParts, isSame, isSameButTtl, type Outcome, outcomeOf, type Part } from './outcome.ts';
+import { type Difference, type Differences, DifferenceTally, differenceOf } from './difference-tally.ts';
+import type { Example } from './groups.ts';
+import { isSameButTtl, type Outcome, outcomeOf } from './outcome.ts';
 import { accessThen, recordedAccess } from './recorded-access.ts';
 import { questionKey, type WhatCounts } from './what-counts.ts';
-
-/** From what to what a request turns. */
-export interface Flip {
-  /** The mapping before, and the one after, where one selects the caller. */
-  readonly before?: string | undefined;
-  readonly after?: string | undefined;
-  /** Of the refusal. */
-  readonly reason?: string | undefined;
-}
-
-/** In what the credential of a request changes. */
-export interface Change {
-  readonly before?: string | undefined;
-  readonly after?: string | undefined;
-  readonly differs: readonly Part[];
-}
-
-/** The difference between two sets of answers to the same requests. */
-export interface Differences {
-  readonly same: number;
-  readonly toRefused: Groups<Flip>;
-  readonly toAllowed: Groups<Flip>;
-  /** Allowed both times, with another credential. */
-  readonly changed: Groups<Change>;
-  /** Refused both times, for another reason or by another mapping. */
-  readonly refusedOtherwise: number;
-}
 
 /** What was answered then, against what the resources in force say now. */
 export interface Recorded extends Omit<Differences, 'changed'> {
@@ -206,60 +180,6 @@ function mayBeCapped({ grant, reason }: Outcome, left: number): boolean {
 function isAlike(known: Known, fresh: Known): boolean {
   const same = isSameButTtl(known.base, fresh.base) && isSameButTtl(known.candidate, fresh.candidate);
   return same && JSON.stringify(known.difference) === JSON.stringify(fresh.difference);
-}
-
-/** What is to be said of two answers to one question. */
-type Difference =
-  | { readonly kind: 'same' | 'refusedOtherwise' }
-  | { readonly kind: 'toRefused' | 'toAllowed'; readonly label: Flip }
-  | { readonly kind: 'changed'; readonly label: Change };
-
-function differenceOf(before: Outcome, after: Outcome): Difference {
-  const names = { before: before.mapping, after: after.mapping };
-  if (before.outcome !== after.outcome) {
-    const kind = after.outcome === 'refused' ? 'toRefused' : 'toAllowed';
-    return { kind, label: { ...names, reason: after.reason ?? before.reason } };
-  }
-  if (isSame(before, after)) return { kind: 'same' };
-  if (after.outcome === 'refused') return { kind: 'refusedOtherwise' };
-  return { kind: 'changed', label: { ...names, differs: differingParts(before, after) } };
-}
-
-class DifferenceTally {
-  readonly #toRefused = new GroupTally<Flip>();
-  readonly #toAllowed = new GroupTally<Flip>();
-  readonly #changed = new GroupTally<Change>();
-  #same = 0;
-  #refusedOtherwise = 0;
-
-  add(difference: Difference, example: () => Example): void {
-    switch (difference.kind) {
-      case 'same':
-        this.#same += 1;
-        break;
-      case 'refusedOtherwise':
-        this.#refusedOtherwise += 1;
-        break;
-      case 'toRefused':
-        this.#toRefused.add(difference.label, example);
-        break;
-      case 'toAllowed':
-        this.#toAllowed.add(difference.label, example);
-        break;
-      default:
-        this.#changed.add(difference.label, example);
-    }
-  }
-
-  result(): Differences {
-    return {
-      same: this.#same,
-      toRefused: this.#toRefused.result(),
-      toAllowed: this.#toAllowed.result(),
-      changed: this.#changed.result(),
-      refusedOtherwise: this.#refusedOtherwise,
-    };
-  }
 }
 
 /** What the caller was answered. The credential is compared between resources only: its record does not hold all of it. */

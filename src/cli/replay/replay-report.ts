@@ -1,6 +1,6 @@
+import type { Flip } from '../../admin/replay/difference-tally.ts';
 import type { Group, Groups } from '../../admin/replay/groups.ts';
 import type { Replay } from '../../admin/replay/replay.ts';
-import type { Flip } from '../../admin/replay/replay-tally.ts';
 
 /** One table of a replay, whatever it is printed as. */
 export interface Section {
