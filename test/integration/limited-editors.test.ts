@@ -197,9 +197,17 @@ describe('whoever is limited', () => {
     expect((await payments.put('mappings/h1', mapping('h1', 'payments'))).status).toBe(201);
   });
 
-  test('replays nothing, as a dry run neither', async () => {
-    expect((await payments.put('mappings/i1?dryRun=true', mapping('i1', 'payments'))).status).toBe(200);
-    expect((await payments.put('mappings/i1?dryRun=true&replay=1d', mapping('i1', 'payments'))).status).toBe(403);
+  test('replays with a dry run what it may write, and nothing where it may not', async () => {
+    const dryRun = 'dryRun=true&replay=1d';
+    const { status, body } = await payments.put(`mappings/i1?${dryRun}`, mapping('i1', 'payments'));
+    expect([status, body['replay']]).toMatchObject([200, { requests: { seen: 0 } }]);
+    const names = (body['replay'] as { unused: { mappings: readonly string[] } }).unused.mappings;
+    expect(names).toContain('i1');
+    const { items } = (await payments.get('mappings?limit=500')).body as { items: readonly { document: Json }[] };
+    const own = items.map(({ document }) => (document['metadata'] as { name: string }).name);
+    expect([...own, 'i1']).toEqual(expect.arrayContaining([...names]));
+    expect((await payments.put(`mappings/i1?${dryRun}`, mapping('i1', 'shop'))).status).toBe(403);
+    expect((await payments.put(`mappings/of-file?${dryRun}`, mapping('of-file', 'payments'))).status).not.toBe(200);
     expect((await payments.apply('set=i&dryRun=true', mapping('i1', 'payments'))).status).toBe(200);
   });
 });
