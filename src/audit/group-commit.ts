@@ -32,6 +32,11 @@ interface Batch {
 /** So long a record for which nobody waits may wait for one that somebody waits for, and share its fsync. */
 const UNAWAITED_MS = 10;
 
+/** A request that is read in one turn of the event loop may be decided after this was looked at in the same turn. */
+const QUIET_TURNS = 2;
+/** So many records share an fsync well enough: whoever came first waits no longer. */
+const LARGE_GROUP = 64;
+
 /**
  * Commits whatever is queued in groups: one write and one fsync each, and everything queued meanwhile goes into the
  * next. The chain moves on only when a group is on disk.
@@ -97,10 +102,10 @@ export class GroupCommit {
   }
 
   async #run(): Promise<void> {
-    // One turn of the event loop is one group.
-    await setImmediate();
     let failures = 0;
-    while (this.#due && failures < 2 && this.#failure?.final !== true) {
+    while (this.#due && failures < 2) {
+      await this.#gathered();
+      if (this.#failure?.final === true) break;
       const batch = this.#build(this.#deps.queue.takeBatch());
       this.#due = this.#deps.queue.length > 0;
       if (await this.#commit(batch)) {
@@ -112,6 +117,16 @@ export class GroupCommit {
     }
     if (this.#failure !== undefined) this.#rejectWaiting();
     this.#running = undefined;
+  }
+
+  /** Resolves when the requests that were already on their way have queued their records too, or the group is large. */
+  async #gathered(): Promise<void> {
+    const { queue } = this.#deps;
+    for (let quiet = 0; quiet < QUIET_TURNS && queue.length < LARGE_GROUP; ) {
+      const before = queue.length;
+      await setImmediate();
+      quiet = queue.length > before ? 0 : quiet + 1;
+    }
   }
 
   #build(taken: readonly Entry[]): Batch {
