@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { instantText } from '../core/instant.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { fitted } from './line-limit.ts';
 import type { RecordBody } from './record.ts';
@@ -31,7 +32,8 @@ export interface Placed {
 /** One record as its line, newline included, and the head that the chain then has. */
 export function toLine({ stream, after, at, body }: Placed): { readonly line: string; readonly head: Head } {
   const seq = after.seq + 1;
-  const place = { v: RECORD_VERSION, stream, seq, at: new Date(at).toISOString(), prev: after.hash };
+  const name = JSON.stringify(stream);
+  const place = `{"v":${RECORD_VERSION},"stream":${name},"seq":${seq},"at":"${instantText(at)}","prev":"${after.hash}"`;
   const open = fitted(place, body).slice(0, -1);
   const sum = hash('sha256', open, 'hex');
   return { line: `${open}${TAIL_OPEN}${sum}${TAIL_CLOSE}\n`, head: { seq, hash: sum } };

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { instantText } from '../core/instant.ts';
 import { Secret } from '../core/secret.ts';
 import { masked } from './masking.ts';
 
@@ -94,18 +95,24 @@ function shownAs(field: keyof LogFields, value: unknown) {
   return field === 'kid' ? kidOf(value) : plain(value);
 }
 
-function listed(fields: LogFields): Record<string, unknown> {
-  const line: Record<string, unknown> = {};
+/** Each as `,"name":value`. */
+function members(fields: LogFields): string {
+  let text = '';
   for (const field of Object.keys(fields) as (keyof LogFields)[]) {
     if (!Object.hasOwn(LOG_FIELDS, field)) continue;
-    try {
-      line[field] = shownAs(field, fields[field]);
-    } catch {
-      // A value that throws when it is looked at must not take the request down with it.
-      line[field] = '[unreadable]';
-    }
+    const shown = readable(field, fields);
+    if (shown !== undefined) text += `,"${field}":${JSON.stringify(shown)}`;
   }
-  return line;
+  return text;
+}
+
+/** A value that throws when it is looked at must not take the request down with it. */
+function readable(field: keyof LogFields, fields: LogFields) {
+  try {
+    return shownAs(field, fields[field]);
+  } catch {
+    return '[unreadable]';
+  }
 }
 
 /** The one log of the process: JSON lines of listed fields with masked plain values. */
@@ -113,8 +120,9 @@ export function createLogger({ level: lowest, clock, destination }: LoggerOption
   const write =
     (level: Level) =>
     (message: string, fields: LogFields = {}) => {
-      const at = new Date(clock.now()).toISOString();
-      destination.write(`${JSON.stringify({ level, at, ...listed(fields), message: masked(message) })}\n`);
+      const at = instantText(clock.now());
+      const text = JSON.stringify(masked(message));
+      destination.write(`{"level":"${level}","at":"${at}"${members(fields)},"message":${text}}\n`);
     };
   const at = (level: Level) => (LEVELS.indexOf(level) < LEVELS.indexOf(lowest) ? () => undefined : write(level));
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
