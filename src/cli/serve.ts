@@ -1,5 +1,5 @@
-import { StreamInUse } from '../audit/audit-log.ts';
 import { AuditLogCorrupt } from '../audit/recovery.ts';
+import { StreamInUse } from '../audit/stream-in-use.ts';
 import { KeyFault } from '../authority/key-fault.ts';
 import { UnsteadyFiles } from '../catalog/file-source.ts';
 import { StopsDamaged } from '../catalog/held-stops.ts';

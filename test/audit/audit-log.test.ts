@@ -1,7 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { StreamInUse } from '../../src/audit/audit-log.ts';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
+import { StreamInUse } from '../../src/audit/stream-in-use.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import type { LogFields } from '../../src/telemetry/logger.ts';
@@ -78,6 +79,40 @@ describe('record', () => {
     gate.resolve();
     await Promise.all([first, ...later]);
     expect(world.disk.syncs - before).toBe(1);
+  });
+
+  test('shares one fsync among the records of turns of the event loop in a row, and none with a record after a pause', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const before = world.disk.syncs;
+    const recorded: Promise<void>[] = [];
+    for (let turn = 0; turn < 10; turn += 1) {
+      recorded.push(log.record(event('allowed', `t-${turn}`)));
+      await setImmediate();
+    }
+    await Promise.all(recorded);
+    expect(world.disk.syncs - before).toBe(1);
+    const alone = log.record(event('allowed', 'before a pause'));
+    for (let turn = 0; turn < 4; turn += 1) await setImmediate();
+    await Promise.all([alone, log.record(event('allowed', 'after it'))]);
+    expect(world.disk.syncs - before).toBe(3);
+  });
+
+  test('lets nobody wait for more than 64 records to come together', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const before = log.head().seq;
+    let first: number | undefined;
+    const recorded: Promise<void>[] = [];
+    void log.record(event('allowed', 'first')).then(() => {
+      first = log.head().seq - before;
+    });
+    while (first === undefined) {
+      await setImmediate();
+      recorded.push(log.record(event('allowed', 'another')));
+    }
+    await Promise.all(recorded);
+    expect(first).toBe(64);
   });
 
   test('rejects one record that is not JSON and still commits those beside it', async () => {

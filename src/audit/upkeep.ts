@@ -1,0 +1,86 @@
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../telemetry/logger.ts';
+import type { Disk } from './disk.ts';
+import type { EntryQueue } from './entry-queue.ts';
+import type { GroupCommit } from './group-commit.ts';
+import type { HeadKeeper } from './heads.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
+import { ForeignWrite } from './segment-writer.ts';
+
+export interface UpkeepDeps {
+  readonly folder: string;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly heads: HeadKeeper;
+  readonly queue: EntryQueue;
+  readonly commit: GroupCommit;
+  readonly counts: RefusalCounts;
+}
+
+/** What a log does each second: it looks at the disk, tries again what failed, writes summaries and stores its head. */
+export class Upkeep {
+  readonly #deps: UpkeepDeps;
+  #freeBytes = Number.POSITIVE_INFINITY;
+  #running: Promise<void> | undefined;
+  #stopSeconds: () => void = () => undefined;
+
+  constructor(deps: UpkeepDeps) {
+    this.#deps = deps;
+  }
+
+  /** Bytes on the disk at the last look; infinite until one was possible. */
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
+  start(everySecond: (run: () => void) => () => void): void {
+    this.#stopSeconds = everySecond(() => {
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined;
+      });
+    });
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    this.#stopSeconds();
+    await this.#running;
+  }
+
+  async measureSpace(): Promise<void> {
+    const { disk, folder, log } = this.#deps;
+    try {
+      this.#freeBytes = await disk.freeBytes(folder);
+    } catch (error) {
+      log.warn('the free space of the audit log cannot be measured', { cause: error });
+    }
+  }
+
+  summarise(): void {
+    const { queue, commit, counts, clock } = this.#deps;
+    const now = clock.now();
+    for (const body of counts.take(now)) queue.push({ body, at: now });
+    commit.wake();
+  }
+
+  /** A store that is down does not stop issuing: the records are on disk, and the head follows. */
+  async saveHead(): Promise<void> {
+    const { heads, commit, log } = this.#deps;
+    if (commit.failure?.final === true || commit.head.seq === 0) return;
+    try {
+      await heads.save(commit.head);
+    } catch (error) {
+      if (error instanceof ForeignWrite) commit.stopForGood(error.message);
+      log.error('the head of the audit log cannot be stored', { cause: error });
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { commit, counts, clock } = this.#deps;
+    await this.measureSpace();
+    commit.retry();
+    if (commit.failure === undefined && counts.isDue(clock.now())) this.summarise();
+    await this.saveHead();
+  }
+}
