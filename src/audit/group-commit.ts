@@ -34,8 +34,8 @@ const UNAWAITED_MS = 10;
 
 /** A request that is read in one turn of the event loop may be decided after this was looked at in the same turn. */
 const QUIET_TURNS = 2;
-/** So many records share an fsync well enough: whoever came first waits no longer. */
-const LARGE_GROUP = 64;
+/** Two records of each of the 64 exchanges that go on in one turn: whoever came first waits no longer. */
+const LARGE_GROUP = 128;
 
 /**
  * Commits whatever is queued in groups: one write and one fsync each, and everything queued meanwhile goes into the

@@ -98,7 +98,7 @@ describe('record', () => {
     expect(world.disk.syncs - before).toBe(3);
   });
 
-  test('lets nobody wait for more than 64 records to come together', async () => {
+  test('lets nobody wait for more than 128 records to come together', async () => {
     const world = await bench();
     const log = await world.open();
     const before = log.head().seq;
@@ -112,7 +112,7 @@ describe('record', () => {
       recorded.push(log.record(event('allowed', 'another')));
     }
     await Promise.all(recorded);
-    expect(first).toBe(64);
+    expect(first).toBe(128);
   });
 
   test('rejects one record that is not JSON and still commits those beside it', async () => {
