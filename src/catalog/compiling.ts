@@ -74,7 +74,7 @@ export class Compiling {
     const documents = [...inputs.ages.keys()];
     const lastGood = [...inputs.lastGood];
     const conditions = await conditionsFor([...documents, ...lastGood], this.#loaded?.conditions);
-    const firstSeen = memory.firstSeen.bind(memory);
+    const firstSeen = ({ kind, name, source }: Document) => memory.firstSeen(kind, name, source.id);
     const former = this.#loaded?.compiled;
     const compiled = compile({ documents, firstSeen, lastGood, context, conditions, former });
     return { ...inputs, conditions, compiled };

@@ -1,3 +1,4 @@
+import { type Steps, whole } from '../core/steps.ts';
 import type { IssuerContext } from '../resources/compile-issuers.ts';
 import type { Document, Fault, Kind, ValidDocument } from '../resources/document.ts';
 import { NearestNames } from '../resources/nearest-name.ts';
@@ -7,14 +8,13 @@ import { NO_CONDITIONS } from './conditions/conditions-for.ts';
 import { Coverages } from './coverage.ts';
 import { errorAt } from './fault.ts';
 import { guardrailsInForce } from './guardrails-in-force.ts';
-import { type Chosen, choose } from './in-force.ts';
+import { choose } from './in-force.ts';
 import { issuersInForce } from './issuers-in-force.ts';
-import { MappingIndex } from './mapping-index.ts';
-import { type MappingOutcomes, mappingsInForce } from './mappings-in-force.ts';
+import { type MappingsInForce, mappingsInForce, noMappings } from './mappings-in-force.ts';
 import { ReservedAudiences } from './reserved-audiences.ts';
-import { revisionOf } from './revision.ts';
+import { Revision } from './revision.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type FirstSeen, LastGood, type Version, versionsOf } from './versions.ts';
+import { byIdentity, type FirstSeen, LastGood, versionsOf } from './versions.ts';
 
 export interface CompileContext extends IssuerContext {
   /** Whether mappings need a FederationGrant even when they come from the owner's files. */
@@ -54,58 +54,74 @@ interface Reusable {
   readonly context: CompileContext;
   /** The issuers and grants, by which all mappings are judged. */
   readonly basis: readonly (readonly Document[])[];
-  readonly outcomes: MappingOutcomes;
+  readonly mappings: MappingsInForce;
+  readonly documents: readonly Document[];
+  /** Those of them that are no mappings. */
+  readonly others: ReadonlySet<Document>;
+  readonly revision: Revision;
 }
 
 /** All resources of one revision as one Snapshot. Pure; the order of documents does not matter. */
-export function compile({
-  documents,
-  firstSeen,
-  lastGood,
-  context,
-  conditions = NO_CONDITIONS,
-  former,
-}: CompileInput): Compiled {
-  const versions = Map.groupBy(versionsOf(documents, firstSeen), ({ document }) => document.kind);
-  const of = (kind: Kind): readonly Version[] => versions.get(kind) ?? [];
-  const good = new LastGood(lastGood);
-  const issuers = issuersInForce(of('TrustedIssuer'), good, context);
-  const issuerNames = namesIn(of('TrustedIssuer'));
-  const mappingNames = namesIn(of('FederationMapping'));
-  const guardrails = guardrailsInForce(of('Guardrail'), good, {
+export function compile(input: CompileInput): Compiled {
+  return whole(compileInSteps(input));
+}
+
+/** The same, step by step. */
+export function* compileInSteps(input: CompileInput): Steps<Compiled> {
+  const { documents, firstSeen, lastGood, context, conditions = NO_CONDITIONS, former } = input;
+  const byKind = Map.groupBy(documents, ({ kind }) => kind);
+  const of = (kind: Kind): readonly Document[] => byKind.get(kind) ?? [];
+  const versions = (kind: Kind) => versionsOf(of(kind), firstSeen);
+  yield;
+  const good = new LastGood(lastGood.filter(({ kind }) => kind !== 'FederationMapping'));
+  const issuers = issuersInForce(versions('TrustedIssuer'), good, context);
+  const issuerNames = new Set(of('TrustedIssuer').map(({ name }) => name));
+  const grants = choose('FederationGrant', versions('FederationGrant'), good);
+  const coverages = new Coverages(grants.inForce, issuers.issuers);
+  yield;
+  const before = former?.reusable;
+  const basis = [of('TrustedIssuer').toSorted(byIdentity), issuers.inForce, grants.inForce];
+  const ownIssuers = [...context.ownIssuers, context.adminAudience ?? []].flat();
+  const mappings = yield* mappingsInForce(
+    {
+      documents: of('FederationMapping'),
+      firstSeen,
+      lastGood: lastGood.filter(({ kind }) => kind === 'FederationMapping'),
+      context: {
+        issuers: issuers.issuers,
+        issuerNames,
+        nearestIssuers: new NearestNames(issuerNames),
+        conditions,
+        grants: coverages,
+        requireGrants: context.requireGrants,
+      },
+    },
+    before?.context === context && isSame(before.basis, basis)
+      ? before.mappings
+      : noMappings(ReservedAudiences.of(ownIssuers, issuers.inForce), issuers.issuers),
+  );
+  const guardrails = guardrailsInForce(versions('Guardrail'), good, {
     known: {
       issuers: issuerNames,
-      issuerLabels: of('TrustedIssuer').map(({ document }) => document.labels),
-      mappings: mappingNames,
+      issuerLabels: of('TrustedIssuer').map(({ labels }) => labels),
+      mappings: mappings.judged.names,
     },
     conditions,
   });
-  const grants = choose('FederationGrant', of('FederationGrant'), good);
-  const coverages = new Coverages(grants.inForce, issuers.issuers);
-  const before = former?.reusable;
-  const basis = [of('TrustedIssuer').map(({ document }) => document), issuers.inForce, grants.inForce];
-  const requests = of('AccessRequest').map(({ document }) => errorAt(document, ['kind'], NOT_FOR_FILES));
-  const mappings = mappingsInForce(of('FederationMapping'), good, {
-    issuers: issuers.issuers,
-    issuerNames,
-    nearestIssuers: new NearestNames(issuerNames),
-    mappingNames,
-    reserved: reservedBy([...context.ownIssuers, context.adminAudience ?? []].flat(), issuers, [
-      ...documents,
-      ...lastGood.filter(({ name }) => mappingNames.has(name)),
-    ]),
-    conditions,
-    grants: coverages,
-    requireGrants: context.requireGrants,
-    former: before?.context === context && isSame(before.basis, basis) ? before.outcomes : new Map(),
-  });
+  yield;
+  const requests = of('AccessRequest').map((document) => errorAt(document, ['kind'], NOT_FOR_FILES));
   const parts = [issuers, guardrails, grants, mappings];
+  const now = { context, basis, mappings, documents, others: new Set(documents.filter(isNoMapping)) };
+  const fresh = before === undefined ? documents : documents.filter((one) => !holds(before, one));
+  yield;
+  const gone = before?.documents.filter((one) => !holds(now, one)) ?? [];
+  const revision = yield* (before?.revision ?? Revision.NONE).changed(gone, fresh);
   return {
     snapshot: {
-      revision: revisionOf(documents, [...issuers.kept, ...guardrails.kept, ...grants.kept, ...mappings.kept]),
+      revision: revision.named(parts.flatMap<Document>(({ kept }) => kept)),
       issuers: issuers.issuers,
-      mappings: new MappingIndex(mappings.mappings, issuers.issuers),
-      shadows: new MappingIndex(mappings.shadows, issuers.issuers),
+      mappings: mappings.index,
+      shadows: mappings.shadows,
       guardrails: guardrails.guardrails,
       grants: coverages,
       access: NO_ACCESS,
@@ -113,20 +129,16 @@ export function compile({
     faults: [...parts.flatMap(({ faults }) => faults), ...requests],
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
     accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
-    reusable: { context, basis, outcomes: mappings.outcomes },
+    reusable: { ...now, revision },
   };
 }
 
-/** Also what a faulty mapping's last good version names stays reserved, as long as the mapping is there. */
-function reservedBy(
-  ownIssuers: readonly string[],
-  issuers: Chosen<'TrustedIssuer'>,
-  documents: readonly Document[],
-): ReservedAudiences {
-  const mappings = documents.flatMap((document) =>
-    document.valid && document.kind === 'FederationMapping' ? [document] : [],
-  );
-  return new ReservedAudiences(ownIssuers, issuers.inForce, mappings);
+function holds({ mappings, others }: Omit<Reusable, 'revision'>, document: Document): boolean {
+  return mappings.judged.outcomes.has(document) || others.has(document);
+}
+
+function isNoMapping({ kind }: Document): boolean {
+  return kind !== 'FederationMapping';
 }
 
 function isSame(some: Reusable['basis'], others: Reusable['basis']): boolean {
@@ -134,10 +146,6 @@ function isSame(some: Reusable['basis'], others: Reusable['basis']): boolean {
     const other = others[at] ?? [];
     return part.length === other.length && part.every((one, index) => one === other[index]);
   });
-}
-
-function namesIn(versions: readonly Version[]): ReadonlySet<string> {
-  return new Set(versions.map(({ document }) => document.name));
 }
 
 /** Access is what people have approved one after the other, which no document can say of itself. */

@@ -1,14 +1,26 @@
 import type { VerifiedIdentity } from '../core/identity.ts';
+import { copied, type Steps, whole } from '../core/steps.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { type ClaimShape, claimShape, claimValues } from './claim-shape.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
-import { ANY, carries, type Who } from './subject.ts';
+import { ANY, carries, type Subject, type Who } from './subject.ts';
 
 export interface Candidates {
   /** Every mapping at the address whose subject matches the identity, in no order. */
   readonly matching: readonly CompiledMapping[];
   /** Probes made and mappings touched: independent of how many mappings there are. */
   readonly examined: number;
+}
+
+/** A set of claim names with the number of mappings that ask for it at an address. */
+interface CountedShape {
+  readonly shape: ClaimShape;
+  readonly count: number;
+}
+
+interface IndexChange {
+  readonly gone: readonly CompiledMapping[];
+  readonly fresh: readonly CompiledMapping[];
 }
 
 const NONE: readonly CompiledMapping[] = [];
@@ -25,25 +37,53 @@ interface Probe {
  * the number of different claim name sets at an address, and of selectors for one and the same subject there, add probes.
  */
 export class MappingIndex {
-  /** In no order. */
-  readonly all: readonly CompiledMapping[];
-  readonly #byIssuer = new Map<string, CompiledMapping[]>();
+  #byIssuer = new Map<string, CompiledMapping[]>();
   /** Outer key without the issuer, inner key the selector's text. */
-  readonly #bySelector = new Map<string, Map<string, CompiledMapping[]>>();
-  readonly #claimShapes = new Map<string, Map<string, ClaimShape>>();
+  #bySelector = new Map<string, Map<string, CompiledMapping[]>>();
+  #claimShapes = new Map<string, Map<string, CountedShape>>();
   /** Texts of the selectors that match an issuer. */
   readonly #selectorsOf = new Map<string, Set<string>>();
+  #all: readonly CompiledMapping[] = [];
 
   constructor(mappings: readonly CompiledMapping[], issuers: TrustedIssuers) {
-    this.all = mappings;
-    for (const mapping of mappings) {
-      for (const address of mapping.addresses) this.#add(mapping, address);
-    }
-    this.#matchSelectors(mappings, issuers);
+    whole(this.#take(mappings, issuers));
+  }
+
+  /** In no order. */
+  get all(): readonly CompiledMapping[] {
+    return this.#all;
+  }
+
+  /**
+   * Another index, in which some mappings are gone and others are fresh. What is the same is shared, so that the maps are
+   * copied and nothing in them is made anew.
+   */
+  *changed({ gone, fresh }: IndexChange, issuers: TrustedIssuers): Steps<MappingIndex> {
+    const next = new MappingIndex([], issuers);
+    next.#byIssuer = yield* copied(this.#byIssuer);
+    next.#bySelector = yield* copied(this.#bySelector);
+    next.#claimShapes = yield* copied(this.#claimShapes);
+    yield* next.#remove(gone);
+    const left = new Set(gone);
+    next.#all = left.size === 0 ? this.#all : this.#all.filter((mapping) => !left.has(mapping));
+    yield* next.#take(fresh, issuers);
+    return next;
   }
 
   get size(): number {
-    return this.all.length;
+    return this.#all.length;
+  }
+
+  /** Ids of the claim sets that are asked for at an address. */
+  shapesAt(address: string): readonly ClaimShape[] {
+    return [...(this.#claimShapes.get(address)?.values() ?? [])].map(({ shape }) => shape);
+  }
+
+  /** Mappings with this very subject, issuers aside where selectors say which, at an address. */
+  *withSubject({ issuer, who }: Subject, address: string): Generator<CompiledMapping> {
+    const probe = probeOf(who);
+    if (issuer.kind === 'name') yield* this.#byIssuer.get(key(probe, address, issuer.name)) ?? NONE;
+    else for (const found of this.#bySelector.get(key(probe, address))?.values() ?? []) yield* found;
   }
 
   candidates(identity: VerifiedIdentity, address: string): Candidates {
@@ -60,24 +100,63 @@ export class MappingIndex {
     return { matching, examined };
   }
 
-  #add(mapping: CompiledMapping, address: string): void {
+  /** What is shared with another index is copied before anything is put into it. */
+  *#take(mappings: readonly CompiledMapping[], issuers: TrustedIssuers): Steps<void> {
+    const own = new Set<unknown>();
+    for (const mapping of mappings) {
+      for (const address of mapping.addresses) this.#add(mapping, address, own);
+      yield;
+    }
+    if (mappings.length > 0) this.#all = this.#all.concat(mappings);
+    this.#matchSelectors(issuers);
+  }
+
+  #add(mapping: CompiledMapping, address: string, own: Set<unknown>): void {
     const { issuer, who } = mapping.subject;
     const probe = probeOf(who);
     if (who.kind === 'claims') {
-      const shapes = getOrAdd(this.#claimShapes, address, () => new Map<string, ClaimShape>());
-      shapes.set(probe.shape, claimShape(who.claims));
+      const shapes = owned(this.#claimShapes, address, { own, copy: (known) => new Map(known) });
+      const count = (shapes.get(probe.shape)?.count ?? 0) + 1;
+      shapes.set(probe.shape, { shape: claimShape(who.claims), count });
     }
     if (issuer.kind === 'name') {
-      append(this.#byIssuer, key(probe, address, issuer.name), mapping);
+      append(this.#byIssuer, key(probe, address, issuer.name), mapping, own);
       return;
     }
-    const selected = getOrAdd(this.#bySelector, key(probe, address), () => new Map<string, CompiledMapping[]>());
-    append(selected, issuer.text, mapping);
+    const selected = owned(this.#bySelector, key(probe, address), { own, copy: (known) => new Map(known) });
+    append(selected, issuer.text, mapping, own);
   }
 
-  #matchSelectors(mappings: readonly CompiledMapping[], issuers: TrustedIssuers): void {
+  *#remove(mappings: readonly CompiledMapping[]): Steps<void> {
+    for (const mapping of mappings) {
+      for (const address of mapping.addresses) this.#removeAt(mapping, address);
+      yield;
+    }
+  }
+
+  #removeAt(mapping: CompiledMapping, address: string): void {
+    const { issuer, who } = mapping.subject;
+    const probe = probeOf(who);
+    const place = key(probe, address, issuer.kind === 'name' ? issuer.name : undefined);
+    if (who.kind === 'claims') {
+      const shapes = new Map(this.#claimShapes.get(address));
+      const known = shapes.get(probe.shape);
+      if (known === undefined || known.count === 1) shapes.delete(probe.shape);
+      else shapes.set(probe.shape, { ...known, count: known.count - 1 });
+      setOrDelete(this.#claimShapes, address, shapes, shapes.size);
+    }
+    if (issuer.kind === 'name') {
+      dropFrom(this.#byIssuer, place, mapping);
+      return;
+    }
+    const selected = new Map(this.#bySelector.get(place));
+    dropFrom(selected, issuer.text, mapping);
+    setOrDelete(this.#bySelector, place, selected, selected.size);
+  }
+
+  #matchSelectors(issuers: TrustedIssuers): void {
     const selectors = new Map<string, Readonly<Record<string, string>>>();
-    for (const { subject } of mappings) {
+    for (const { subject } of this.#all) {
       if (subject.issuer.kind === 'selector') selectors.set(subject.issuer.text, subject.issuer.labels);
     }
     for (const issuer of issuers.byName.values()) {
@@ -95,7 +174,7 @@ export class MappingIndex {
       probes.push(workloadProbe(namespace, ANY), workloadProbe(ANY, serviceAccount), workloadProbe(ANY, ANY));
       return probes;
     }
-    for (const shape of this.#claimShapes.get(address)?.values() ?? []) {
+    for (const { shape } of this.#claimShapes.get(address)?.values() ?? []) {
       const values = claimValues(identity, shape);
       if (values !== undefined) probes.push({ shape: shape.id, values });
     }
@@ -141,17 +220,34 @@ function pick(
   return { found, examined: examined + found.length };
 }
 
-function getOrAdd<V>(map: Map<string, V>, name: string, create: () => V): V {
+/** Collections that are not shared with another index yet. */
+interface Ownership<V> {
+  readonly own: Set<unknown>;
+  readonly copy: (shared: V | undefined) => V;
+}
+
+/** What a map has under a name, made to be this index's own. */
+function owned<V>(map: Map<string, V>, name: string, { own, copy }: Ownership<V>): V {
   const known = map.get(name);
-  if (known !== undefined) return known;
-  const created = create();
-  map.set(name, created);
-  return created;
+  if (known !== undefined && own.has(known)) return known;
+  const made = copy(known);
+  own.add(made);
+  map.set(name, made);
+  return made;
 }
 
 /** Most lists hold one mapping for good, so each begins with room for exactly one. */
-function append(map: Map<string, CompiledMapping[]>, name: string, mapping: CompiledMapping): void {
-  const list = map.get(name);
-  if (list === undefined) map.set(name, [mapping]);
-  else list.push(mapping);
+function append(map: Map<string, CompiledMapping[]>, name: string, mapping: CompiledMapping, own: Set<unknown>): void {
+  if (map.has(name)) owned(map, name, { own, copy: (known = []) => [...known] }).push(mapping);
+  else map.set(name, [mapping]);
+}
+
+function dropFrom(map: Map<string, CompiledMapping[]>, name: string, mapping: CompiledMapping): void {
+  const left = (map.get(name) ?? []).filter((one) => one !== mapping);
+  setOrDelete(map, name, left, left.length);
+}
+
+function setOrDelete<V>(map: Map<string, V>, name: string, value: V, size: number): void {
+  if (size === 0) map.delete(name);
+  else map.set(name, value);
 }

@@ -1,35 +1,74 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import type { Steps } from '../core/steps.ts';
 import type { Document } from '../resources/document.ts';
 
+const PARTS = 256;
+
+/** The digests of one part in their order, and what they come to. */
+interface Part {
+  readonly digests: readonly string[];
+  readonly whole: string;
+}
+
+const EMPTY: Part = { digests: [], whole: '' };
+
 /**
- * `r-` and 16 hex digits of SHA-256 over the content and the authors of all documents and of the last good versions kept in the place of
- * faulty ones: equal wherever the same resources are in force, whatever the order and the files they stand in.
+ * SHA-256 over the content and the authors of all documents: equal wherever the same documents are in force, whatever the
+ * order and the files they stand in. Documents are spread over 256 parts by their digests, so that a change costs the parts
+ * that it is in.
  */
-export function revisionOf(documents: readonly Document[], kept: readonly Document[]): string {
-  const hash = createHash('sha256');
-  for (const part of [documents, kept]) {
-    const texts = part.map(contentOf).sort();
-    hash.update(`${texts.length}\n`);
-    for (const text of texts) hash.update(`${text}\n`);
+export class Revision {
+  static readonly NONE = new Revision(Array.from({ length: PARTS }, () => EMPTY));
+  readonly #parts: readonly Part[];
+
+  private constructor(parts: readonly Part[]) {
+    this.#parts = parts;
   }
-  return `r-${hash.digest('hex').slice(0, 16)}`;
+
+  *changed(gone: readonly Document[], fresh: readonly Document[]): Steps<Revision> {
+    const changes = new Map<number, { readonly gone: string[]; readonly fresh: string[] }>();
+    for (const [name, documents] of [['gone', gone] as const, ['fresh', fresh] as const]) {
+      for (const document of documents) {
+        const digest = digestOf(document);
+        const at = Number.parseInt(digest.slice(0, 2), 16);
+        const change = changes.get(at) ?? { gone: [], fresh: [] };
+        change[name].push(digest);
+        changes.set(at, change);
+        yield;
+      }
+    }
+    const parts = [...this.#parts];
+    for (const [at, change] of changes) {
+      const digests = withoutEach(parts[at]?.digests ?? [], change.gone)
+        .concat(change.fresh)
+        .sort();
+      parts[at] = digests.length === 0 ? EMPTY : { digests, whole: hash('sha256', digests.join('\n')) };
+      yield;
+    }
+    return new Revision(parts);
+  }
+
+  /** `r-` and 16 hex digits, with the last good versions that are kept in the place of faulty documents. */
+  named(kept: readonly Document[]): string {
+    const parts = [...this.#parts.map(({ whole }) => whole), ...kept.map(digestOf).sort()];
+    return `r-${hash('sha256', parts.join('\n')).slice(0, 16)}`;
+  }
 }
 
-/** Most documents of a revision were in the one before it. */
-const contents = new WeakMap<Document, string>();
-
-function contentOf(document: Document): string {
-  const known = contents.get(document);
-  if (known !== undefined) return known;
-  const content = writtenContentOf(document);
-  contents.set(document, content);
-  return content;
+/** Equal documents may be there more than once: each that is gone takes one away. */
+function withoutEach(digests: readonly string[], gone: readonly string[]): readonly string[] {
+  const left = new Map<string, number>();
+  for (const digest of gone) left.set(digest, (left.get(digest) ?? 0) + 1);
+  return digests.filter((digest) => {
+    const count = left.get(digest) ?? 0;
+    left.set(digest, count - 1);
+    return count <= 0;
+  });
 }
 
-function writtenContentOf(document: Document): string {
-  const { kind, name, labels, source } = document;
+function digestOf({ kind, name, labels, source, ...said }: Document): string {
   const author = source.author === undefined ? [] : [source.author];
-  return canonical([kind, name, labels, document.valid, document.valid ? document.spec : document.raw, ...author]);
+  return hash('sha256', canonical([kind, name, labels, said.valid, said.valid ? said.spec : said.raw, ...author]));
 }
 
 /** JSON with members sorted; what JSON cannot say counts as null, absent members do not count. */

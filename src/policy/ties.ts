@@ -1,3 +1,4 @@
+import type { Steps } from '../core/steps.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { type ClaimShape, claimShape, comparable, projection } from './claim-shape.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
@@ -27,10 +28,10 @@ export interface Tied {
  * somebody chose, the one first seen later leaves the index, and of two first seen in one revision both do (DESIGN section
  * 5); at one that a cloud gave, only that address is at stake (adr/0018).
  */
-export function tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): readonly Tied[] {
+export function* tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): Steps<readonly Tied[]> {
   const reach = new IssuerReach(issuers);
   const kept = new TieTable(reach);
-  const isShared = sharedAddresses(aged);
+  const isShared = yield* sharedAddresses(aged);
   const tied: Tied[] = [];
   for (const generation of generations(aged)) {
     const fresh: Entry[] = [];
@@ -39,13 +40,18 @@ export function tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): re
       const tie = tieOf(mapping, addresses, kept, 'yields');
       if (tie !== undefined) tied.push(tie);
       if (tie?.consequence !== 'leaves') fresh.push({ mapping, addresses: without(addresses, tie?.addresses) });
+      yield;
     }
     const peers = new TieTable(reach);
-    for (const entry of fresh) peers.add(entry);
+    for (const entry of fresh) {
+      peers.add(entry);
+      yield;
+    }
     for (const entry of fresh) {
       const tie = tieOf(entry.mapping, entry.addresses, peers, 'shares');
       if (tie !== undefined) tied.push(tie);
       if (tie?.consequence !== 'leaves') kept.add(entry);
+      yield;
     }
   }
   return tied;
@@ -80,11 +86,12 @@ function without(addresses: readonly string[], lost: readonly string[] = []): re
 }
 
 /** Tells the addresses that more than one has: at the others nothing can tie. */
-function sharedAddresses(aged: readonly Aged[]): (address: string) => boolean {
+function* sharedAddresses(aged: readonly Aged[]): Steps<(address: string) => boolean> {
   const once = new Set<string>();
   const shared = new Set<string>();
   for (const { mapping } of aged) {
     for (const address of mapping.addresses) (once.has(address) ? shared : once).add(address);
+    yield;
   }
   return (address) => shared.has(address);
 }

@@ -1,7 +1,7 @@
-import type { Document, Kind, ValidDocument } from '../resources/document.ts';
+import type { Document, ValidDocument } from '../resources/document.ts';
 
-/** The revision in which a document of this kind and name was first seen in a source; undefined when it is new. */
-export type FirstSeen = (kind: Kind, name: string, sourceId: string) => number | undefined;
+/** The revision in which a document of this kind and name was first seen in its source; undefined when it is new. */
+export type FirstSeen = (document: Document) => number | undefined;
 
 /** A document of this revision with its standing among those of its kind and name. */
 export interface Version {
@@ -9,26 +9,33 @@ export interface Version {
   readonly firstSeen: number | undefined;
   /** False when another source had this kind and name first, or has it since the same revision. */
   readonly holdsName: boolean;
+  /** The one that does, where there is one and it is another. */
+  readonly holder?: Document;
 }
 
 /**
- * Every document with its standing, in an order that depends on the documents alone, never on the order in which they
- * were read. Of a kind and name that is there more than once, the one first seen alone holds the name, else none.
+ * Documents of one kind with their standing, in an order that depends on the documents alone, never on the order in which
+ * they were read. Of a name that is there more than once, the one first seen alone holds the name, else none.
  */
 export function versionsOf(documents: readonly Document[], firstSeen: FirstSeen): readonly Version[] {
-  const sorted = documents
-    .toSorted(byIdentity)
-    .map((document) => ({ document, firstSeen: firstSeen(document.kind, document.name, document.source.id) }));
-  const groups = Map.groupBy(sorted, ({ document }) => JSON.stringify([document.kind, document.name]));
+  const sorted = documents.toSorted(byIdentity).map((document) => ({ document, firstSeen: firstSeen(document) }));
+  const groups = Map.groupBy(sorted, ({ document }) => document.name);
   return [...groups.values()].flatMap((group) => {
     const since = group.map((one) => one.firstSeen ?? Number.POSITIVE_INFINITY);
     const earliest = Math.min(...since);
-    const alone = since.indexOf(earliest) === since.lastIndexOf(earliest);
-    return group.map((one, at) => ({ ...one, holdsName: alone && since[at] === earliest }));
+    const first = since.indexOf(earliest);
+    const holder = first === since.lastIndexOf(earliest) ? group[first]?.document : undefined;
+    return group.map((one) => {
+      const holdsName = one.document === holder;
+      return { ...one, holdsName, ...(!holdsName && holder !== undefined && { holder }) };
+    });
   });
 }
 
-/** Last good versions by kind and name, preferring the source of the document that needs one. */
+/**
+ * Last good versions by kind and name, preferring the source of the document that needs one. None is a document's own
+ * last good version: what is refused as it stands now is not in force for having been good once.
+ */
 export class LastGood {
   readonly #byName: ReadonlyMap<string, readonly ValidDocument[]>;
 
@@ -37,17 +44,22 @@ export class LastGood {
   }
 
   /** Of this very source, else of any: a file that was renamed and mistyped at once keeps its last good version. */
-  of({ kind, name, source }: Document): ValidDocument | undefined {
-    const known = this.#byName.get(JSON.stringify([kind, name])) ?? [];
-    return known.find((good) => good.source.id === source.id) ?? known[0];
+  of(document: Document): ValidDocument | undefined {
+    const known = this.#others(document);
+    return known.find((good) => good.source.id === document.source.id) ?? known[0];
   }
 
-  ofThisSource({ kind, name, source }: Document): ValidDocument | undefined {
-    return this.#byName.get(JSON.stringify([kind, name]))?.find((good) => good.source.id === source.id);
+  ofThisSource(document: Document): ValidDocument | undefined {
+    return this.#others(document).find((good) => good.source.id === document.source.id);
+  }
+
+  #others(document: Document): readonly ValidDocument[] {
+    const { kind, name } = document;
+    return (this.#byName.get(JSON.stringify([kind, name])) ?? []).filter((good) => good !== document);
   }
 }
 
-function byIdentity(a: Document, b: Document): number {
+export function byIdentity(a: Document, b: Document): number {
   return (
     compareText(a.kind, b.kind) ||
     compareText(a.name, b.name) ||

@@ -1,4 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
+import { lazily } from '../core/lazily.ts';
 
 /** Longer texts are nobody's typing error, and comparing them costs time. */
 const MAX_COMPARED = 64;
@@ -17,18 +18,21 @@ const MAX_COMPARISONS = 100_000;
 
 /** Finds what was meant for the unknown names of a whole set of documents; once that has cost too much, it finds nothing. */
 export class NearestNames {
-  readonly #known: readonly string[];
+  readonly #known: ReadonlySet<string>;
+  readonly #sorted: () => readonly string[];
   readonly #found = new Map<string, string | undefined>();
   #comparisons = 0;
 
-  constructor(known: Iterable<string>) {
-    this.#known = [...known];
+  constructor(known: ReadonlySet<string>) {
+    this.#known = known;
+    // Of names that are equally near it is always the same one.
+    this.#sorted = lazily(() => [...known].sort());
   }
 
   of(text: string): string | undefined {
     if (this.#found.has(text)) return this.#found.get(text);
-    this.#comparisons += this.#known.length;
-    const found = this.#comparisons > MAX_COMPARISONS ? undefined : nearestName(text, this.#known);
+    this.#comparisons += this.#known.size;
+    const found = this.#comparisons > MAX_COMPARISONS ? undefined : nearestName(text, this.#sorted());
     this.#found.set(text, found);
     return found;
   }

@@ -1,16 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Compiled, compile } from '../../src/policy/compile.ts';
+import type { MappingIndex } from '../../src/policy/mapping-index.ts';
 import type { Document } from '../../src/resources/document.ts';
 import {
   awsMapping,
   ci,
+  ciJob,
   cluster,
   compiled,
   document,
   guardrail,
+  ROLE,
   svidMapping,
   valid,
+  workload,
 } from '../support/policy-builders.ts';
 
 const CONTEXT = { trustDomain: 'example.org', ownIssuers: [], requireGrants: true, development: false };
@@ -51,19 +55,52 @@ const PLACES: readonly (readonly (() => Document)[])[] = [
     () => svidMapping('four', { subject: { issuer: 'github', claims: { sub: 'repo' } } }),
   ],
   [
+    () => awsMapping('six'),
+    () =>
+      awsMapping('six', { subject: { issuerSelector: { env: 'prod' }, namespace: 'payments', serviceAccount: '*' } }),
+    () => shared('six', { sub: 'repo', ref: '*' }),
+    () => shared('six', { ref: 'main' }),
+  ],
+  [() => awsMapping('seven'), () => shared('seven', { sub: 'repo' }), () => shared('seven', { sub: 'other' })],
+  [
+    () => shared('eight', { repository: 'shop', ref: 'main' }),
+    () => shared('eight', { ref: '*', repository: 'shop' }),
+    () => shared('eight', { ref: 'main', sub: 'repo' }, { mode: 'shadow' }),
+  ],
+  [
     () => svidMapping('one', {}, { source: 'b.yaml' }),
     () => svidMapping('five', { target: { oauth: { issuer: 'https://ledger', audience: 'ledger' } } }),
   ],
 ];
+
+function shared(name: string, claims: object, more: object = {}): Document {
+  return svidMapping(name, {
+    subject: { issuer: 'github', claims },
+    target: { x509Svid: {} },
+    addresses: ['shared'],
+    ...more,
+  });
+}
 
 const STEPS = fc.array(fc.record({ place: fc.nat(PLACES.length - 1), version: fc.option(fc.nat(3)) }), {
   minLength: 2,
   maxLength: 24,
 });
 
+const CALLERS = [workload(), ciJob({ sub: 'repo', ref: 'main', repository: 'shop' }), ciJob({ ref: 'main' })];
+const ADDRESSES = ['one', 'two', 'four', 'ledger', 'shared', ROLE];
+
+function found(index: MappingIndex) {
+  const candidates = CALLERS.flatMap((caller) => ADDRESSES.map((address) => index.candidates(caller, address)));
+  return candidates.map(({ matching, examined }) => [examined, ...matching.map(({ name }) => name).toSorted()]);
+}
+
 function shown({ snapshot, faults, refused, accepted }: Compiled) {
   const { mappings, shadows, ...rest } = snapshot;
-  return { ...rest, grants: null, mappings: mappings.all, shadows: shadows.all, faults, refused, accepted };
+  const inOrder = (list: readonly object[]) => list.map((one) => JSON.stringify(one)).toSorted();
+  const lists = { mappings: mappings.all, shadows: shadows.all, faults, refused, accepted };
+  const sorted = Object.fromEntries(Object.entries(lists).map(([name, list]) => [name, inOrder(list)]));
+  return { ...rest, grants: null, ...sorted, found: [found(mappings), found(shadows)] };
 }
 
 describe('a compilation that begins with a former one', () => {
@@ -82,8 +119,7 @@ describe('a compilation that begins with a former one', () => {
           for (const one of documents) seen.set(one, seen.get(one) ?? at);
           const input = {
             documents,
-            firstSeen: (_: string, name: string, source: string) =>
-              seen.get(documents.find((one) => one.name === name && one.source.id === source) as Document),
+            firstSeen: (one: Document) => seen.get(one),
             lastGood: former?.accepted.filter(({ name }) => name !== 'one') ?? [],
             context: CONTEXT,
           };

@@ -164,7 +164,7 @@ export function compiled(
 ): Compiled {
   return compile({
     documents,
-    firstSeen: (_kind, name, source) => seen[`${source} ${name}`] ?? seen[name],
+    firstSeen: ({ name, source }) => seen[`${source.id} ${name}`] ?? seen[name],
     lastGood: lastGood.map(valid),
     context: { ...CONTEXT, ...context },
     conditions: CONDITIONS,
