@@ -23,7 +23,7 @@ import { CloudCredentials } from './exchange/cloud-credentials.ts';
 import { IdentityRate } from './exchange/identity-rate.ts';
 import { createOutbound } from './outbound/guarded-outbound.ts';
 import type { Outbound } from './outbound/outbound.ts';
-import { compile } from './policy/compile.ts';
+import { compileInSteps } from './policy/compile.ts';
 import type { Fault } from './resources/document.ts';
 import type { RegisterRoutes } from './routes/door-deps.ts';
 import type { Cache } from './store/cache.ts';
@@ -184,7 +184,7 @@ async function open(
     memory: new ResourceMemory(store),
     deletedNames,
     onNameReused: (name) => audit.note({ type: 'changed', outcome: 'mapping-name-reused', detail: name }),
-    compile,
+    compile: compileInSteps,
     context: {
       trustDomain: config.trustDomain,
       development: config.development,

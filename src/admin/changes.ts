@@ -18,14 +18,15 @@ export interface Changes {
 
 /** The difference between two compilations, by the documents that are good in each and by what is wrong in each. */
 export function changesBetween(before: Compiled, after: Compiled): Changes {
-  const old = byKey(before);
-  const now = byKey(after);
-  const of = (documents: readonly ValidDocument[], wanted: (key: string) => boolean) =>
-    documents.filter((one) => wanted(keyOf(one))).map(({ kind, name }) => ({ kind, name }));
+  // Most documents are the very ones of before.
+  const old = byKey(before.accepted.filter((one) => !after.accepts(one)));
+  const now = byKey(after.accepted.filter((one) => !before.accepts(one)));
+  const named = (documents: ReadonlyMap<string, ValidDocument>, wanted: (key: string) => boolean) =>
+    [...documents].flatMap(([key, { kind, name }]) => (wanted(key) ? [{ kind, name }] : []));
   return {
-    added: of(after.accepted, (key) => !old.has(key)),
-    removed: of(before.accepted, (key) => !now.has(key)),
-    changed: of(after.accepted, (key) => old.has(key) && !isSame(old.get(key), now.get(key))),
+    added: named(now, (key) => !old.has(key)),
+    removed: named(old, (key) => !now.has(key)),
+    changed: named(now, (key) => old.has(key) && contentOf(old.get(key)) !== contentOf(now.get(key))),
     newFaults: beyond(faultsOf(after), faultsOf(before)),
     goneFaults: beyond(faultsOf(before), faultsOf(after)),
   };
@@ -36,21 +37,12 @@ export function faultsOf({ faults, refused }: Compiled): readonly Fault[] {
   return [...faults, ...refused];
 }
 
-function byKey({ accepted }: Compiled): ReadonlyMap<string, ValidDocument> {
-  return new Map(accepted.map((one) => [keyOf(one), one]));
-}
-
-/** Most documents are the very ones of before. */
-function isSame(before: ValidDocument | undefined, after: ValidDocument | undefined): boolean {
-  return before === after || contentOf(before) === contentOf(after);
+function byKey(documents: readonly ValidDocument[]): ReadonlyMap<string, ValidDocument> {
+  return new Map(documents.map((one) => [`${one.kind}/${one.name}`, one]));
 }
 
 function contentOf(document: ValidDocument | undefined): string {
   return JSON.stringify([document?.labels, document?.spec]);
-}
-
-function keyOf({ kind, name }: Named): string {
-  return `${kind}/${name}`;
 }
 
 /** Faults that the others lack; lines move with every edit and do not count. */

@@ -45,7 +45,7 @@ export class AccessVoiding {
     const now = this.#deps.clock.now();
     const open = [...this.#deps.access.current()].filter(([, one]) => isOpen(one, now));
     if (open.length === 0) return;
-    const versions = versionsOf(loaded);
+    const versions = versionsOf(loaded, new Set(open.map(([, { mapping }]) => mapping)));
     for (const [name, request] of open) {
       const version = versions.get(request.mapping);
       if (version !== UNKNOWN && version !== request.mappingVersion) this.#owed.set(name, request);
@@ -85,11 +85,16 @@ function isOpen(request: AccessRequest, now: number): boolean {
 
 const UNKNOWN = '';
 
-function versionsOf({ documents, compiled: { accepted } }: Resources): ReadonlyMap<string, string> {
+function versionsOf(
+  { documents, compiled: { accepted } }: Resources,
+  names: ReadonlySet<string>,
+): ReadonlyMap<string, string> {
   const versions = new Map<string, string>();
-  for (const { kind, name } of documents) if (kind === 'FederationMapping') versions.set(name, UNKNOWN);
+  for (const { kind, name } of documents) {
+    if (kind === 'FederationMapping' && names.has(name)) versions.set(name, UNKNOWN);
+  }
   for (const one of accepted) {
-    if (one.kind === 'FederationMapping') versions.set(one.name, mappingVersionOf(one.spec));
+    if (one.kind === 'FederationMapping' && names.has(one.name)) versions.set(one.name, mappingVersionOf(one.spec));
   }
   return versions;
 }

@@ -57,8 +57,8 @@ export async function candidate(wanted: CandidateDocuments, input: CandidateInpu
   const gone = new Set([...proposed, ...remove].map(keyOf));
   const kept = wanted.replaceAll === true ? [] : loaded.documents.filter((one) => !gone.has(keyOf(one)));
   const documents = [...kept, ...proposed];
-  const { compiled, conditions } = await compiling.candidate(documents);
-  return { proposed, ownFaults: read.faults, documents, compiled, conditions };
+  const compilation = await compiling.candidate(documents, loaded);
+  return { ...compilation, proposed, ownFaults: read.faults, documents };
 }
 
 /** Requests are served between two documents. */

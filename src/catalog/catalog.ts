@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { CompileContext } from '../policy/compile.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { ReadContext } from '../resources/context-checks.ts';
-import { type Fault, KINDS, type Kind } from '../resources/document.ts';
+import type { Fault, Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AccessRequests } from './access-requests.ts';
@@ -17,13 +17,11 @@ import { loadStops } from './load-stops.ts';
 import type { ParsedTexts } from './parsed-texts.ts';
 import { type Preview, preview, type StoredChange } from './preview.ts';
 import { type KnownReadings, readResources } from './read-resources.ts';
+import { type ReloadOutcome, Reloads, type Watching } from './reloads.ts';
 import type { ResourceMemory } from './resource-memory.ts';
 import { StartRefused } from './start-refused.ts';
-import type { StoredResources } from './stored-resources.ts';
-
-const DEBOUNCE_MS = 100;
-const POLL_MS = 10_000;
-const MAX_LOGGED_FAULTS = 100;
+import type { ResourceText, StoredResources } from './stored-resources.ts';
+import { tell, withStopping } from './telling.ts';
 
 export interface CatalogDeps {
   /** Resource files and folders, as configured. */
@@ -45,11 +43,11 @@ export interface CatalogDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'resources' | 'resourceFaults' | 'reloads'>;
-  /** Times of watching, for tests: how long to collect events, and how often to look without one. */
-  readonly watching?: { readonly debounceMs: number; readonly pollMs: number };
+  /** For tests. */
+  readonly watching?: Watching;
 }
 
-export type ReloadOutcome = 'changed' | 'unchanged' | 'failed';
+export type { ReloadOutcome };
 
 /** The one holder of the current Snapshot. */
 export interface Catalog {
@@ -68,8 +66,8 @@ export interface Catalog {
   /** Reads again. A reading that fails leaves the Snapshot as it was. Calls in between share one reading. */
   reload(): Promise<ReloadOutcome>;
   /**
-   * Puts emergency stops in force that the last reading did not have, without reading anything: whatever is broken or
-   * cannot be had, nobody waits for it.
+   * Puts emergency stops in force that the last reading did not have, without reading anything: whatever is broken,
+   * cannot be had or is being compiled, nobody waits for it (adr/0029).
    */
   takeStops(): Promise<void>;
   /** Calls back after each reload, with its outcome; listeners must not throw. Returns the way to stop. */
@@ -84,6 +82,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
 class FileCatalog implements Catalog {
   readonly #deps: CatalogDeps;
   readonly #compiling: Compiling;
+  readonly #reloads: Reloads;
   readonly #watch: FileWatch;
   readonly #listeners = new Set<(outcome: ReloadOutcome) => void>();
   #loaded: Loaded | undefined;
@@ -94,18 +93,14 @@ class FileCatalog implements Catalog {
   #previewed: KnownReadings = new Map();
   /** Signature of the last reading; undefined when it has to be done again. */
   #signature: string | undefined;
-  #running: Promise<ReloadOutcome> | undefined;
-  #waiting: Promise<ReloadOutcome> | undefined;
-  #soon: NodeJS.Timeout | undefined;
-  #poll: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
-  #started = false;
-  #closed = false;
 
   constructor(deps: CatalogDeps) {
     this.#deps = deps;
     this.#compiling = new Compiling(deps);
-    this.#watch = new FileWatch(() => this.#reloadSoon());
+    const { watching } = deps;
+    this.#reloads = new Reloads({ load: () => this.#attempt(), isOther: () => this.#isOther(), watching });
+    this.#watch = new FileWatch(() => this.#reloads.soon());
   }
 
   async start(): Promise<void> {
@@ -113,16 +108,14 @@ class FileCatalog implements Catalog {
     await this.#deps.deletedNames.load();
     // Watching begins before reading, so that no change falls between the two.
     this.#watch.add(this.#deps.sources);
-    this.#unwatch = this.#deps.stored.watch(() => this.#reloadSoon());
+    this.#unwatch = this.#deps.stored.watch(() => this.#reloads.soon());
     try {
       await this.#load();
     } catch (error) {
       this.#stopWatching();
       throw error;
     }
-    this.#started = true;
-    this.#reloadSoon();
-    this.#pollLater();
+    this.#reloads.start();
   }
 
   current(): Snapshot {
@@ -154,27 +147,21 @@ class FileCatalog implements Catalog {
   }
 
   reload(): Promise<ReloadOutcome> {
-    if (this.#running === undefined) return this.#run();
-    // The reading under way may have passed what the caller has changed: one more follows it.
-    this.#waiting ??= this.#running.then(() => {
-      this.#waiting = undefined;
-      return this.#run();
-    });
-    return this.#waiting;
+    return this.#reloads.now();
   }
 
   async takeStops(): Promise<void> {
-    while (true) {
+    const tried = new Set<string>();
+    for (;;) {
       const before = this.loaded();
-      const after = await this.#withStops(before);
-      if (after === before) return;
-      // A reading came to its end meanwhile, and may lack them.
+      const missing = this.#missingStops(before, tried);
+      if (missing.length === 0) return;
+      const after = await this.#withStops(before, missing);
+      // Something else came into force meanwhile, and may lack them.
       if (this.#loaded !== before) continue;
-      this.#deps.beforeSwap?.(after.snapshot);
-      this.#loaded = after;
-      this.#tell(after, after.faults);
+      for (const { source } of missing) tried.add(source);
+      this.#swap(after);
       for (const listener of this.#listeners) listener('changed');
-      return;
     }
   }
 
@@ -184,25 +171,13 @@ class FileCatalog implements Catalog {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#soon);
-    clearTimeout(this.#poll);
     this.#stopWatching();
-    await this.#waiting;
-    await this.#running;
+    await this.#reloads.close();
   }
 
   #stopWatching(): void {
     this.#watch.close();
     this.#unwatch?.();
-  }
-
-  #run(): Promise<ReloadOutcome> {
-    const running = this.#attempt().finally(() => {
-      this.#running = undefined;
-    });
-    this.#running = running;
-    return running;
   }
 
   async #attempt(): Promise<ReloadOutcome> {
@@ -226,22 +201,31 @@ class FileCatalog implements Catalog {
     const { changes, texts, stale } = await this.#readStore();
     const beside = { known: [this.#known, this.#previewed], stored: texts, ...(parsed && { parsed }) };
     const reading = await readResources(sources, this.#readContext(), beside);
-    const loaded = await loadResources({ reading, memory, compiling: this.#compiling });
-    if (this.#loaded === undefined && loaded.stopping.length > 0) {
-      throw new StartRefused(withStopping(loaded));
+    const inForce = this.#loaded;
+    let loaded = await loadResources({ reading, memory, compiling: this.#compiling, inForce });
+    if (inForce === undefined && loaded.stopping.length > 0) throw new StartRefused(withStopping(loaded));
+    // Stops that came while it was compiled. From the last look for them to the swap nothing is waited for.
+    const tried = new Set<string>();
+    for (;;) {
+      const missing = this.#missingStops(loaded, tried);
+      if (missing.length === 0) break;
+      loaded = await this.#withStops(loaded, missing);
+      for (const { source } of missing) tried.add(source);
     }
-    const whole = await this.#withStops(loaded);
     this.#known = reading.known;
     this.#previewed = new Map();
-    parsed?.keepSoon([...reading.known.values()].map(({ hash }) => hash));
     this.#signature = stale || reading.unread.length > 0 ? undefined : `${changes} ${reading.signature}`;
-    this.#deps.beforeSwap?.(whole.snapshot);
-    const told = this.faults();
-    this.#loaded = whole;
-    this.#tell(whole, told);
-    await this.takeStops();
-    await this.#remember(whole);
+    this.#swap(loaded);
+    parsed?.keepSoon([...reading.known.values()].map(({ hash }) => hash));
+    await this.#remember(loaded);
     return this.current();
+  }
+
+  #swap(loaded: Loaded): void {
+    this.#deps.beforeSwap?.(loaded.snapshot);
+    const former = this.faults();
+    this.#loaded = loaded;
+    tell(loaded, former, this.#deps);
   }
 
   /** What the store said of stops before a file failed counts all the same. */
@@ -249,11 +233,16 @@ class FileCatalog implements Catalog {
     await this.takeStops().catch((cause) => this.#deps.log.error('stops could not be taken', { cause }));
   }
 
-  async #withStops(loaded: Loaded): Promise<Loaded> {
-    const there = new Set(loaded.documents.map(({ source }) => source.id));
-    const missing = this.#deps.stored.stops().filter(({ source }) => !there.has(source));
-    if (missing.length === 0) return loaded;
-    return await loadStops(missing, { ...this.#beside(loaded), memory: this.#deps.memory });
+  /** Those that were tried and are not there cannot be read. */
+  #missingStops({ documents }: Loaded, tried: ReadonlySet<string>): readonly ResourceText[] {
+    const stops = this.#deps.stored.stops();
+    if (stops.length === 0) return stops;
+    const there = new Set(documents.flatMap(({ kind, source }) => (kind === 'Guardrail' ? [source.id] : [])));
+    return stops.filter(({ source }) => !there.has(source) && !tried.has(source));
+  }
+
+  #withStops(loaded: Loaded, missing: readonly ResourceText[]): Promise<Loaded> {
+    return loadStops(missing, { ...this.#beside(loaded), memory: this.#deps.memory });
   }
 
   #beside(loaded = this.loaded()) {
@@ -286,7 +275,7 @@ class FileCatalog implements Catalog {
       const reordered = await memory.keep(documents, accepted);
       if (!reordered) return;
       this.#signature = undefined;
-      this.#reloadSoon();
+      this.#reloads.soon();
     } catch (error) {
       // The Snapshot stands without it; the next look tries again.
       this.#signature = undefined;
@@ -294,64 +283,15 @@ class FileCatalog implements Catalog {
     }
   }
 
-  #tell({ snapshot, faults, documents, compiled: { accepted } }: Loaded, former: readonly Fault[]): void {
-    const { log, metrics } = this.#deps;
-    const told = new Set(former.map(faultLine));
-    for (const fault of faults.filter((one) => !told.has(faultLine(one))).slice(0, MAX_LOGGED_FAULTS)) {
-      const { message, severity, source, ...where } = fault;
-      log.warn(severity === 'error' ? 'faulty resource' : 'doubtful resource', { ...where, source, detail: message });
-    }
-    metrics.resourceFaults.set(faults.filter(({ severity }) => severity === 'error').length);
-    for (const kind of KINDS) {
-      const active = accepted.filter((document) => document.kind === kind).length;
-      metrics.resources.set({ kind, state: 'active' }, active);
-      metrics.resources.set(
-        { kind, state: 'quarantined' },
-        documents.filter((document) => document.kind === kind).length - active,
-      );
-    }
-    log.info('resources are in force', { revision: snapshot.revision, count: documents.length });
-  }
-
-  #reloadSoon(): void {
-    if (!this.#started || this.#closed || this.#soon !== undefined) return;
-    const wait = this.#deps.watching?.debounceMs ?? DEBOUNCE_MS;
-    this.#soon = setTimeout(() => {
-      this.#soon = undefined;
-      void this.#reloadIfChanged();
-    }, wait).unref();
-  }
-
-  #pollLater(): void {
-    if (this.#closed) return;
-    this.#poll = setTimeout(() => {
-      this.#watch.add(this.#deps.sources);
-      void this.#reloadIfChanged().finally(() => this.#pollLater());
-    }, this.#deps.watching?.pollMs ?? POLL_MS).unref();
-  }
-
-  async #reloadIfChanged(): Promise<void> {
-    if (this.#closed) return;
-    const signature = this.#signature === undefined ? undefined : await this.#look();
-    if (!this.#closed && (signature === undefined || signature !== this.#signature)) await this.reload();
-  }
-
-  async #look(): Promise<string | undefined> {
+  async #isOther(): Promise<boolean> {
+    // A folder may have come since.
+    this.#watch.add(this.#deps.sources);
+    if (this.#signature === undefined) return true;
     try {
-      return `${this.#deps.stored.changes} ${await signatureOf(this.#deps.sources)}`;
+      return `${this.#deps.stored.changes} ${await signatureOf(this.#deps.sources)}` !== this.#signature;
     } catch (error) {
       this.#deps.log.warn('resources could not be looked at', { cause: errorCode(error) });
-      return undefined;
+      return true;
     }
   }
-}
-
-/** All errors, with those that stop the start first. */
-function withStopping({ stopping, faults }: Loaded): readonly Fault[] {
-  const first = new Set(stopping.map(faultLine));
-  return [...stopping, ...faults.filter((fault) => fault.severity === 'error' && !first.has(faultLine(fault)))];
-}
-
-function faultLine({ source, line, kind, name, field, message }: Fault): string {
-  return JSON.stringify([source, line, kind, name, field, message]);
 }

@@ -1,21 +1,26 @@
+import { inTurns } from '../core/in-turns.ts';
+import { inSlices, type Steps } from '../core/steps.ts';
 import type { CompileContext, Compiled, CompileInput } from '../policy/compile.ts';
 import type { Conditions } from '../policy/conditions/condition.ts';
 import { conditionsFor } from '../policy/conditions/conditions-for.ts';
 import type { Document, ValidDocument } from '../resources/document.ts';
 import type { ResourceMemory } from './resource-memory.ts';
 
-export type Compile = (input: CompileInput) => Compiled;
+export type Compile = (input: CompileInput) => Steps<Compiled>;
 
 export interface Compilation {
   readonly compiled: Compiled;
   /** What its conditions are compiled with. */
   readonly conditions: Conditions;
+  readonly inputs: Inputs;
 }
 
 /** Everything that a compilation depends on, beside what stays as long as the process. */
 interface Inputs {
   /** Each with the ordinal by which it counts as seen. */
   readonly ages: ReadonlyMap<Document, number>;
+  /** That of the memory by which these ordinals are. */
+  readonly order: number;
   readonly lastGood: ReadonlySet<ValidDocument>;
 }
 
@@ -26,58 +31,62 @@ interface CompilingDeps {
 }
 
 /**
- * Compiles documents beside what is remembered of them. What has been compiled for a preview, or is loaded, is not
- * compiled again when it is to be loaded: a document that has not changed is the same object from one reading to the next.
+ * Compiles documents beside what is remembered of them, in slices between which requests are served. Each compilation
+ * begins with one that is in force, whatever comes into force meanwhile; what has been compiled for a preview, or is in
+ * force, is not compiled again when it is to be loaded. A document that has not changed is the same object from one
+ * reading to the next.
  */
 export class Compiling {
   readonly #deps: CompilingDeps;
-  #loaded: (Compilation & Inputs) | undefined;
-  #previewed: (Compilation & Inputs) | undefined;
+  #previewed: Compilation | undefined;
 
   constructor(deps: CompilingDeps) {
     this.#deps = deps;
   }
 
   /** Of documents that come into force. */
-  async load(documents: readonly Document[]): Promise<Compilation> {
-    const inputs = this.#inputs(documents);
-    const known = [this.#loaded, this.#previewed].find((one) => one !== undefined && isSame(one, inputs));
-    this.#loaded = known ?? (await this.#compiled(inputs));
+  async load(documents: readonly Document[], inForce: Compilation | undefined): Promise<Compilation> {
+    const inputs = await this.#inputs(documents, inForce);
+    const known = [inForce, this.#previewed].find((one) => one !== undefined && isSame(one.inputs, inputs));
     this.#previewed = undefined;
-    return this.#loaded;
+    return known ?? (await this.#compiled(inputs, inForce));
   }
 
   /** Of documents that may come into force next. Holds what it has compiled until something is loaded. */
-  async preview(documents: readonly Document[]): Promise<Compilation> {
-    const previewed = await this.#compiled(this.#inputs(documents));
+  async preview(documents: readonly Document[], inForce: Compilation): Promise<Compilation> {
+    const previewed = await this.candidate(documents, inForce);
     this.#previewed = previewed;
     return previewed;
   }
 
   /** Of documents that only show what would be. */
-  candidate(documents: readonly Document[]): Promise<Compilation> {
-    return this.#compiled(this.#inputs(documents));
+  async candidate(documents: readonly Document[], inForce: Compilation): Promise<Compilation> {
+    return await this.#compiled(await this.#inputs(documents, inForce), inForce);
   }
 
-  #inputs(documents: readonly Document[]): Inputs {
+  async #inputs(documents: readonly Document[], inForce: Compilation | undefined): Promise<Inputs> {
     const { memory } = this.#deps;
     const next = memory.nextOrdinal();
-    const age = ({ kind, name, source }: Document) => memory.firstSeen(kind, name, source.id) ?? next;
-    return {
-      ages: new Map(documents.map((document) => [document, age(document)])),
-      lastGood: new Set(memory.lastGood(documents)),
-    };
+    const { order } = memory;
+    const known = inForce?.inputs.order === order ? inForce.inputs.ages : undefined;
+    const ages = new Map<Document, number>();
+    await inTurns(documents, (document) => {
+      const { kind, name, source } = document;
+      ages.set(document, known?.get(document) ?? memory.firstSeen(kind, name, source.id) ?? next);
+    });
+    const isSettled = (document: Document) => inForce?.compiled.accepts(document) ?? false;
+    return { ages, order, lastGood: new Set(await memory.lastGood(documents, isSettled)) };
   }
 
-  async #compiled(inputs: Inputs): Promise<Compilation & Inputs> {
-    const { memory, compile, context } = this.#deps;
+  async #compiled(inputs: Inputs, inForce: Compilation | undefined): Promise<Compilation> {
+    const { compile, context } = this.#deps;
     const documents = [...inputs.ages.keys()];
     const lastGood = [...inputs.lastGood];
-    const conditions = await conditionsFor([...documents, ...lastGood], this.#loaded?.conditions);
-    const firstSeen = ({ kind, name, source }: Document) => memory.firstSeen(kind, name, source.id);
-    const former = this.#loaded?.compiled;
-    const compiled = compile({ documents, firstSeen, lastGood, context, conditions, former });
-    return { ...inputs, conditions, compiled };
+    const conditions = await conditionsFor([...documents, ...lastGood], inForce?.conditions);
+    const firstSeen = (document: Document) => inputs.ages.get(document);
+    const former = inForce?.compiled;
+    const compiled = await inSlices(compile({ documents, firstSeen, lastGood, context, conditions, former }));
+    return { compiled, conditions, inputs };
   }
 }
 

@@ -17,25 +17,27 @@ export interface LoadInput {
   readonly reading: ResourceReading;
   readonly memory: ResourceMemory;
   readonly compiling: Compiling;
+  /** What is in force while it is compiled. */
+  readonly inForce: Loaded | undefined;
 }
 
 /**
  * One reading as a Snapshot. What a source used to hold and now cannot be read is taken as faulty, not as deleted: a
  * mapping then refuses, and an issuer or a ceiling keeps its last good version.
  */
-export async function loadResources({ reading, memory, compiling }: LoadInput): Promise<Loaded> {
+export async function loadResources({ reading, memory, compiling, inForce }: LoadInput): Promise<Loaded> {
   const missing = memory.missing(reading.documents, [...reading.unread, ...reading.damaged]);
   const documents = [...reading.documents, ...missing];
-  memory.see(documents);
-  const { compiled, conditions } = await compiling.load(documents);
+  await memory.see(documents.filter((document) => inForce?.inputs.ages.has(document) !== true));
+  const compilation = await compiling.load(documents, inForce);
+  const { compiled } = compilation;
   const faults = [...reading.faults, ...compiled.faults, ...compiled.refused, ...keptFaults(missing)];
   return {
+    ...compilation,
     snapshot: compiled.snapshot,
     faults,
     stopping: [...compiled.refused, ...unknownCeilings(reading, missing)],
     documents,
-    compiled,
-    conditions,
   };
 }
 

@@ -3,12 +3,12 @@ import { readDocuments } from '../resources/read-documents.ts';
 import { type Loaded, type LoadInput, loadResources } from './load-resources.ts';
 import type { ResourceText } from './stored-resources.ts';
 
-interface StopsInput extends Omit<LoadInput, 'reading'> {
+interface StopsInput extends Omit<LoadInput, 'reading' | 'inForce'> {
   readonly loaded: Loaded;
   readonly readContext: ReadContext;
 }
 
-/** The last reading and further stops. What was wrong with it is what is wrong; what is wrong with a stop shows later. */
+/** One reading and further stops. What was wrong with it is what is wrong; what is wrong with a stop shows later. */
 export async function loadStops(
   stops: readonly ResourceText[],
   { loaded, readContext, ...input }: StopsInput,
@@ -18,6 +18,6 @@ export async function loadStops(
   );
   const documents = [...loaded.documents, ...readings.flatMap((reading) => reading.documents)];
   const reading = { documents, faults: [], unread: [], damaged: [], signature: '', known: new Map() };
-  const next = await loadResources({ ...input, reading });
+  const next = await loadResources({ ...input, reading, inForce: loaded });
   return { ...next, faults: loaded.faults };
 }

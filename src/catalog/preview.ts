@@ -49,13 +49,12 @@ export async function preview(changes: readonly StoredChange[], input: PreviewIn
     await nextTurn();
   }
   const changed = new Set(read.map(({ id }) => id));
-  const documents = [
-    ...loaded.documents.filter(({ source }) => !changed.has(source.id)),
-    ...read.flatMap(({ document }) => document ?? []),
-  ];
-  const { compiled, conditions } = await compiling.preview(documents);
+  const documents = loaded.documents
+    .filter(({ source }) => !changed.has(source.id))
+    .concat(read.flatMap(({ document }) => document ?? []));
+  const compilation = await compiling.preview(documents, loaded);
   const faultless = read.filter(({ reading }) => reading.faults.length === 0);
-  return { changes: read, compiled, conditions, known: new Map(faultless.map((one) => [one.id, one])) };
+  return { ...compilation, changes: read, known: new Map(faultless.map((one) => [one.id, one])) };
 }
 
 /**

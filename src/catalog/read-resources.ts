@@ -25,8 +25,16 @@ export interface ResourceReading {
   readonly known: KnownReadings;
 }
 
-/** Readings without faults by source, each with the hash of its origin and text: what has not changed is not parsed again. */
-export type KnownReadings = ReadonlyMap<string, { readonly hash: string; readonly reading: Reading }>;
+/** A text without faults that was read, by the hash of its origin and text. */
+interface KnownReading {
+  readonly hash: string;
+  readonly reading: Reading;
+  /** The very text, where it was the store's. */
+  readonly of?: ResourceText;
+}
+
+/** By source: what has not changed is not parsed again. A text with a fault always is: what is wrong with it may be the time. */
+export type KnownReadings = ReadonlyMap<string, KnownReading>;
 
 /** Hashed in a few milliseconds. */
 const UNCHANGED_AT_ONCE = 500;
@@ -51,36 +59,60 @@ export async function readResources(
   { known = [], stored = [], parsed }: Beside = {},
 ): Promise<ResourceReading> {
   const { files, faults, unread, signature } = await readFiles(paths);
-  const texts = [
-    ...files.map(({ path, text }) => ({ origin: { id: path, baseDirectory: dirname(path) }, text, parsed })),
-    // JSON that Carnet wrote itself: read sooner than what was kept of it.
-    ...stored.map(({ source, text, ...more }) => ({ origin: { ...more, id: source }, text, parsed: undefined })),
+  const texts: readonly Text[] = [
+    ...files.map(({ path, text }) => ({ id: path, text, baseDirectory: dirname(path) })),
+    ...stored.map((of) => ({ id: of.source, text: of.text, of })),
   ];
-  const readings = new Map<string, { hash: string; reading: Reading }>();
-  for (const [at, { origin, text, parsed: kept }] of texts.entries()) {
+  const readings = new Map<string, KnownReading>();
+  const documents: Document[] = [];
+  const found: Fault[] = [];
+  for (const [at, text] of texts.entries()) {
     if (at % UNCHANGED_AT_ONCE === 0) await nextTurn();
-    const textHash = hashOfText(text, origin);
-    const before = known.map((one) => one.get(origin.id)).find((one) => one?.hash === textHash);
-    if (before !== undefined) readings.set(origin.id, before);
-    else {
-      readings.set(origin.id, {
-        hash: textHash,
-        reading: readDocuments(text, origin, context, kept?.read(text, textHash)),
-      });
-      // Requests are served between two texts.
-      await nextTurn();
-    }
+    const before = known.flatMap((one) => one.get(text.id) ?? []).filter(({ reading }) => reading.faults.length === 0);
+    const same = before.find(({ of }) => of !== undefined && of === text.of);
+    const read = same ?? hashed(text, before, { context, parsed });
+    readings.set(text.id, read);
+    documents.push(...read.reading.documents);
+    found.push(...read.reading.faults);
+    // Requests are served between two texts that are parsed.
+    if (!before.includes(read)) await nextTurn();
   }
-  const read = [...readings];
-  const documents = read.flatMap(([, { reading }]) => reading.documents);
   return {
     documents,
-    faults: [...faults, ...read.flatMap(([, { reading }]) => reading.faults), ...(await fileFieldFaults(documents))],
+    faults: [...faults, ...found, ...(await fileFieldFaults(documents))],
     unread,
-    damaged: texts.flatMap(({ origin: { id }, text }) =>
-      text !== '' && readings.get(id)?.reading.complete ? [] : [id],
-    ),
+    damaged: texts.flatMap(({ id, text }) => (text !== '' && readings.get(id)?.reading.complete ? [] : [id])),
     signature,
-    known: new Map(read.filter(([, { reading }]) => reading.faults.length === 0)),
+    known: readings,
   };
+}
+
+interface Text {
+  readonly id: string;
+  readonly text: string;
+  readonly baseDirectory?: string;
+  readonly of?: ResourceText;
+}
+
+interface Reader {
+  readonly context: ReadContext;
+  readonly parsed: ParsedTexts | undefined;
+}
+
+/** As it was read before where the hash is the same. */
+function hashed(text: Text, before: readonly KnownReading[], { context, parsed }: Reader): KnownReading {
+  const origin = originOf(text);
+  const hash = hashOfText(text.text, origin);
+  const of = text.of && { of: text.of };
+  const same = before.find((one) => one.hash === hash);
+  if (same !== undefined) return of === undefined ? same : { ...same, ...of };
+  // JSON that Carnet wrote itself is read sooner than what was kept of it.
+  const yaml = text.of === undefined ? parsed?.read(text.text, hash) : undefined;
+  return { hash, reading: readDocuments(text.text, origin, context, yaml), ...of };
+}
+
+function originOf({ id, baseDirectory, of }: Text): Origin {
+  if (of === undefined) return { id, ...(baseDirectory !== undefined && { baseDirectory }) };
+  const { source: _, text: __, ...provenance } = of;
+  return { ...provenance, id };
 }

@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inTurns } from '../core/in-turns.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Document, FaultyDocument, Kind, ValidDocument } from '../resources/document.ts';
 import { documentFromLine, documentLine } from '../resources/stored-document.ts';
@@ -15,6 +17,11 @@ interface Chunk {
 }
 type Chunks = Map<string, Chunk>;
 
+interface Kept {
+  readonly present: ReadonlySet<Document>;
+  readonly accepted: ReadonlySet<Document>;
+}
+
 /**
  * Remembers when each (kind, name, source) was first seen and its last good version, so that a restart does not forget
  * who was there first or what a faulty document used to say.
@@ -26,6 +33,11 @@ type Chunks = Map<string, Chunk>;
 export class ResourceMemory {
   readonly #store: DocumentStore;
   readonly #chunks: Chunks = new Map();
+  #highest = 0;
+  #order = 0;
+  /** What was kept last, and is in the store. */
+  #kept: Kept | undefined;
+  #merged = false;
   /** The entries of all chunks by their keys. */
   readonly #known = new Map<string, Entry>();
   /** Seen and not stored yet. */
@@ -44,19 +56,23 @@ export class ResourceMemory {
   }
 
   /** Gives documents that are new the next ordinal, the same to all of one reading. */
-  see(documents: readonly Document[]): void {
+  async see(documents: readonly Document[]): Promise<void> {
     const next = this.nextOrdinal();
-    for (const { kind, name, source } of documents) {
-      if (this.firstSeen(kind, name, source.id) === undefined) this.#fresh.set(entryKey(kind, name, source.id), next);
-    }
+    await inTurns(documents, ({ kind, name, source }) => {
+      if (this.firstSeen(kind, name, source.id) !== undefined) return;
+      this.#fresh.set(entryKey(kind, name, source.id), next);
+      this.#highest = next;
+    });
   }
 
   /** What new documents of the next reading are given. */
   nextOrdinal(): number {
-    let highest = 0;
-    for (const { seen } of this.#known.values()) highest = Math.max(highest, seen);
-    for (const seen of this.#fresh.values()) highest = Math.max(highest, seen);
-    return highest + 1;
+    return this.#highest + 1;
+  }
+
+  /** Grows whenever an ordinal that was given becomes another one. */
+  get order(): number {
+    return this.#order;
   }
 
   /** Ordinal of the reading in which a document was first seen in a source. */
@@ -70,15 +86,30 @@ export class ResourceMemory {
     return new Set(this.#entries().flatMap((entry) => (entry.kind === kind ? [entry.name] : [])));
   }
 
-  /** Last good versions. One that equals its present document is that document, so that it is not parsed again. */
-  lastGood(present: readonly Document[]): readonly ValidDocument[] {
-    const current = new Map(present.flatMap((document) => (document.valid ? [[keyOf(document), document]] : [])));
-    return this.#entries().flatMap((entry) => {
-      if (entry.good === undefined) return [];
-      const same = current.get(entryKey(entry.kind, entry.name, entry.source));
-      if (same !== undefined && this.#lineOf(same) === entry.good) return [same];
-      return documentFromLine(entry.good) ?? [];
-    });
+  /**
+   * Last good versions of the names of all these documents but those that are `settled`: of them it is known that what they
+   * say is good. One that equals its present document is that document, so that it is not parsed again.
+   */
+  async lastGood(
+    present: readonly Document[],
+    isSettled: (document: Document) => boolean = () => false,
+  ): Promise<readonly ValidDocument[]> {
+    const unsettled = present.filter((document) => !isSettled(document));
+    const names = new Set(unsettled.map(nameOf));
+    const isAll = unsettled.length === present.length;
+    const chunks = new Set(isAll ? this.#chunks.keys() : unsettled.map(({ kind, name }) => chunkOf(kind, name)));
+    const current = new Map(unsettled.flatMap((one) => (one.valid ? [[keyOf(one), one]] : [])));
+    const good: ValidDocument[] = [];
+    for (const chunk of chunks) {
+      for (const entry of this.#chunks.get(chunk)?.entries.values() ?? []) {
+        if (entry.good === undefined || !(isAll || names.has(nameOf(entry)))) continue;
+        const same = current.get(entryKey(entry.kind, entry.name, entry.source));
+        const version = same !== undefined && this.#says(same, entry.good) ? same : documentFromLine(entry.good);
+        if (version !== undefined) good.push(version);
+      }
+      await nextTurn();
+    }
+    return good;
   }
 
   /**
@@ -109,21 +140,48 @@ export class ResourceMemory {
    * seen some of them earlier: the order that was used for compiling has changed.
    */
   async keep(present: readonly Document[], accepted: readonly ValidDocument[]): Promise<boolean> {
-    const good = new Map(accepted.map((document) => [keyOf(document), this.#lineOf(document)]));
-    const wanted = new Map<string, Map<string, Entry>>();
-    for (const { kind, name, source } of present) {
-      const key = entryKey(kind, name, source.id);
-      const line = good.get(key) ?? this.#known.get(key)?.good ?? this.#goodOfAnySource(kind, name);
-      const seen = this.firstSeen(kind, name, source.id) ?? this.nextOrdinal();
-      const entry: Entry = { kind, name, source: source.id, seen, ...(line !== undefined && { good: line }) };
-      const chunk = chunkOf(kind, name);
-      wanted.set(chunk, (wanted.get(chunk) ?? new Map<string, Entry>()).set(key, entry));
-    }
+    const now = { present: new Set(present), accepted: new Set<Document>(accepted) };
+    const before = this.#kept;
+    // Until all of it is written.
+    this.#kept = undefined;
+    this.#merged = false;
     let reordered = false;
-    for (const chunk of new Set([...wanted.keys(), ...this.#chunks.keys()])) {
-      reordered = (await this.#write(chunk, wanted.get(chunk) ?? new Map())) || reordered;
+    for (const [chunk, entries] of await this.#wanted(now, before)) {
+      reordered = (await this.#write(chunk, entries)) || reordered;
     }
+    // What came from another replica may be of documents that are not here.
+    if (!this.#merged) this.#kept = now;
     return reordered;
+  }
+
+  /** The chunks in which something may be different from what was kept, whole. */
+  async #wanted(now: Kept, before: Kept | undefined): Promise<ReadonlyMap<string, Map<string, Entry>>> {
+    const wanted = new Map<string, Map<string, Entry>>();
+    const entriesOf = (name: string) => {
+      const entries = wanted.get(name) ?? new Map(before && this.#chunks.get(name)?.entries);
+      wanted.set(name, entries);
+      return entries;
+    };
+    if (before === undefined) for (const name of this.#chunks.keys()) entriesOf(name);
+    for (const document of before?.present ?? []) {
+      if (!now.present.has(document)) entriesOf(chunkOf(document.kind, document.name)).delete(keyOf(document));
+    }
+    const changed = [...now.present].filter(
+      (one) => !before?.present.has(one) || before.accepted.has(one) !== now.accepted.has(one),
+    );
+    await inTurns(changed, (document) => {
+      const { kind, name } = document;
+      entriesOf(chunkOf(kind, name)).set(keyOf(document), this.#entryOf(document, now.accepted.has(document)));
+    });
+    return wanted;
+  }
+
+  #entryOf(document: Document, isGood: boolean): Entry {
+    const { kind, name, source } = document;
+    const known = this.#known.get(keyOf(document));
+    const line = isGood && document.valid ? this.#lineOf(document) : (known?.good ?? this.#goodOfAnySource(kind, name));
+    const seen = this.firstSeen(kind, name, source.id) ?? this.nextOrdinal();
+    return { kind, name, source: source.id, seen, ...(line !== undefined && { good: line }) };
   }
 
   async #write(name: string, wanted: ReadonlyMap<string, Entry>): Promise<boolean> {
@@ -138,12 +196,15 @@ export class ResourceMemory {
         break;
       } catch (error) {
         if (!(error instanceof VersionConflict) || attempt === MAX_ATTEMPTS - 1) throw error;
+        this.#merged = true;
         const theirs = await this.#read(name);
         entries = mergeEntries({ base, ours: wanted, theirs });
       }
     }
     for (const key of wanted.keys()) this.#fresh.delete(key);
-    return [...wanted].some(([key, { seen }]) => entries.get(key)?.seen !== seen);
+    const reordered = wanted.entries().some(([key, { seen }]) => entries.get(key)?.seen !== seen);
+    if (reordered) this.#order += 1;
+    return reordered;
   }
 
   async #read(name: string): Promise<ReadonlyMap<string, Entry>> {
@@ -156,7 +217,10 @@ export class ResourceMemory {
   #hold(name: string, chunk: Chunk): void {
     for (const key of this.#chunks.get(name)?.entries.keys() ?? []) this.#known.delete(key);
     this.#chunks.set(name, chunk);
-    for (const [key, entry] of chunk.entries) this.#known.set(key, entry);
+    for (const [key, entry] of chunk.entries) {
+      this.#known.set(key, entry);
+      this.#highest = Math.max(this.#highest, entry.seen);
+    }
   }
 
   #lineOf(document: ValidDocument): string {
@@ -165,6 +229,13 @@ export class ResourceMemory {
     const line = documentLine(document);
     this.#lines.set(document, line);
     return line;
+  }
+
+  #says(document: ValidDocument, line: string): boolean {
+    if (this.#lineOf(document) !== line) return false;
+    // One text in memory and not two.
+    this.#lines.set(document, line);
+    return true;
   }
 
   /** A file that is renamed and damaged at once keeps what it used to say. */
@@ -176,6 +247,10 @@ export class ResourceMemory {
   #entries(): readonly Entry[] {
     return [...this.#known.values()];
   }
+}
+
+function nameOf({ kind, name }: Pick<Document, 'kind' | 'name'>): string {
+  return `${kind} ${name}`;
 }
 
 function keyOf({ kind, name, source }: Document): string {

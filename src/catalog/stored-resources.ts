@@ -1,6 +1,7 @@
 import type { Provenance } from '../core/author.ts';
 import { inTurns } from '../core/in-turns.ts';
 import type { JsonObject } from '../core/json.ts';
+import { copied, inSlices } from '../core/steps.ts';
 import type { Kind } from '../resources/document.ts';
 import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
 import type { HeldStops } from './held-stops.ts';
@@ -10,10 +11,20 @@ import { type StoredVersion, storedValue, versionFrom } from './stored-value.ts'
 /** Name of the collection in the store: every version of its documents is kept. */
 const RESOURCES = KEPT_COLLECTION;
 
-/** One document as text, under the identity of its source. */
+/** How names of emergency stops begin. */
+const STOP = 'Guardrail/stop-';
+
+/** One document as text, under the identity of its source; the same object as long as the store has no other version. */
 export interface ResourceText extends Provenance {
   readonly source: string;
   readonly text: string;
+}
+
+/** What was read of one document. */
+interface Read {
+  readonly version: number;
+  /** Absent where it was deleted. */
+  readonly text?: ResourceText;
 }
 
 /** What the store holds of one kind and name. */
@@ -43,7 +54,10 @@ export function storedSource(kind: Kind, name: string): string {
 export class StoredResources {
   readonly #store: DocumentStore;
   readonly #held: HeldStops | undefined;
-  #last: readonly ResourceText[] | undefined;
+  /** What was read last, by kind and name. */
+  #last: ReadonlyMap<string, Read> | undefined;
+  /** Those of them that are emergency stops. */
+  #lastStops: readonly ResourceText[] = [];
   #stale = false;
   #changes = 0;
 
@@ -77,29 +91,48 @@ export class StoredResources {
    */
   async read(): Promise<{ readonly texts: readonly ResourceText[]; readonly stale: boolean }> {
     try {
-      const documents = await this.#store.list(RESOURCES);
-      const held = new Map<string, StoredResource>();
-      const texts = await inTurns(documents, ({ name, value, version }) => {
-        const { document, ...provenance } = versionFrom(value);
-        const stop = name.replace('Guardrail/', '');
-        if (this.#held?.has(stop)) held.set(stop, { version, ...(document && { document }) });
-        return document && { ...provenance, source: `store:/${name}`, text: JSON.stringify(document) };
-      });
-      this.#last = texts.filter((text) => text !== undefined);
+      this.#last = await this.#readChanged(this.#last ?? new Map());
       this.#stale = false;
-      await this.#held?.settle(held);
-      return { texts: [...this.#last, ...this.#heldTexts()], stale: false };
     } catch (error) {
       if (this.#last === undefined) throw error;
       this.#stale = true;
-      return { texts: [...this.#last, ...this.#heldTexts()], stale: true };
     }
+    if (!this.#stale) await this.#held?.settle(this.#settled());
+    return { texts: [...textsOf(this.#last.values()), ...this.#heldTexts()], stale: this.#stale };
+  }
+
+  /** What the store has otherwise than it was read last is read, and nothing else. */
+  async #readChanged(last: ReadonlyMap<string, Read>): Promise<ReadonlyMap<string, Read>> {
+    const versions = new Map<string, number>();
+    for (const [name, { version }] of last) versions.set(name, version);
+    const changed = await this.#store.list(RESOURCES, versions);
+    if (changed.length === 0) return last;
+    const read = await inSlices(copied(last));
+    await inTurns(changed, ({ name, value, version }) => {
+      if (read.get(name)?.version === version) return;
+      const { document, ...provenance } = versionFrom(value);
+      const text = document && { ...provenance, source: `store:/${name}`, text: JSON.stringify(document) };
+      read.set(name, { version, ...(text && { text }) });
+    });
+    if (changed.some(({ name }) => name.startsWith(STOP))) this.#lastStops = textsOf([...read].flatMap(([name, one]) => (name.startsWith(STOP) ? [one] : [])));
+    return read;
+  }
+
+  /** What the store knows of the stops that are held. */
+  #settled(): ReadonlyMap<string, StoredResource> {
+    const settled = new Map<string, StoredResource>();
+    for (const { name } of this.#held?.all() ?? []) {
+      const read = this.#last?.get(`Guardrail/${name}`);
+      if (read === undefined) continue;
+      const { version, text } = read;
+      settled.set(name, { version, ...(text && { document: JSON.parse(text.text) as JsonObject }) });
+    }
+    return settled;
   }
 
   /** Emergency stops of the last reading and those that are held; asks nobody. */
   stops(): readonly ResourceText[] {
-    const stored = (this.#last ?? []).filter(({ source }) => source.startsWith(storedSource('Guardrail', 'stop-')));
-    return [...stored, ...this.#heldTexts()];
+    return [...this.#lastStops, ...this.#heldTexts()];
   }
 
   async get(kind: Kind, name: string): Promise<StoredResource> {
@@ -142,6 +175,12 @@ export class StoredResources {
       text: JSON.stringify(document),
     }));
   }
+}
+
+function textsOf(read: Iterable<Read>): readonly ResourceText[] {
+  const texts: ResourceText[] = [];
+  for (const { text } of read) if (text !== undefined) texts.push(text);
+  return texts;
 }
 
 function stored({ kind, name, ifVersion, document, ...provenance }: ResourceWrite): DocumentWrite {

@@ -10,7 +10,7 @@ import { errorAt } from './fault.ts';
 import { guardrailsInForce } from './guardrails-in-force.ts';
 import { choose } from './in-force.ts';
 import { issuersInForce } from './issuers-in-force.ts';
-import { type MappingsInForce, mappingsInForce, noMappings } from './mappings-in-force.ts';
+import { isAccepted, type MappingsInForce, mappingsInForce, noMappings } from './mappings-in-force.ts';
 import { ReservedAudiences } from './reserved-audiences.ts';
 import { Revision } from './revision.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -46,6 +46,8 @@ export interface Compiled {
   readonly refused: readonly Fault[];
   /** Documents of this revision without fault: from now on the last good versions of their names. */
   readonly accepted: readonly ValidDocument[];
+  /** Whether a document is one of them. */
+  readonly accepts: (document: Document) => boolean;
   readonly reusable: Reusable;
 }
 
@@ -111,6 +113,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
   yield;
   const requests = of('AccessRequest').map((document) => errorAt(document, ['kind'], NOT_FOR_FILES));
   const parts = [issuers, guardrails, grants, mappings];
+  const acceptedOthers = new Set<Document>([issuers, guardrails, grants].flatMap<Document>(({ accepted }) => accepted));
   const now = { context, basis, mappings, documents, others: new Set(documents.filter(isNoMapping)) };
   const fresh = before === undefined ? documents : documents.filter((one) => !holds(before, one));
   yield;
@@ -129,6 +132,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
     faults: [...parts.flatMap(({ faults }) => faults), ...requests],
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
     accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
+    accepts: (document) => acceptedOthers.has(document) || isAccepted(mappings, document),
     reusable: { ...now, revision },
   };
 }

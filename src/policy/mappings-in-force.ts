@@ -53,6 +53,11 @@ export function* mappingsInForce(input: JudgingInput, former: Former): Steps<Map
   return { index, shadows, accepted, kept, faults, judged, held };
 }
 
+/** Whether a mapping document is one of `accepted`. */
+export function isAccepted({ judged, held }: Pick<MappingsInForce, 'judged' | 'held'>, document: Document): boolean {
+  return (held.troubled.get(document) ?? judged.outcomes.get(document))?.good !== undefined;
+}
+
 interface Change {
   readonly before: Outcome | undefined;
   readonly after: Outcome | undefined;

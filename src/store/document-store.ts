@@ -52,8 +52,11 @@ export interface DocumentStore {
    * the first that kept them, the last alone. Of other collections nothing is kept.
    */
   history(collection: string, name: string): Promise<readonly StoredDocument[]>;
-  /** All documents of a collection by name, ascending. */
-  list(collection: string): Promise<readonly StoredDocument[]>;
+  /**
+   * All documents of a collection by name, ascending, as they were at one moment. Those that are at the version which
+   * `known` has for them may be left out: nothing is ever removed, so that none is missing.
+   */
+  list(collection: string, known?: ReadonlyMap<string, number>): Promise<readonly StoredDocument[]>;
   /** Calls back after each later write to the collection, by whichever process. `onChange` must not throw. Returns the way to stop. */
   watch(collection: string, onChange: () => void): () => void;
   close(): Promise<void>;

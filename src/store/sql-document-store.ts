@@ -3,19 +3,19 @@ import type { Clock } from '../core/clock.ts';
 import { inTurns } from '../core/in-turns.ts';
 import type { JsonValue } from '../core/json.ts';
 import { ChangeWatch } from './change-watch.ts';
-import { type DocumentStore, type DocumentWrite, type StoredDocument, VersionConflict } from './document-store.ts';
+import { changedRows, type Row } from './changed-rows.ts';
+import {
+  type DocumentStore,
+  type DocumentWrite,
+  type KnownVersions,
+  type StoredDocument,
+  VersionConflict,
+} from './document-store.ts';
 import type { SqlDatabase } from './sql-database.ts';
 import { type ChunkRow, keyOf, writeChunk } from './write-chunk.ts';
 
 /** Rows of one statement: far below what either database binds, and short enough between two requests. */
 const CHUNK_ROWS = 500;
-
-/** As every database gives it: `value` is JSON text, and PostgreSQL gives 64-bit numbers as text. */
-interface Row {
-  readonly name: string;
-  readonly version: number | string;
-  readonly value: string;
-}
 
 type Versioned = Pick<Row, 'version'>;
 
@@ -23,6 +23,8 @@ interface Counter {
   readonly collection: string;
   readonly counter: number | string;
 }
+
+const NONE: KnownVersions = new Map();
 
 const INSERT = `insert into documents (collection, name, version, value, written_at) values ($1, $2, 1, $3, $4)
   on conflict do nothing returning version`;
@@ -78,7 +80,7 @@ export class SqlDocumentStore implements DocumentStore {
   }
 
   async putAll(writes: readonly DocumentWrite[]): Promise<void> {
-    const rows = writes.map(toRow);
+    const rows = await inTurns(writes, toRow);
     if (new Set(rows.map(keyOf)).size < rows.length) throw new RangeError('a batch names a document twice');
     const illegal = writes.find(({ ifVersion }) => !Number.isSafeInteger(ifVersion) || ifVersion < 0);
     if (illegal !== undefined) throw new VersionConflict(illegal);
@@ -92,9 +94,8 @@ export class SqlDocumentStore implements DocumentStore {
     return rows.map((row) => fromRow(collection, row));
   }
 
-  async list(collection: string): Promise<readonly StoredDocument[]> {
-    const statement = 'select name, version, value from documents where collection = $1 order by name';
-    const rows = await this.#rows<Row>(statement, [text(collection)]);
+  async list(collection: string, known: KnownVersions = NONE): Promise<readonly StoredDocument[]> {
+    const rows = await this.#options.attempt(() => changedRows(this.#db, text(collection), known));
     return await inTurns(rows, (row) => fromRow(collection, row));
   }
 
@@ -119,7 +120,8 @@ export class SqlDocumentStore implements DocumentStore {
 
   /** In the order of their keys, so that two batches do not wait for each other. */
   async #writeAll(rows: readonly ChunkRow[]): Promise<void> {
-    const sorted = rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    const keyed = rows.map((row) => ({ row, key: keyOf(row) }));
+    const sorted = keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ row }) => row);
     const isNew = ({ ifVersion }: ChunkRow) => ifVersion === 0;
     const parts = [sorted.filter(isNew), sorted.filter((row) => !isNew(row))];
     await this.#db.transaction(async (sql) => {

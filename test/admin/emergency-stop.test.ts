@@ -10,7 +10,7 @@ import { HeldStops } from '../../src/catalog/held-stops.ts';
 import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
 import { StopRelay } from '../../src/catalog/stop-relay.ts';
 import { StoredResources } from '../../src/catalog/stored-resources.ts';
-import { compile } from '../../src/policy/compile.ts';
+import { compileInSteps } from '../../src/policy/compile.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { temporaryFolder } from '../catalog/folder.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -43,7 +43,7 @@ async function replica(documents = memoryDocuments()) {
     stored,
     memory: new ResourceMemory(store),
     deletedNames: new DeletedNames(store),
-    compile,
+    compile: compileInSteps,
     context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
     beforeSwap: () => {
       if (state.broken) throw new Error('nothing comes into force');

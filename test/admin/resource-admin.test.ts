@@ -10,7 +10,7 @@ import { createCatalog } from '../../src/catalog/catalog.ts';
 import { DeletedNames } from '../../src/catalog/deleted-names.ts';
 import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
 import { StoredResources } from '../../src/catalog/stored-resources.ts';
-import { compile } from '../../src/policy/compile.ts';
+import { compileInSteps } from '../../src/policy/compile.ts';
 import type { StoredDocument } from '../../src/store/document-store.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { fill, issuer, mapping, temporaryFolder } from '../catalog/folder.ts';
@@ -68,7 +68,7 @@ async function replica(folder: string, { store = new MemoryDocumentStore(), dura
     stored,
     memory: new ResourceMemory(store),
     deletedNames,
-    compile,
+    compile: compileInSteps,
     context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
     clock,
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },

@@ -23,7 +23,7 @@ async function opened(store: MemoryDocumentStore): Promise<ResourceMemory> {
 }
 
 async function round(memory: ResourceMemory, present: readonly ValidDocument[]): Promise<boolean> {
-  memory.see(present);
+  await memory.see(present);
   return memory.keep(present, present);
 }
 
@@ -46,7 +46,7 @@ describe('ResourceMemory', () => {
   test('knows an ordinal from the moment a document is seen, and tells sources apart', async () => {
     const memory = await opened(new MemoryDocumentStore());
     expect(seen(memory, a)).toBeUndefined();
-    memory.see([a]);
+    await memory.see([a]);
     expect(seen(memory, a)).toBe(1);
     expect(memory.firstSeen(a.kind, a.name, '/r/b.yaml')).toBeUndefined();
   });
@@ -57,14 +57,14 @@ describe('ResourceMemory', () => {
     await round(memory, [a, b]);
     await memory.keep([faulty(a), b], [b]);
     const again = await opened(store);
-    const good = again.lastGood([faulty(a), b]);
+    const good = await again.lastGood([faulty(a), b]);
     expect(good.map(({ name, spec }) => [name, spec]).toSorted()).toEqual([
       ['a', a.spec],
       ['b', b.spec],
     ]);
     expect(good.find(({ name }) => name === 'b')).toBe(b);
     await again.keep([b], [b]);
-    expect((await opened(store)).lastGood([]).map(({ name }) => name)).toEqual(['b']);
+    expect((await (await opened(store)).lastGood([])).map(({ name }) => name)).toEqual(['b']);
   });
 
   test('keeps the last good version of a document that moves to another file and breaks at once', async () => {
@@ -72,9 +72,9 @@ describe('ResourceMemory', () => {
     const memory = await opened(store);
     await round(memory, [a]);
     const moved = faulty({ ...a, source: { ...a.source, id: '/r/moved.yaml' } });
-    memory.see([moved]);
+    await memory.see([moved]);
     await memory.keep([moved], []);
-    expect((await opened(store)).lastGood([moved]).map(({ name }) => name)).toEqual(['a']);
+    expect((await (await opened(store)).lastGood([moved])).map(({ name }) => name)).toEqual(['a']);
   });
 
   test('holds remembered documents of unknown sources as faulty, by file and by folder, and no others', async () => {
@@ -120,12 +120,7 @@ describe('ResourceMemory', () => {
     const after = await opened(store);
     for (const memory of [other, after]) {
       expect([c, a].map((document) => seen(memory, document))).toEqual([1, 2]);
-      expect(
-        memory
-          .lastGood([])
-          .map(({ name }) => name)
-          .toSorted(),
-      ).toEqual(['a', 'b', 'c']);
+      expect((await memory.lastGood([])).map(({ name }) => name).toSorted()).toEqual(['a', 'b', 'c']);
     }
   });
 
@@ -159,6 +154,6 @@ describe('ResourceMemory', () => {
     await store.put('resource-history', chunk.name, odd, chunk.version);
     const memory = await opened(store);
     expect(seen(memory, a)).toBeUndefined();
-    expect(memory.lastGood([])).toEqual([]);
+    expect(await memory.lastGood([])).toEqual([]);
   });
 });

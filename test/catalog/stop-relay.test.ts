@@ -8,7 +8,7 @@ import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
 import type { HeldStop } from '../../src/catalog/stop-document.ts';
 import { StopRelay } from '../../src/catalog/stop-relay.ts';
 import { StoredResources } from '../../src/catalog/stored-resources.ts';
-import { compile } from '../../src/policy/compile.ts';
+import { compileInSteps } from '../../src/policy/compile.ts';
 import { createCacheSeal } from '../../src/store/cache-seal.ts';
 import { MemoryCache } from '../../src/store/memory-cache.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -66,7 +66,7 @@ async function replica({ documents, cache, clock, key }: Shared): Promise<Replic
     stored,
     memory: new ResourceMemory(store),
     deletedNames: new DeletedNames(store),
-    compile,
+    compile: compileInSteps,
     context: { trustDomain: 'example.org', ownIssuers: [], requireGrants: false, development: false },
     clock,
     log,

@@ -65,9 +65,10 @@ export class MemoryDocumentStore implements DocumentStore {
     return versions;
   }
 
-  async list(collection: string): Promise<readonly StoredDocument[]> {
+  async list(collection: string, known?: ReadonlyMap<string, number>): Promise<readonly StoredDocument[]> {
     const rows = [...(this.#shared.collections.get(legal(collection)) ?? [])];
     return rows
+      .filter(([name, { version }]) => known?.get(name) !== version)
       .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
       .map(([name, row]) => ({ collection, name, version: row.version, value: JSON.parse(row.text) }));
   }

@@ -98,9 +98,10 @@ export class Changing {
 
   /** What a file has is changed there; whoever may not read it is not told where. Throws AdminError `from_file`. */
   assertNotInFiles(actor: Actor, documents: readonly Pick<Edit, 'kind' | 'name' | 'before'>[]): void {
-    const absent = new Set(documents.flatMap((one) => (one.before.document === undefined ? [keyOf(one)] : [])));
+    const absent = documents.filter((one) => one.before.document === undefined);
+    const [keys, names] = [new Set(absent.map(keyOf)), new Set(absent.map(({ name }) => name))];
     const { documents: loaded, snapshot } = this.#deps.catalog.loaded();
-    const found = loaded.find((one) => absent.has(keyOf(one)) && !isStored(one));
+    const found = loaded.find((one) => names.has(one.name) && keys.has(keyOf(one)) && !isStored(one));
     if (found === undefined) return;
     const isSeen = scopeOf(actor, 'read', snapshot.grants).admits(found);
     throw new AdminError('from_file', { detail: `${keyOf(found)} is in ${isSeen ? found.source.id : 'a file'}` });

@@ -65,9 +65,11 @@ function faultsIn(change: StoredChange | undefined, { document, ownFaults }: Rea
 function assertHarmless(changes: readonly StoredChange[], { accepted }: Compiled, { newFaults }: Changes): void {
   const mappings = changes.filter(({ kind }) => kind === 'FederationMapping');
   if (!mappings.some(({ document }) => document !== undefined)) return;
-  const changed = new Set(mappings.map(({ name }) => name));
-  const others = new Set(accepted.flatMap(({ kind, name }) => (isMapping(kind) && !changed.has(name) ? [name] : [])));
-  const faults = newFaults.filter(({ kind, name }) => isMapping(kind) && name !== undefined && others.has(name));
+  const changed = new Set<string | undefined>(mappings.map(({ name }) => name));
+  const found = newFaults.filter(({ kind, name }) => isMapping(kind) && !changed.has(name));
+  const others = new Set(found.map(({ name }) => name));
+  const good = new Set(accepted.flatMap(({ kind, name }) => (isMapping(kind) && others.has(name) ? [name] : [])));
+  const faults = found.filter(({ name }) => name !== undefined && good.has(name));
   if (faults.length === 0) return;
   throw new AdminError('invalid', {
     detail: 'it would take from other mappings',

@@ -19,7 +19,8 @@ test('one replay runs at a time, the next is refused as too many, and one that f
   const clock = new FakeClock(NOW);
   const documents = [cluster('prod-eu')];
   const base = { documents, compiled: compiled(documents) };
-  const found: Candidate = { ...base, proposed: [], ownFaults: [], conditions: NO_CONDITIONS };
+  const inputs = { ages: new Map(), order: 0, lastGood: new Set<never>() };
+  const found: Candidate = { ...base, proposed: [], ownFaults: [], conditions: NO_CONDITIONS, inputs };
   const answers = [Promise.withResolvers<Candidate>(), Promise.withResolvers<Candidate>()];
   let asked = 0;
   const catalog = {
