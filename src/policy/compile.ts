@@ -113,7 +113,6 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
   yield;
   const requests = of('AccessRequest').map((document) => errorAt(document, ['kind'], NOT_FOR_FILES));
   const parts = [issuers, guardrails, grants, mappings];
-  const acceptedOthers = new Set<Document>([issuers, guardrails, grants].flatMap<Document>(({ accepted }) => accepted));
   const now = { context, basis, mappings, documents, others: new Set(documents.filter(isNoMapping)) };
   const fresh = before === undefined ? documents : documents.filter((one) => !holds(before, one));
   yield;
@@ -132,9 +131,15 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
     faults: [...parts.flatMap(({ faults }) => faults), ...requests],
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
     accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
-    accepts: (document) => acceptedOthers.has(document) || isAccepted(mappings, document),
+    accepts: acceptedAmong(mappings, [issuers, guardrails, grants]),
     reusable: { ...now, revision },
   };
+}
+
+/** A scope of its own: what it gives lives as long as the Snapshot, and must not hold the one before. */
+function acceptedAmong(mappings: MappingsInForce, others: readonly { readonly accepted: readonly Document[] }[]) {
+  const known = new Set(others.flatMap(({ accepted }) => accepted));
+  return (document: Document) => known.has(document) || isAccepted(mappings, document);
 }
 
 function holds({ mappings, others }: Omit<Reusable, 'revision'>, document: Document): boolean {
