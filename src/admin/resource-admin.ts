@@ -167,7 +167,7 @@ export class ResourceAdmin {
       for (const kind of new Set(submitted.map((one) => one.kind))) assertMayChange(actor, kind);
       return await this.#turns.take(async () => {
         const stored = await readable(this.#deps.stored.all());
-        const beforeOf = ({ kind, name }: Target) => stored.get(`${kind}/${name}`) ?? { version: 0 };
+        const beforeOf = ({ kind, name }: Target) => stored.get(kind, name);
         for (const { kind, name } of submitted) {
           this.#changing.assertWithin(actor, { kind, name, before: beforeOf({ kind, name }) });
         }

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { CompileContext } from '../policy/compile.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { ReadContext } from '../resources/context-checks.ts';
-import type { Fault, Kind } from '../resources/document.ts';
+import type { Fault } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { AccessRequests } from './access-requests.ts';
@@ -93,6 +93,8 @@ class FileCatalog implements Catalog {
   #previewed: KnownReadings = new Map();
   /** Signature of the last reading; undefined when it has to be done again. */
   #signature: string | undefined;
+  /** Names of mappings of which it is durable that they are there. */
+  #followed: ReadonlySet<string> | undefined;
   #unwatch: (() => void) | undefined;
 
   constructor(deps: CatalogDeps) {
@@ -262,17 +264,17 @@ class FileCatalog implements Catalog {
     return { changes, texts, stale };
   }
 
-  async #remember({ documents, compiled: { accepted } }: Loaded): Promise<void> {
+  async #remember({ documents, compiled: { accepted, mappingNames } }: Loaded): Promise<void> {
     const { memory, deletedNames, onNameReused, log } = this.#deps;
-    const isMapping = ({ kind }: { kind: Kind }) => kind === 'FederationMapping';
     try {
-      const before = memory.names('FederationMapping');
-      const now = new Set(documents.filter(isMapping).map(({ name }) => name));
-      for (const name of await deletedNames.follow(before, now)) {
+      const before = this.#followed ?? memory.names('FederationMapping');
+      const back = before === mappingNames ? [] : await deletedNames.follow(before, mappingNames);
+      for (const name of back) {
         log.warn('a mapping has the name of a deleted one, and what clouds trusted that with', { mapping: name });
         onNameReused?.(name);
       }
       const reordered = await memory.keep(documents, accepted);
+      this.#followed = mappingNames;
       if (!reordered) return;
       this.#signature = undefined;
       this.#reloads.soon();

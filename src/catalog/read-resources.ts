@@ -68,14 +68,12 @@ export async function readResources(
   const found: Fault[] = [];
   for (const [at, text] of texts.entries()) {
     if (at % UNCHANGED_AT_ONCE === 0) await nextTurn();
-    const before = known.flatMap((one) => one.get(text.id) ?? []).filter(({ reading }) => reading.faults.length === 0);
-    const same = before.find(({ of }) => of !== undefined && of === text.of);
-    const read = same ?? hashed(text, before, { context, parsed });
+    const read = sameText(text, known) ?? hashed(text, known, { context, parsed });
     readings.set(text.id, read);
-    documents.push(...read.reading.documents);
+    for (const document of read.reading.documents) documents.push(document);
     found.push(...read.reading.faults);
     // Requests are served between two texts that are parsed.
-    if (!before.includes(read)) await nextTurn();
+    if (!known.some((one) => one.get(text.id)?.reading === read.reading)) await nextTurn();
   }
   return {
     documents,
@@ -99,12 +97,22 @@ interface Reader {
   readonly parsed: ParsedTexts | undefined;
 }
 
+function sameText({ id, of }: Text, known: readonly KnownReadings[]): KnownReading | undefined {
+  if (of === undefined) return undefined;
+  for (const one of known) {
+    const before = one.get(id);
+    if (before?.of === of && before.reading.faults.length === 0) return before;
+  }
+  return undefined;
+}
+
 /** As it was read before where the hash is the same. */
-function hashed(text: Text, before: readonly KnownReading[], { context, parsed }: Reader): KnownReading {
+function hashed(text: Text, known: readonly KnownReadings[], { context, parsed }: Reader): KnownReading {
   const origin = originOf(text);
   const hash = hashOfText(text.text, origin);
   const of = text.of && { of: text.of };
-  const same = before.find((one) => one.hash === hash);
+  const before = known.flatMap((one) => one.get(text.id) ?? []);
+  const same = before.find((one) => one.hash === hash && one.reading.faults.length === 0);
   if (same !== undefined) return of === undefined ? same : { ...same, ...of };
   // JSON that Carnet wrote itself is read sooner than what was kept of it.
   const yaml = text.of === undefined ? parsed?.read(text.text, hash) : undefined;

@@ -146,7 +146,7 @@ export class ResourceMemory {
     this.#kept = undefined;
     this.#merged = false;
     let reordered = false;
-    for (const [chunk, entries] of await this.#wanted(now, before)) {
+    for (const [chunk, entries] of await this.#wanted(present, now, before)) {
       reordered = (await this.#write(chunk, entries)) || reordered;
     }
     // What came from another replica may be of documents that are not here.
@@ -155,7 +155,11 @@ export class ResourceMemory {
   }
 
   /** The chunks in which something may be different from what was kept, whole. */
-  async #wanted(now: Kept, before: Kept | undefined): Promise<ReadonlyMap<string, Map<string, Entry>>> {
+  async #wanted(
+    present: readonly Document[],
+    now: Kept,
+    before: Kept | undefined,
+  ): Promise<ReadonlyMap<string, Map<string, Entry>>> {
     const wanted = new Map<string, Map<string, Entry>>();
     const entriesOf = (name: string) => {
       const entries = wanted.get(name) ?? new Map(before && this.#chunks.get(name)?.entries);
@@ -166,7 +170,7 @@ export class ResourceMemory {
     for (const document of before?.present ?? []) {
       if (!now.present.has(document)) entriesOf(chunkOf(document.kind, document.name)).delete(keyOf(document));
     }
-    const changed = [...now.present].filter(
+    const changed = present.filter(
       (one) => !before?.present.has(one) || before.accepted.has(one) !== now.accepted.has(one),
     );
     await inTurns(changed, (document) => {

@@ -1,8 +1,7 @@
 import type { Provenance } from '../core/author.ts';
 import { inTurns } from '../core/in-turns.ts';
 import type { JsonObject } from '../core/json.ts';
-import { copied, inSlices } from '../core/steps.ts';
-import type { Kind } from '../resources/document.ts';
+import { KINDS, type Kind } from '../resources/document.ts';
 import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
 import type { HeldStops } from './held-stops.ts';
 import type { HeldStop } from './stop-document.ts';
@@ -33,6 +32,14 @@ export interface StoredResource extends StoredVersion {
   readonly version: number;
 }
 
+/** Resources of one moment. */
+export interface AllResources {
+  /** Version 0 when there has never been one. */
+  get(kind: Kind, name: string): StoredResource;
+  /** Those that there are of a set. */
+  ofSet(set: string): readonly { readonly kind: Kind; readonly name: string; readonly before: StoredResource }[];
+}
+
 /** One write, over the version that the writer knows. */
 export interface ResourceWrite extends Provenance {
   readonly kind: Kind;
@@ -55,7 +62,7 @@ export class StoredResources {
   readonly #store: DocumentStore;
   readonly #held: HeldStops | undefined;
   /** What was read last, by kind and name. */
-  #last: ReadonlyMap<string, Read> | undefined;
+  #last: Map<string, Read> | undefined;
   /** Those of them that are emergency stops. */
   #lastStops: readonly ResourceText[] = [];
   #stale = false;
@@ -91,31 +98,33 @@ export class StoredResources {
    */
   async read(): Promise<{ readonly texts: readonly ResourceText[]; readonly stale: boolean }> {
     try {
-      this.#last = await this.#readChanged(this.#last ?? new Map());
+      await this.#readChanged();
       this.#stale = false;
     } catch (error) {
       if (this.#last === undefined) throw error;
       this.#stale = true;
     }
     if (!this.#stale) await this.#held?.settle(this.#settled());
-    return { texts: [...textsOf(this.#last.values()), ...this.#heldTexts()], stale: this.#stale };
+    const last = textsOf(this.#last?.values() ?? []);
+    return { texts: [...last, ...this.#heldTexts()], stale: this.#stale };
   }
 
   /** What the store has otherwise than it was read last is read, and nothing else. */
-  async #readChanged(last: ReadonlyMap<string, Read>): Promise<ReadonlyMap<string, Read>> {
-    const versions = new Map<string, number>();
-    for (const [name, { version }] of last) versions.set(name, version);
-    const changed = await this.#store.list(RESOURCES, versions);
-    if (changed.length === 0) return last;
-    const read = await inSlices(copied(last));
-    await inTurns(changed, ({ name, value, version }) => {
-      if (read.get(name)?.version === version) return;
+  async #readChanged(): Promise<ReadonlyMap<string, Read>> {
+    const last = this.#last ?? new Map<string, Read>();
+    const changed = await this.#store.list(RESOURCES, last);
+    const read = await inTurns(changed, ({ name, value, version }) => {
       const { document, ...provenance } = versionFrom(value);
       const text = document && { ...provenance, source: `store:/${name}`, text: JSON.stringify(document) };
-      read.set(name, { version, ...(text && { text }) });
+      return [name, { version, ...(text && { text }) }] as const;
     });
-    if (changed.some(({ name }) => name.startsWith(STOP))) this.#lastStops = textsOf([...read].flatMap(([name, one]) => (name.startsWith(STOP) ? [one] : [])));
-    return read;
+    // At once, for a change of many is whole; another reading may be ahead.
+    for (const [name, one] of read) if ((last.get(name)?.version ?? 0) < one.version) last.set(name, one);
+    this.#last = last;
+    if (changed.some(({ name }) => name.startsWith(STOP))) {
+      this.#lastStops = textsOf([...last].flatMap(([name, one]) => (name.startsWith(STOP) ? [one] : [])));
+    }
+    return last;
   }
 
   /** What the store knows of the stops that are held. */
@@ -124,8 +133,7 @@ export class StoredResources {
     for (const { name } of this.#held?.all() ?? []) {
       const read = this.#last?.get(`Guardrail/${name}`);
       if (read === undefined) continue;
-      const { version, text } = read;
-      settled.set(name, { version, ...(text && { document: JSON.parse(text.text) as JsonObject }) });
+      settled.set(name, resourceOf(read));
     }
     return settled;
   }
@@ -141,10 +149,20 @@ export class StoredResources {
     return { ...versionFrom(stored.value), version: stored.version };
   }
 
-  /** Every resource that there is or has been, by kind and name. */
-  async all(): Promise<ReadonlyMap<string, StoredResource>> {
-    const documents = await this.#store.list(RESOURCES);
-    return new Map(documents.map(({ name, value, version }) => [name, { ...versionFrom(value), version }]));
+  /** Every resource that there is or has been, as the store has it now. Throws what the store throws. */
+  async all(): Promise<AllResources> {
+    const all = await this.#readChanged();
+    return {
+      get: (kind, name) => resourceOf(all.get(`${kind}/${name}`) ?? { version: 0 }),
+      ofSet: (set) =>
+        [...all].flatMap(([key, read]) => {
+          if (read.text?.set !== set) return [];
+          const kind = KINDS.find((one) => key.startsWith(`${one}/`));
+          return kind === undefined
+            ? []
+            : [{ kind, name: key.slice(kind.length + 1), before: resourceOf(read) }];
+        }),
+    };
   }
 
   /** Every version that is kept, ascending. */
@@ -175,6 +193,12 @@ export class StoredResources {
       text: JSON.stringify(document),
     }));
   }
+}
+
+function resourceOf({ version, text }: Read): StoredResource {
+  if (text === undefined) return { version };
+  const { source: _, text: json, ...provenance } = text;
+  return { ...provenance, version, document: JSON.parse(json) as JsonObject };
 }
 
 function textsOf(read: Iterable<Read>): readonly ResourceText[] {

@@ -1,4 +1,4 @@
-import { type Fault, KINDS } from '../resources/document.ts';
+import { type Document, type Fault, KINDS, type Kind } from '../resources/document.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Loaded } from './load-resources.ts';
@@ -22,11 +22,10 @@ export function tell(
     log.warn(severity === 'error' ? 'faulty resource' : 'doubtful resource', { ...where, source, detail: message });
   }
   metrics.resourceFaults.set(faults.filter(({ severity }) => severity === 'error').length);
+  const [active, all] = [countsOf(accepted), countsOf(documents)];
   for (const kind of KINDS) {
-    const active = accepted.filter((document) => document.kind === kind).length;
-    const all = documents.filter((document) => document.kind === kind).length;
-    metrics.resources.set({ kind, state: 'active' }, active);
-    metrics.resources.set({ kind, state: 'quarantined' }, all - active);
+    metrics.resources.set({ kind, state: 'active' }, active[kind]);
+    metrics.resources.set({ kind, state: 'quarantined' }, all[kind] - active[kind]);
   }
   log.info('resources are in force', { revision: snapshot.revision, count: documents.length });
 }
@@ -35,6 +34,12 @@ export function tell(
 export function withStopping({ stopping, faults }: Loaded): readonly Fault[] {
   const first = new Set(stopping.map(faultLine));
   return [...stopping, ...faults.filter((fault) => fault.severity === 'error' && !first.has(faultLine(fault)))];
+}
+
+function countsOf(documents: readonly Document[]): Readonly<Record<Kind, number>> {
+  const counts = { TrustedIssuer: 0, FederationMapping: 0, Guardrail: 0, FederationGrant: 0, AccessRequest: 0 };
+  for (const { kind } of documents) counts[kind] += 1;
+  return counts;
 }
 
 function faultLine({ source, line, kind, name, field, message }: Fault): string {

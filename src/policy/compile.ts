@@ -46,7 +46,9 @@ export interface Compiled {
   readonly refused: readonly Fault[];
   /** Documents of this revision without fault: from now on the last good versions of their names. */
   readonly accepted: readonly ValidDocument[];
-  /** Whether a document is one of them. */
+  /** Names of all mappings, faulty ones too; the same object as in a former compilation with the same names. */
+  readonly mappingNames: ReadonlySet<string>;
+  /** Whether a document is one of `accepted`. */
   readonly accepts: (document: Document) => boolean;
   readonly reusable: Reusable;
 }
@@ -57,6 +59,8 @@ interface Reusable {
   /** The issuers and grants, by which all mappings are judged. */
   readonly basis: readonly (readonly Document[])[];
   readonly mappings: MappingsInForce;
+  /** Whether they were compiled from those of the compilation before. */
+  readonly isReused: boolean;
   readonly documents: readonly Document[];
   /** Those of them that are no mappings. */
   readonly others: ReadonlySet<Document>;
@@ -83,6 +87,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
   yield;
   const before = former?.reusable;
   const basis = [of('TrustedIssuer').toSorted(byIdentity), issuers.inForce, grants.inForce];
+  const isReused = before?.context === context && isSame(before.basis, basis);
   const ownIssuers = [...context.ownIssuers, context.adminAudience ?? []].flat();
   const mappings = yield* mappingsInForce(
     {
@@ -98,7 +103,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
         requireGrants: context.requireGrants,
       },
     },
-    before?.context === context && isSame(before.basis, basis)
+    isReused
       ? before.mappings
       : noMappings(ReservedAudiences.of(ownIssuers, issuers.inForce), issuers.issuers),
   );
@@ -113,11 +118,9 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
   yield;
   const requests = of('AccessRequest').map((document) => errorAt(document, ['kind'], NOT_FOR_FILES));
   const parts = [issuers, guardrails, grants, mappings];
-  const now = { context, basis, mappings, documents, others: new Set(documents.filter(isNoMapping)) };
-  const fresh = before === undefined ? documents : documents.filter((one) => !holds(before, one));
-  yield;
-  const gone = before?.documents.filter((one) => !holds(now, one)) ?? [];
-  const revision = yield* (before?.revision ?? Revision.NONE).changed(gone, fresh);
+  const others = new Set(documents.filter(isNoMapping));
+  const now = { context, basis, mappings, isReused, documents, others };
+  const revision = yield* revisionAfter(before, now);
   return {
     snapshot: {
       revision: revision.named(parts.flatMap<Document>(({ kept }) => kept)),
@@ -131,6 +134,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
     faults: [...parts.flatMap(({ faults }) => faults), ...requests],
     refused: [issuers, guardrails, grants].flatMap(({ refused }) => refused),
     accepted: parts.flatMap<ValidDocument>(({ accepted }) => accepted),
+    mappingNames: mappings.judged.names,
     accepts: acceptedAmong(mappings, [issuers, guardrails, grants]),
     reusable: { ...now, revision },
   };
@@ -140,6 +144,20 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
 function acceptedAmong(mappings: MappingsInForce, others: readonly { readonly accepted: readonly Document[] }[]) {
   const known = new Set(others.flatMap(({ accepted }) => accepted));
   return (document: Document) => known.has(document) || isAccepted(mappings, document);
+}
+
+function* revisionAfter(before: Reusable | undefined, now: Omit<Reusable, 'revision'>): Steps<Revision> {
+  if (before === undefined) return yield* Revision.NONE.changed([], now.documents);
+  const { changed } = now.mappings.judged;
+  const touched = new Set(
+    now.isReused
+      ? [...changed, ...before.others, ...now.others]
+      : [...before.documents, ...now.documents],
+  );
+  yield;
+  const gone = [...touched].filter((one) => holds(before, one) && !holds(now, one));
+  const fresh = [...touched].filter((one) => !holds(before, one) && holds(now, one));
+  return yield* before.revision.changed(gone, fresh);
 }
 
 function holds({ mappings, others }: Omit<Reusable, 'revision'>, document: Document): boolean {

@@ -16,6 +16,9 @@ export interface DocumentWrite {
   readonly ifVersion: number;
 }
 
+/** Versions of documents that are known, by name. */
+export type KnownVersions = ReadonlyMap<string, { readonly version: number }>;
+
 /** Collection of which every version is kept. */
 export const KEPT_COLLECTION = 'resources';
 
@@ -56,7 +59,7 @@ export interface DocumentStore {
    * All documents of a collection by name, ascending, as they were at one moment. Those that are at the version which
    * `known` has for them may be left out: nothing is ever removed, so that none is missing.
    */
-  list(collection: string, known?: ReadonlyMap<string, number>): Promise<readonly StoredDocument[]>;
+  list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]>;
   /** Calls back after each later write to the collection, by whichever process. `onChange` must not throw. Returns the way to stop. */
   watch(collection: string, onChange: () => void): () => void;
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import {
   type DocumentStore,
   type DocumentWrite,
   KEPT_COLLECTION,
+  type KnownVersions,
   type StoredDocument,
   VersionConflict,
 } from '../../src/store/document-store.ts';
@@ -65,10 +66,10 @@ export class MemoryDocumentStore implements DocumentStore {
     return versions;
   }
 
-  async list(collection: string, known?: ReadonlyMap<string, number>): Promise<readonly StoredDocument[]> {
+  async list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]> {
     const rows = [...(this.#shared.collections.get(legal(collection)) ?? [])];
     return rows
-      .filter(([name, { version }]) => known?.get(name) !== version)
+      .filter(([name, { version }]) => known?.get(name)?.version !== version)
       .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
       .map(([name, row]) => ({ collection, name, version: row.version, value: JSON.parse(row.text) }));
   }

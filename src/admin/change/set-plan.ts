@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { StoredResource } from '../../catalog/stored-resources.ts';
+import type { AllResources } from '../../catalog/stored-resources.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Fault } from '../../resources/document.ts';
 import { AdminError } from '../admin-error.ts';
@@ -29,20 +29,20 @@ interface SetWish {
  */
 export function setPlan(
   submitted: readonly Submitted[],
-  stored: ReadonlyMap<string, StoredResource>,
+  stored: AllResources,
   { set, prunes }: SetWish,
 ): SetPlan {
-  const wanted = submitted.map((one) => ({ ...one, before: stored.get(keyOf(one)) ?? { version: 0 }, set }));
+  const wanted = submitted.map((one) => ({ ...one, before: stored.get(one.kind, one.name), set }));
   const differing = wanted.filter(({ document, before }) => !isSame(before.document, document));
   const foreign = differing.filter(({ before }) => before.document !== undefined && before.set !== set);
   if (foreign.length > 0) {
     throw new AdminError('of_another_set', { faults: foreign.slice(0, MAX_TOLD_FAULTS).map(foreignFault) });
   }
   const names = new Set(submitted.map(keyOf));
-  const absent = [...stored].flatMap(([key, before]) => {
-    const target = targetOf(key);
-    if (target === undefined || before.document === undefined || before.set !== set || names.has(key)) return [];
-    return [{ ...target, before, document: undefined, set }];
+  const absent = stored.ofSet(set).flatMap(({ kind: of, name, before }) => {
+    const kind = ADMIN_KINDS.find((known) => known === of);
+    if (kind === undefined || names.has(keyOf({ kind, name }))) return [];
+    return [{ kind, name, before, document: undefined, set }];
   });
   return {
     edits: [...differing, ...absent.filter(prunes)],
@@ -63,11 +63,4 @@ function isSame(stored: JsonObject | undefined, document: JsonObject): boolean {
 
 function keyOf({ kind, name }: Target): string {
   return `${kind}/${name}`;
-}
-
-/** Undefined for what is none of the API's kinds. */
-function targetOf(key: string): Target | undefined {
-  const [written, name = ''] = key.split('/');
-  const kind = ADMIN_KINDS.find((known) => known === written);
-  return kind && { kind, name };
 }
