@@ -21,7 +21,10 @@ export interface ResourceView {
  * How documents of the last reading are shown. What a `*File` field names is not for the eyes of a caller. Looks at all
  * resources once, so that a page costs little more than one document.
  */
-export function viewsOf({ compiled, faults }: Pick<Loaded, 'compiled' | 'faults'>): (document: Document) => ResourceView {
+export function viewsOf({
+  compiled,
+  faults,
+}: Pick<Loaded, 'compiled' | 'faults'>): (document: Document) => ResourceView {
   const inForce = new Set(compiled.accepted.map(({ kind, name, source }) => keyOf(kind, name, source.id)));
   const found = Map.groupBy(faults, ({ kind, name, source }) => keyOf(kind, name, source));
   return (document) => {

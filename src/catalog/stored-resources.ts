@@ -158,9 +158,7 @@ export class StoredResources {
         [...all].flatMap(([key, read]) => {
           if (read.text?.set !== set) return [];
           const kind = KINDS.find((one) => key.startsWith(`${one}/`));
-          return kind === undefined
-            ? []
-            : [{ kind, name: key.slice(kind.length + 1), before: resourceOf(read) }];
+          return kind === undefined ? [] : [{ kind, name: key.slice(kind.length + 1), before: resourceOf(read) }];
         }),
     };
   }

@@ -103,9 +103,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
         requireGrants: context.requireGrants,
       },
     },
-    isReused
-      ? before.mappings
-      : noMappings(ReservedAudiences.of(ownIssuers, issuers.inForce), issuers.issuers),
+    isReused ? before.mappings : noMappings(ReservedAudiences.of(ownIssuers, issuers.inForce), issuers.issuers),
   );
   const guardrails = guardrailsInForce(versions('Guardrail'), good, {
     known: {
@@ -150,9 +148,7 @@ function* revisionAfter(before: Reusable | undefined, now: Omit<Reusable, 'revis
   if (before === undefined) return yield* Revision.NONE.changed([], now.documents);
   const { changed } = now.mappings.judged;
   const touched = new Set(
-    now.isReused
-      ? [...changed, ...before.others, ...now.others]
-      : [...before.documents, ...now.documents],
+    now.isReused ? [...changed, ...before.others, ...now.others] : [...before.documents, ...now.documents],
   );
   yield;
   const gone = [...touched].filter((one) => holds(before, one) && !holds(now, one));

@@ -27,11 +27,7 @@ interface SetWish {
  * The edits that make a set of the store what the documents say. Throws AdminError `of_another_set` where the store has
  * one of them with other content and not in this set: a set never takes over what somebody else maintains.
  */
-export function setPlan(
-  submitted: readonly Submitted[],
-  stored: AllResources,
-  { set, prunes }: SetWish,
-): SetPlan {
+export function setPlan(submitted: readonly Submitted[], stored: AllResources, { set, prunes }: SetWish): SetPlan {
   const wanted = submitted.map((one) => ({ ...one, before: stored.get(one.kind, one.name), set }));
   const differing = wanted.filter(({ document, before }) => !isSame(before.document, document));
   const foreign = differing.filter(({ before }) => before.document !== undefined && before.set !== set);
