@@ -94,11 +94,13 @@ export class ResourceMemory {
     present: readonly Document[],
     isSettled: (document: Document) => boolean = () => false,
   ): Promise<readonly ValidDocument[]> {
+    if (this.#chunks.size === 0) return [];
     const unsettled = present.filter((document) => !isSettled(document));
-    const names = new Set(unsettled.map(nameOf));
+    const names = new Set(await inTurns(unsettled, nameOf));
     const isAll = unsettled.length === present.length;
     const chunks = new Set(isAll ? this.#chunks.keys() : unsettled.map(({ kind, name }) => chunkOf(kind, name)));
-    const current = new Map(unsettled.flatMap((one) => (one.valid ? [[keyOf(one), one]] : [])));
+    const current = new Map<string, ValidDocument>();
+    await inTurns(unsettled, (one) => one.valid && current.set(keyOf(one), one));
     const good: ValidDocument[] = [];
     for (const chunk of chunks) {
       for (const entry of this.#chunks.get(chunk)?.entries.values() ?? []) {

@@ -32,3 +32,34 @@ export function* copied<K, V>(map: ReadonlyMap<K, V>): Steps<Map<K, V>> {
   }
   return copy;
 }
+
+/** Items that are put in order in one step. */
+const SORTED_AT_ONCE = 200;
+
+/** `list.toSorted(compare)`, by merging ever longer parts. */
+export function* sorted<T>(list: readonly T[], compare: (a: T, b: T) => number): Steps<readonly T[]> {
+  let parts: (readonly T[])[] = [];
+  for (let from = 0; from < list.length; from += SORTED_AT_ONCE) {
+    parts.push(list.slice(from, from + SORTED_AT_ONCE).sort(compare));
+    yield;
+  }
+  while (parts.length > 1) {
+    const merged: (readonly T[])[] = [];
+    for (let at = 0; at < parts.length; at += 2) merged.push(yield* mergedInOrder(parts[at] ?? [], parts[at + 1] ?? [], compare));
+    parts = merged;
+  }
+  return parts[0] ?? [];
+}
+
+function* mergedInOrder<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T) => number): Steps<readonly T[]> {
+  const merged: T[] = [];
+  for (let [left, right] = [0, 0]; left < a.length || right < b.length; ) {
+    const [one, other] = [a[left], b[right]];
+    const isLeft = right >= b.length || (left < a.length && compare(one as T, other as T) <= 0);
+    merged.push((isLeft ? one : other) as T);
+    if (isLeft) left += 1;
+    else right += 1;
+    if (merged.length % SORTED_AT_ONCE === 0) yield;
+  }
+  return merged;
+}

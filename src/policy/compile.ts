@@ -77,7 +77,7 @@ export function* compileInSteps(input: CompileInput): Steps<Compiled> {
   const { documents, firstSeen, lastGood, context, conditions = NO_CONDITIONS, former } = input;
   const byKind = Map.groupBy(documents, ({ kind }) => kind);
   const of = (kind: Kind): readonly Document[] => byKind.get(kind) ?? [];
-  const versions = (kind: Kind) => versionsOf(of(kind), firstSeen);
+  const versions = (kind: Kind) => whole(versionsOf(of(kind), firstSeen));
   yield;
   const good = new LastGood(lastGood.filter(({ kind }) => kind !== 'FederationMapping'));
   const issuers = issuersInForce(versions('TrustedIssuer'), good, context);

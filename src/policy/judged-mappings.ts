@@ -62,7 +62,7 @@ export function* judgeMappings(
   });
   yield;
   const context = { ...given, mappingNames: names, reserved, lastGood: new LastGood(lastGood) };
-  const versions = [...versionsOf(group, firstSeen)];
+  const versions = [...(yield* versionsOf(group, firstSeen))];
   let seen = 0;
   for (const outcome of outcomes.values()) {
     const { version } = outcome;

@@ -1,4 +1,4 @@
-import { copied, type Steps } from '../core/steps.ts';
+import { copied, type Steps, sorted } from '../core/steps.ts';
 import type { Document, Fault } from '../resources/document.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { crowdedMappings, MAX_CLAIM_SHAPES, mayCrowd } from './claim-crowds.ts';
@@ -53,8 +53,8 @@ export function* heldAgainstEachOther(
     }
     yield;
   }
-  const sorted = [...affected].sort((a, b) => byIdentity(a.version.document, b.version.document));
-  const tied = Map.groupBy(yield* tiedMappings(agedOf(sorted), issuers), ({ mapping }) => mapping);
+  const inOrder = yield* sorted([...affected], (a, b) => byIdentity(a.version.document, b.version.document));
+  const tied = Map.groupBy(yield* tiedMappings(agedOf(inOrder), issuers), ({ mapping }) => mapping);
   const troubled = new Map<Document, Outcome>();
   if (tied.size + crowded.size > 0) {
     for (const outcome of outcomes.values()) {

@@ -1,3 +1,4 @@
+import { type Steps, sorted } from '../core/steps.ts';
 import type { Document, ValidDocument } from '../resources/document.ts';
 
 /** The revision in which a document of this kind and name was first seen in its source; undefined when it is new. */
@@ -17,19 +18,22 @@ export interface Version {
  * Documents of one kind with their standing, in an order that depends on the documents alone, never on the order in which
  * they were read. Of a name that is there more than once, the one first seen alone holds the name, else none.
  */
-export function versionsOf(documents: readonly Document[], firstSeen: FirstSeen): readonly Version[] {
-  const sorted = documents.toSorted(byIdentity).map((document) => ({ document, firstSeen: firstSeen(document) }));
-  const groups = Map.groupBy(sorted, ({ document }) => document.name);
-  return [...groups.values()].flatMap((group) => {
-    const since = group.map((one) => one.firstSeen ?? Number.POSITIVE_INFINITY);
-    const earliest = Math.min(...since);
-    const first = since.indexOf(earliest);
-    const holder = first === since.lastIndexOf(earliest) ? group[first]?.document : undefined;
-    return group.map((one) => {
-      const holdsName = one.document === holder;
-      return { ...one, holdsName, ...(!holdsName && holder !== undefined && { holder }) };
-    });
-  });
+export function* versionsOf(documents: readonly Document[], firstSeen: FirstSeen): Steps<readonly Version[]> {
+  const groups = Map.groupBy(yield* sorted(documents, byIdentity), ({ name }) => name);
+  yield;
+  const versions: Version[] = [];
+  for (const group of groups.values()) {
+    const since = group.map((document) => firstSeen(document) ?? Number.POSITIVE_INFINITY);
+    const first = since.indexOf(Math.min(...since));
+    const holder = first === since.lastIndexOf(since[first] ?? 0) ? group[first] : undefined;
+    for (const document of group) {
+      const holdsName = document === holder;
+      const other = holdsName || holder === undefined ? undefined : { holder };
+      versions.push({ document, firstSeen: firstSeen(document), holdsName, ...other });
+    }
+    yield;
+  }
+  return versions;
 }
 
 /**
@@ -40,7 +44,7 @@ export class LastGood {
   readonly #byName: ReadonlyMap<string, readonly ValidDocument[]>;
 
   constructor(documents: readonly ValidDocument[]) {
-    this.#byName = Map.groupBy(documents.toSorted(byIdentity), ({ kind, name }) => JSON.stringify([kind, name]));
+    this.#byName = Map.groupBy(documents, nameOf);
   }
 
   /** Of this very source, else of any: a file that was renamed and mistyped at once keeps its last good version. */
@@ -54,9 +58,14 @@ export class LastGood {
   }
 
   #others(document: Document): readonly ValidDocument[] {
-    const { kind, name } = document;
-    return (this.#byName.get(JSON.stringify([kind, name])) ?? []).filter((good) => good !== document);
+    const known = this.#byName.get(nameOf(document)) ?? [];
+    return known.filter((good) => good !== document).sort(byIdentity);
   }
+}
+
+/** Neither a kind nor a name has a space in it. */
+function nameOf({ kind, name }: Document): string {
+  return `${kind} ${name}`;
 }
 
 export function byIdentity(a: Document, b: Document): number {

@@ -6,6 +6,12 @@ export function postgresDatabase(db: Kysely<unknown>): SqlDatabase {
   return {
     ...sqlOf(db),
     transaction: (work) => db.transaction().execute((transaction) => work(sqlOf(transaction))),
+    reading: (work) =>
+      db
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .setAccessMode('read only')
+        .execute((transaction) => work(sqlOf(transaction))),
     close: () => db.destroy(),
   };
 }

@@ -9,5 +9,7 @@ export interface Sql {
 export interface SqlDatabase extends Sql {
   /** All that `work` does, or nothing where it throws; nothing else comes between. Throws what `work` throws. */
   transaction(work: (sql: Sql) => Promise<void>): Promise<void>;
+  /** What `work` gives, which only reads: all that it reads is of one moment. Throws what `work` throws. */
+  reading<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

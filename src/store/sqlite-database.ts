@@ -15,21 +15,30 @@ export class SqliteDatabase implements SqlDatabase {
   rows: Sql['rows'] = (...statement) => this.#inLine(() => this.#run(...statement));
 
   transaction(work: (sql: Sql) => Promise<void>): Promise<void> {
+    return this.#within('begin immediate', work);
+  }
+
+  reading<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#within('begin', work);
+  }
+
+  close(): Promise<void> {
+    return this.#inLine(async () => this.#database.close());
+  }
+
+  #within<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#inLine(async () => {
-      await this.#run('begin immediate');
+      await this.#run(begin);
       try {
-        await work({ rows: this.#run });
+        const result = await work({ rows: this.#run });
         await this.#run('commit');
+        return result;
       } catch (cause) {
         // SQLite itself has rolled back after some errors.
         if (this.#database.isTransaction) await this.#run('rollback');
         throw cause;
       }
     });
-  }
-
-  close(): Promise<void> {
-    return this.#inLine(async () => this.#database.close());
   }
 
   #inLine<T>(work: () => Promise<T>): Promise<T> {
