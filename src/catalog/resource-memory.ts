@@ -150,6 +150,8 @@ export class ResourceMemory {
     let reordered = false;
     for (const [chunk, entries] of await this.#wanted(present, now, before)) {
       reordered = (await this.#write(chunk, entries)) || reordered;
+      // SQLite writes at once: requests are served between two parts.
+      await nextTurn();
     }
     // What came from another replica may be of documents that are not here.
     if (!this.#merged) this.#kept = now;

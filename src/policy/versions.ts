@@ -58,8 +58,8 @@ export class LastGood {
   }
 
   #others(document: Document): readonly ValidDocument[] {
-    const known = this.#byName.get(nameOf(document)) ?? [];
-    return known.filter((good) => good !== document).sort(byIdentity);
+    const known = this.#byName.size === 0 ? undefined : this.#byName.get(nameOf(document));
+    return (known ?? []).filter((good) => good !== document).sort(byIdentity);
   }
 }
 
