@@ -45,7 +45,8 @@ export function* sorted<T>(list: readonly T[], compare: (a: T, b: T) => number):
   }
   while (parts.length > 1) {
     const merged: (readonly T[])[] = [];
-    for (let at = 0; at < parts.length; at += 2) merged.push(yield* mergedInOrder(parts[at] ?? [], parts[at + 1] ?? [], compare));
+    for (let at = 0; at < parts.length; at += 2)
+      merged.push(yield* mergedInOrder(parts[at] ?? [], parts[at + 1] ?? [], compare));
     parts = merged;
   }
   return parts[0] ?? [];

@@ -33,8 +33,6 @@ interface Examined {
   readonly surroundings: Surroundings;
 }
 
-type Among = Pick<Examined, 'document' | 'target' | 'surroundings'>;
-
 /** `sub` of assertions, at most 127 bytes (GCP's limit, the tightest of the clouds). */
 const MAX_SUB_BYTES = 127;
 
@@ -42,18 +40,14 @@ const MAX_SUB_BYTES = 127;
 export function mappingFaults(examined: Examined): readonly Fault[] {
   return [
     ...issuerFaults(examined),
-    ...faultsAmongMappings(examined),
+    ...aliasFaults(examined),
+    ...audienceFaults(examined),
     ...subFaults(examined),
     ...ttlFaults(examined),
     ...accessFaults(examined),
     ...intentFaults(examined),
     ...whenFaults(examined),
   ];
-}
-
-/** The part that depends on the other mappings: whether an address is another's name, or an audience is reserved by one. */
-export function faultsAmongMappings(examined: Among): readonly Fault[] {
-  return [...aliasFaults(examined), ...audienceFaults(examined)];
 }
 
 /** What a mapping does that its author may not mean. */
@@ -102,7 +96,7 @@ function issuerFaults({ document, subject, target, surroundings }: Examined): re
   ];
 }
 
-function aliasFaults({ document, surroundings: { mappingNames } }: Among): readonly Fault[] {
+function aliasFaults({ document, surroundings: { mappingNames } }: Examined): readonly Fault[] {
   return (document.spec.addresses ?? []).flatMap((alias, at) =>
     isNameOfAnother(alias, document.name, mappingNames)
       ? [errorAt(document, ['spec', 'addresses', at], { message: `${alias} is the name of another mapping` })]
@@ -110,7 +104,7 @@ function aliasFaults({ document, surroundings: { mappingNames } }: Among): reado
   );
 }
 
-function audienceFaults({ document, target, surroundings }: Among): readonly Fault[] {
+function audienceFaults({ document, target, surroundings }: Examined): readonly Fault[] {
   if (target.kind !== 'jwtSvid') return [];
   const { mappingNames, reserved } = surroundings;
   return target.spec.audiences.flatMap((audience, at) => {

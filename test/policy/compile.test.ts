@@ -393,6 +393,18 @@ describe('what is not built never weakens (DESIGN section 5)', () => {
   });
 });
 
+test('an issuer that an older one makes faulty is refused, whether or not it was good as it stands', () => {
+  const own = (name: string, path: string) => ci(name, { spiffePath: path });
+  const later = own('later', '/ci/{claims.repo}');
+  const documents = [own('older', '/ci/{claims.repo}'), later];
+  const seen = { older: 1, later: 2 };
+  for (const lastGood of [[], [later]]) {
+    const { snapshot, refused } = compiled(documents, { seen, lastGood });
+    expect([...snapshot.issuers.byName.keys()]).toEqual(['older']);
+    expect(refused).toMatchObject([{ name: 'later' }]);
+  }
+});
+
 describe('the revision', () => {
   const documents = [PROD, GITHUB, svidMapping('mesh')];
   const revision = (list: readonly Document[], lastGood: readonly Document[] = []) =>

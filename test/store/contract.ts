@@ -53,6 +53,23 @@ export function documentStoreContract(name: string, subject: (context: TestConte
       await under?.dispose();
     });
 
+    test('lists what is not at a known version, also where it takes more than one page', async () => {
+      const names = Array.from({ length: 4_500 }, (_, at) => `m-${at}`);
+      await store.putAll(names.map((name) => ({ collection: 'many', name, value: { name }, ifVersion: 0 })));
+      const all = await store.list('many');
+      expect(all.map(({ name }) => name)).toEqual(names.toSorted());
+      const known = new Map(all.map((one) => [one.name, one]));
+      expect(await store.list('many', known)).toEqual([]);
+      await store.put('many', 'm-7', { name: 'other' }, 1);
+      await store.put('many', 'm-new', {}, 0);
+      const changed = await store.list('many', known);
+      expect(changed.map(({ name, version, value }) => [name, version, value])).toEqual([
+        ['m-7', 2, { name: 'other' }],
+        ['m-new', 1, {}],
+      ]);
+      expect((await store.list('none', known)).length).toBe(0);
+    });
+
     test('gives a new document version 1 and each later one the next number', async () => {
       expect(await store.put('mappings', 'deploy', { a: 1 }, 0)).toBe(1);
       expect(await store.put('mappings', 'deploy', { a: 2 }, 1)).toBe(2);
