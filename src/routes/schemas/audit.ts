@@ -45,7 +45,10 @@ export const coverage = z
     unreadable: z
       .number()
       .int()
-      .meta({ description: 'Lines that are no sound record, of those that were not passed over; carnet audit verify says which. 0 for a limited role.' }),
+      .meta({
+        description:
+          'Lines that are no sound record, of those that were not passed over; carnet audit verify says which. 0 for a limited role.',
+      }),
   })
   .meta({ id: 'AuditCoverage', description: 'Every record of these streams between the two was looked at.' });
 
