@@ -5,7 +5,7 @@ import type { AdminDeps } from '../door-deps.ts';
 import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
-import { accountSchemas } from '../schemas/admin.ts';
+import { accountSchemas } from '../schemas/account.ts';
 import { accessRoutes } from './access-routes.ts';
 import { ADMIN_PATH } from './admin-path.ts';
 import { bodyText, queryOf } from './admin-request.ts';

@@ -12,7 +12,7 @@ import type { AdminDeps } from '../door-deps.ts';
 import { MAX_BODY_BYTES } from '../form-route.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
-import { resourceSchemas } from '../schemas/admin.ts';
+import { resourceSchemas } from '../schemas/resources.ts';
 import {
   bodyText,
   durationOf,

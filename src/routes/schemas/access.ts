@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ACCESS_STATES } from '../../resources/access-request.ts';
 import { duration } from '../../resources/duration.ts';
-import { ADMIN_ROUTE, problems } from './admin.ts';
+import { ADMIN_ROUTE, problems } from './admin-route.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 
 const text = z.string();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ADMIN_ROUTE, changeList, named, PROPOSAL, problems, proposal, widening, wish } from './admin.ts';
+import { ADMIN_ROUTE, problems } from './admin-route.ts';
+import { changeList, named, PROPOSAL, proposal, widening, wish } from './change.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 
 const applied = z

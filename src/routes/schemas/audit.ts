@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { REPORTS } from '../../admin/reports/reports.ts';
-import { ADMIN_ROUTE, problems } from './admin.ts';
+import { ADMIN_ROUTE, problems } from './admin-route.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 
 const text = z.string();

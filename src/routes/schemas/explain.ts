@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TokenType } from '../../core/token-types.ts';
-import { ADMIN_ROUTE, problems } from './admin.ts';
+import { ADMIN_ROUTE, problems } from './admin-route.ts';
 import { auditRecord, coverage } from './audit.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 

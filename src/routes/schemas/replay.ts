@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { KINDS } from '../../resources/document.ts';
-import { ADMIN_ROUTE, fault, named, problems } from './admin.ts';
+import { ADMIN_ROUTE, fault, problems } from './admin-route.ts';
 import { coverage } from './audit.ts';
+import { named } from './change.ts';
 import { answer, jsonSchema } from './json-schema.ts';
 
 const text = z.string();
