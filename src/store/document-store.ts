@@ -35,7 +35,7 @@ export class VersionConflict extends Error {
 }
 
 /**
- * Durable documents with compare-and-swap as the only write. A write is on disk once `put` has resolved; writes to one
+ * Durable documents with compare-and-swap as the only write. A write is on disk once it has resolved; writes to one
  * document are totally ordered.
  */
 export interface DocumentStore {
@@ -50,6 +50,11 @@ export interface DocumentStore {
    * there or none is. Throws RangeError where one document is named twice.
    */
   putAll(writes: readonly DocumentWrite[]): Promise<void>;
+  /**
+   * Takes away what is at `ifVersion`; what comes under its name later begins at version 1. Throws VersionConflict, and
+   * RangeError for `resources`, of which every version is kept.
+   */
+  delete(collection: string, name: string, ifVersion: number): Promise<void>;
   /**
    * Every version of a document of `resources`, ascending, by whichever version of Carnet it was written; of those before
    * the first that kept them, the last alone. Of other collections nothing is kept.

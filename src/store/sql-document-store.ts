@@ -7,11 +7,12 @@ import { changedRows, type Row } from './changed-rows.ts';
 import {
   type DocumentStore,
   type DocumentWrite,
+  KEPT_COLLECTION,
   type KnownVersions,
   type StoredDocument,
   VersionConflict,
 } from './document-store.ts';
-import type { SqlDatabase } from './sql-database.ts';
+import type { Sql, SqlDatabase } from './sql-database.ts';
 import { type ChunkRow, keyOf, writeChunk } from './write-chunk.ts';
 
 /** Rows of one statement: far below what either database binds, and short enough between two requests. */
@@ -30,6 +31,10 @@ const INSERT = `insert into documents (collection, name, version, value, written
   on conflict do nothing returning version`;
 const UPDATE = `update documents set version = version + 1, value = $3, written_at = $4
   where collection = $1 and name = $2 and version = $5 returning version`;
+const DELETE = 'delete from documents where collection = $1 and name = $2 and version = $3 returning version';
+/** No trigger counts a deletion. */
+const COUNT = `insert into changes (collection, counter) values ($1, 1)
+  on conflict (collection) do update set counter = changes.counter + 1`;
 
 interface SqlStoreOptions {
   /** Its schema is up to date. */
@@ -85,6 +90,19 @@ export class SqlDocumentStore implements DocumentStore {
     const illegal = writes.find(({ ifVersion }) => !Number.isSafeInteger(ifVersion) || ifVersion < 0);
     if (illegal !== undefined) throw new VersionConflict(illegal);
     await this.#options.attempt(() => this.#writeAll(rows));
+    await this.#watch.look();
+  }
+
+  async delete(collection: string, name: string, ifVersion: number): Promise<void> {
+    if (collection === KEPT_COLLECTION) throw new RangeError(`of ${KEPT_COLLECTION} every version is kept`);
+    const key = [text(collection), text(name)] as const;
+    if (!Number.isSafeInteger(ifVersion)) throw new VersionConflict({ collection, name, ifVersion });
+    const remove = async (sql: Sql) => {
+      const [row] = await sql.rows<Versioned>(DELETE, [...key, ifVersion]);
+      if (row === undefined) throw new VersionConflict({ collection, name, ifVersion });
+      await sql.rows(COUNT, [collection]);
+    };
+    await this.#options.attempt(() => this.#db.transaction(remove));
     await this.#watch.look();
   }
 

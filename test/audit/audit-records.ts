@@ -106,6 +106,13 @@ export class MemoryStore implements DocumentStore {
     for (const { collection, name, value, ifVersion } of writes) await this.put(collection, name, value, ifVersion);
   }
 
+  async delete(collection: string, name: string, ifVersion: number): Promise<void> {
+    if (this.documents.get(`${collection}/${name}`)?.version !== ifVersion) {
+      throw new VersionConflict({ collection, name, ifVersion });
+    }
+    this.documents.delete(`${collection}/${name}`);
+  }
+
   async history(): Promise<readonly StoredDocument[]> {
     return [];
   }

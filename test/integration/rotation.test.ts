@@ -186,6 +186,7 @@ function dyingEachTime(store: DocumentStore): DocumentStore {
   return {
     get: (collection, name) => store.get(collection, name),
     putAll: (writes) => store.putAll(writes),
+    delete: (collection, name, ifVersion) => store.delete(collection, name, ifVersion),
     history: (collection, name) => store.history(collection, name),
     list: (collection) => store.list(collection),
     watch: (collection, onChange) => store.watch(collection, onChange),

@@ -235,6 +235,40 @@ export function documentStoreContract(name: string, subject: (context: TestConte
       expect(await store.history('resources', 'absent')).toEqual([]);
     });
 
+    test('takes away a document at its version, and begins at 1 when it comes back', async () => {
+      await store.put('requests', 'r', 'a', 0);
+      await store.put('requests', 'r', 'b', 1);
+      await store.put('requests', 'other', 'c', 0);
+      await store.delete('requests', 'r', 2);
+      expect(await (await open()).list('requests')).toMatchObject([{ name: 'other', version: 1 }]);
+      expect(await store.put('requests', 'r', 'd', 0)).toBe(1);
+    });
+
+    test.each([0, 1, 3, -1, 1.5])('takes nothing away at version %d, which is not the present one', async (version) => {
+      await store.put('requests', 'r', 'a', 0);
+      await store.put('requests', 'r', 'b', 1);
+      await expect(store.delete('requests', 'r', version)).rejects.toThrow(VersionConflict);
+      await expect(store.delete('requests', 'absent', version)).rejects.toThrow(VersionConflict);
+      expect(await store.get('requests', 'r')).toMatchObject({ version: 2, value: 'b' });
+    });
+
+    test('takes no resource away, for each of its versions is kept', async () => {
+      await store.put('resources', 'Guardrail/cap', 'a', 0);
+      await expect(store.delete('resources', 'Guardrail/cap', 1)).rejects.toThrow(RangeError);
+      expect(await store.get('resources', 'Guardrail/cap')).toMatchObject({ value: 'a' });
+    });
+
+    test('calls a listener back after a deletion, by whichever store', async () => {
+      const other = await open();
+      await store.put('requests', 'r', 'a', 0);
+      await settled();
+      const called = Promise.withResolvers<void>();
+      other.watch('requests', called.resolve);
+      await store.delete('requests', 'r', 1);
+      await called.promise;
+      expect(await other.get('requests', 'r')).toBeUndefined();
+    });
+
     test('writes a batch of new and of changed documents, each with its next version', async () => {
       await store.put('resources', 'old', 'a', 0);
       await store.put('resources', 'old', 'b', 1);

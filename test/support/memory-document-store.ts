@@ -58,6 +58,17 @@ export class MemoryDocumentStore implements DocumentStore {
     for (const { collection, name, value, ifVersion } of writes) void this.put(collection, name, value, ifVersion);
   }
 
+  async delete(collection: string, name: string, ifVersion: number): Promise<void> {
+    if (collection === KEPT_COLLECTION) throw new RangeError(`of ${KEPT_COLLECTION} every version is kept`);
+    const documents = this.#shared.collections.get(legal(collection));
+    if (ifVersion === 0 || documents?.get(legal(name))?.version !== ifVersion) {
+      throw new VersionConflict({ collection, name, ifVersion });
+    }
+    documents.delete(name);
+    for (const listener of this.#shared.listeners)
+      if (listener.collection === collection) queueMicrotask(listener.onChange);
+  }
+
   async history(collection: string, name: string): Promise<readonly StoredDocument[]> {
     if (collection !== KEPT_COLLECTION) return [];
     const versions: StoredDocument[] = [];
