@@ -1,4 +1,4 @@
-import { AccessAdmin } from './admin/access-admin.ts';
+import { AccessAdmin } from './admin/access/access-admin.ts';
 import { AdminJournal } from './admin/admin-journal.ts';
 import { type BootstrapToken, openBootstrapToken } from './admin/bootstrap-token.ts';
 import { createEmergencyStop } from './admin/emergency-stop.ts';

@@ -8,6 +8,7 @@ import { PURPOSES } from './authority/authority.ts';
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
 import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
+import { AccessClearing } from './catalog/access-clearing.ts';
 import { AccessRequests } from './catalog/access-requests.ts';
 import { AccessVoiding } from './catalog/access-voiding.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
@@ -238,6 +239,8 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   // Mappings may have changed while nobody looked.
   voidAccess(parts, voiding);
   catalog.onReload((outcome) => void (outcome !== 'failed' && voidAccess(parts, voiding)));
+  const clearing = accessClearing(parts);
+  opened.defer(() => clearing.close());
   recordChanges(catalog, audit);
   const relay = stopRelay(parts);
   opened.defer(() => relay.close());
@@ -279,6 +282,13 @@ function voidAccess({ catalog, log }: Parts, voiding: AccessVoiding): void {
   void voiding
     .run(catalog.loaded())
     .catch((cause) => log.warn('access to a mapping that has changed cannot be ended in the store', { cause }));
+}
+
+function accessClearing({ access, clock, log }: Parts): AccessClearing {
+  const onFailure = (cause: unknown) => log.warn('access requests that ended long ago cannot be taken away', { cause });
+  const clearing = new AccessClearing({ access, clock, onFailure });
+  void clearing.run();
+  return clearing;
 }
 
 function recordChanges(catalog: Catalog, audit: AuditLog): void {

@@ -72,12 +72,14 @@ export function authorOf(actor: Actor, right: Right): Author {
   return { issuer, subject, as: givenFor(actor, right).map(({ value }) => value) };
 }
 
-/** Rights over single documents: the others are for everything or not at all. */
+/** Rights over single documents, and what is asked or recorded of them: the others are for everything or not at all. */
 const LIMITABLE: { readonly [R in Right]?: true } = {
   read: true,
   'change mappings': true,
   'read the audit log': true,
   replay: true,
+  'ask for access': true,
+  'decide on access': true,
 };
 
 function forbidden({ given = [] }: Actor, right: Right): AdminError {

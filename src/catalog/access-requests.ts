@@ -13,7 +13,8 @@ export interface StoredAccessRequest {
   readonly request?: AccessRequest;
 }
 
-type Known = ReadonlyMap<string, { readonly version: number; readonly request: AccessRequest }>;
+type KnownRequest = Required<StoredAccessRequest>;
+type Known = ReadonlyMap<string, KnownRequest>;
 
 interface AccessRequestsDeps {
   readonly store: DocumentStore;
@@ -32,6 +33,8 @@ export class AccessRequests {
   #unwatch: (() => void) | undefined;
   #reading: Promise<void> | undefined;
   #again = false;
+  /** What was written here since the reading under way began: it may not have seen that. */
+  readonly #written = new Set<string>();
 
   constructor(deps: AccessRequestsDeps) {
     this.#deps = deps;
@@ -75,10 +78,19 @@ export class AccessRequests {
   /** Resolves to the new version once it is on disk. Throws VersionConflict, and what the store throws. */
   async put(name: string, request: AccessRequest, ifVersion: number): Promise<number> {
     const version = await this.#deps.store.put(ACCESS_REQUESTS, name, storedValue(request), ifVersion);
-    // A reading that began before may not know it, and must not hide it.
+    this.#written.add(name);
     if ((this.#known.get(name)?.version ?? 0) < version)
       this.#hold(new Map(this.#known).set(name, { version, request }));
     return version;
+  }
+
+  /** Resolves once it is gone. Throws VersionConflict, and what the store throws. */
+  async delete(name: string, ifVersion: number): Promise<void> {
+    await this.#deps.store.delete(ACCESS_REQUESTS, name, ifVersion);
+    this.#written.add(name);
+    const known = new Map(this.#known);
+    known.delete(name);
+    this.#hold(known);
   }
 
   async #follow(): Promise<void> {
@@ -89,13 +101,17 @@ export class AccessRequests {
   }
 
   async #read(): Promise<void> {
+    this.#written.clear();
     const documents = await this.#deps.store.list(ACCESS_REQUESTS);
-    const known = new Map(this.#known);
+    const known = new Map<string, KnownRequest>();
     for (const { name, version, value } of documents) {
-      if ((known.get(name)?.version ?? 0) >= version) continue;
       const request = requestFrom(value);
-      if (request === undefined) known.delete(name);
-      else known.set(name, { version, request });
+      if (request !== undefined) known.set(name, { version, request });
+    }
+    for (const name of this.#written) {
+      const own = this.#known.get(name);
+      if (own === undefined) known.delete(name);
+      else if ((known.get(name)?.version ?? 0) < own.version) known.set(name, own);
     }
     this.#hold(known);
   }

@@ -38,7 +38,9 @@ function isPending(answer: EndpointAnswer): boolean {
 export async function whenApproved(first: EndpointAnswer, { waitForSeconds, ask }: Wait, { err }: Surroundings) {
   const request = awaitedRequest(first);
   if (request === undefined || !isPending(first)) return first;
-  err.write(`carnet: waiting until somebody approves ${printable(request.name)}\n`);
+  const name = printable(request.name);
+  // Who that is stands behind the sign-in of the admin door: a workload is told a name and nothing of policy.
+  err.write(`carnet: waiting until somebody approves ${name}; carnet access show ${name} tells who may\n`);
   let answer = first;
   let down: CommandError | undefined;
   let waitedMs = 0;

@@ -6,7 +6,7 @@ export const MENDS: Readonly<Record<Reason, string>> = {
   not_bound_to_pod: 'use a projected token of a running pod, not one made by hand',
   mapping_expired: 'the mapping has ended; ask its owner to renew it',
   guardrail: 'an organisation-wide rule forbids it; ask the platform team, with the trace id',
-  awaiting_approval: 'somebody has to approve the access first',
+  awaiting_approval: 'somebody has to approve the access first: carnet access show tells those who sign in who may',
   not_granted: 'the author of the mapping may not give this target away; ask the platform team',
   token_type: 'leave --requested-token-type out, or ask for the type of this target',
   cloud_trust_missing: 'the cloud does not trust Carnet for this target yet; ask the owner of the account',

@@ -59,6 +59,12 @@ const NO_FOR_MS = 3600 * 1000;
 /** As long as a credential of the last use may be on its way: until then nothing takes the place of the access. */
 const LAST_USE_FOR_MS = 30_000;
 
+/**
+ * How long an ended request is there to be looked at; its acts stay in the audit log. With the thousand that may be undecided at
+ * once, for a day each, workloads alone leave 8,000 at most.
+ */
+const KEPT_FOR_MS = 7 * 24 * 3600 * 1000;
+
 /** Of all that a mapping says: approvals are for this, and for nothing that it says later. */
 export function mappingVersionOf(spec: FederationMappingSpec): string {
   return lengthPrefixedHash(JSON.stringify(spec));
@@ -76,6 +82,13 @@ export function accessStateAt(request: AccessRequest, now: number): AccessState 
   if (state === 'asked' && now >= askedAt + ASKED_FOR_MS) return 'expired';
   if (state === 'approved' && (now >= notAfter || uses >= maxUses)) return 'expired';
   return state;
+}
+
+/** Whether it has been over for so long that nobody misses it. */
+export function isForgotten(request: AccessRequest, now: number): boolean {
+  const { askedAt, notAfter = 0, endedAt = 0 } = request;
+  const isOpen = ['asked', 'approved'].includes(accessStateAt(request, now));
+  return !isOpen && now >= Math.max(askedAt + ASKED_FOR_MS, notAfter, endedAt) + KEPT_FOR_MS;
 }
 
 /** Whether a workload that still asks may open the request anew: after a no only once that has been left to stand. */

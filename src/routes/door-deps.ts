@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { AccessAdmin } from '../admin/access-admin.ts';
+import type { AccessAdmin } from '../admin/access/access-admin.ts';
 import type { Explain } from '../admin/explain.ts';
 import type { NameOwner } from '../admin/name-owner.ts';
 import type { RunReplay } from '../admin/replay/replay.ts';

@@ -1,34 +1,24 @@
-import type { AccessRequests, StoredAccessRequest } from '../catalog/access-requests.ts';
-import type { Catalog } from '../catalog/catalog.ts';
-import type { Clock } from '../core/clock.ts';
+import type { AccessRequests, StoredAccessRequest } from '../../catalog/access-requests.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { Clock } from '../../core/clock.ts';
 import {
   type AccessRequest,
   type AccessState,
   accessRequestName,
   accessStateAt,
-  type Beneficiary,
-  mappingVersionOf,
   type Person,
-} from '../resources/access-request.ts';
-import type { ValidDocument } from '../resources/document.ts';
-import { durationSeconds } from '../resources/duration.ts';
-import { VersionConflict } from '../store/document-store.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import {
-  assertMayApprove,
-  assertMayBreakGlass,
-  assertMayDeny,
-  assertMayWithdraw,
-  type JustInTimeMapping,
-} from './access-rules.ts';
+} from '../../resources/access-request.ts';
+import { VersionConflict } from '../../store/document-store.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { type Actor, assertMaySomewhere } from '../actor.ts';
+import { AdminError } from '../admin-error.ts';
+import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
+import type { Wish } from '../resource-admin.ts';
+import { assertMayApprove, assertMayBreakGlass, assertMayDeny, assertMayWithdraw } from './access-rules.ts';
+import { accessInSight, assertHolds } from './access-sight.ts';
 import { type AccessView, accessView } from './access-view.ts';
-import { type Actor, assertMay } from './actor.ts';
-import { AdminError } from './admin-error.ts';
-import { type Act, type AdminJournal, recorded } from './admin-journal.ts';
-import type { Wish } from './resource-admin.ts';
-
-/** Whoever opens access alone has it for no longer. */
-const BREAK_GLASS_SECONDS = 3600;
+import { type AccessWish, askedAccess, windowOf } from './asked-access.ts';
+import { JustInTimeMappings } from './just-in-time-mappings.ts';
 
 export interface AccessQuery {
   readonly limit: number;
@@ -36,21 +26,6 @@ export interface AccessQuery {
   readonly after?: string | undefined;
   readonly state?: AccessState | undefined;
   readonly mapping?: string | undefined;
-}
-
-/** Access that a person asks for, on behalf of a workload. */
-export interface AccessWish {
-  readonly mapping: string;
-  /** A TrustedIssuer by name, and a ServiceAccount of a cluster or the `sub` of another issuer's tokens. */
-  readonly identity: {
-    readonly issuer: string;
-    readonly namespace?: string | undefined;
-    readonly serviceAccount?: string | undefined;
-    readonly subject?: string | undefined;
-  };
-  readonly reason?: string | undefined;
-  readonly durationSeconds?: number | undefined;
-  readonly breakGlass?: boolean | undefined;
 }
 
 export interface AccessDecision {
@@ -81,23 +56,24 @@ interface AccessAdminDeps {
 /** Asking for just-in-time access and deciding on it. Throws AdminError, or OAuthError `audit_unavailable`. */
 export class AccessAdmin {
   readonly #deps: AccessAdminDeps;
-  /** Of the last resources that were asked about: there may be very many. */
-  #mappings: { readonly of: unknown; readonly byName: ReadonlyMap<string, JustInTimeMapping> } | undefined;
+  readonly #mappings: JustInTimeMappings;
 
   constructor(deps: AccessAdminDeps) {
     this.#deps = deps;
+    this.#mappings = new JustInTimeMappings(deps.catalog);
   }
 
   /** By name, ascending; `next` is there where more follow. */
   list(actor: Actor, { limit, after, state, mapping }: AccessQuery) {
-    assertMay(actor, 'read');
+    const isSeen = accessInSight(actor, this.#known());
     const now = this.#deps.clock.now();
     const found = [...this.#deps.access.current()]
       .filter(
         ([name, request]) =>
           (after === undefined || name > after) &&
           (state === undefined || accessStateAt(request, now) === state) &&
-          (mapping === undefined || request.mapping === mapping),
+          (mapping === undefined || request.mapping === mapping) &&
+          isSeen(request.mapping),
       )
       .sort(([a], [b]) => (a < b ? -1 : 1));
     const page = found.slice(0, limit);
@@ -109,10 +85,9 @@ export class AccessAdmin {
   }
 
   async get(actor: Actor, name: string): Promise<AccessOutcome> {
-    assertMay(actor, 'read');
-    const { version, request } = await this.#stored(name);
-    if (request === undefined) throw new AdminError('not_found');
-    return { name, view: this.#view(name, request), etag: etagOf(version), created: false };
+    assertMaySomewhere(actor, 'read');
+    const { version, request } = await this.#seen(actor, name);
+    return { name, view: this.#view(name, request), etag: etagOf(version, request), created: false };
   }
 
   /** Opens a request, or changes what is asked by one that is open and takes back what was approved of it. */
@@ -120,11 +95,15 @@ export class AccessAdmin {
     const action = wish.breakGlass ? 'break-glass' : 'ask';
     const act: Act = { actor, traceId: how.traceId, action, kind: 'AccessRequest' };
     return this.#attempt({ act, how }, async () => {
-      assertMay(actor, 'ask for access');
-      const mapping = this.#mappingOf(wish.mapping);
-      if (mapping === undefined) throw invalid('mapping', 'is no mapping with just-in-time access that is in force');
+      assertMaySomewhere(actor, 'ask for access');
+      const { grants, issuers } = this.#deps.catalog.current();
+      const mapping = this.#mappings.get(wish.mapping);
+      if (mapping === undefined || !accessInSight(actor, this.#known())(mapping.name)) {
+        throw invalid('mapping', 'is no mapping with just-in-time access that is in force');
+      }
+      assertHolds(actor, 'ask for access', { mapping, grants });
       if (wish.breakGlass) assertMayBreakGlass(actor, mapping);
-      const request = this.#asked(actor, wish, mapping);
+      const request = askedAccess(wish, { actor, mapping, issuers, now: this.#deps.clock.now() });
       const name = accessRequestName(mapping.name, mapping.version, request.identity);
       const before = await this.#stored(name);
       const former = before.request && accessStateAt(before.request, request.askedAt);
@@ -144,10 +123,12 @@ export class AccessAdmin {
   decide(actor: Actor, name: string, { decision, why }: AccessDecision, how: Wish): Promise<AccessOutcome> {
     const act: Act = { actor, traceId: how.traceId, action: decision, kind: 'AccessRequest', name };
     return this.#attempt({ act, how }, async () => {
-      assertMay(actor, decision === 'withdraw' ? 'ask for access' : 'decide on access');
-      const before = await this.#stored(name);
+      const right = decision === 'withdraw' ? 'ask for access' : 'decide on access';
+      assertMaySomewhere(actor, right);
+      const before = await this.#seen(actor, name);
       const { request: asked } = before;
-      if (asked === undefined) throw new AdminError('not_found');
+      const mapping = this.#mappings.get(asked.mapping);
+      assertHolds(actor, right, { mapping, grants: this.#deps.catalog.current().grants });
       assertVersion(before, how);
       const state = accessStateAt(asked, this.#deps.clock.now());
       if (state !== 'asked' && !(state === 'approved' && decision === 'withdraw')) {
@@ -160,7 +141,7 @@ export class AccessAdmin {
   }
 
   async #approved(actor: Actor, request: AccessRequest, why: string | undefined): Promise<AccessRequest> {
-    const mapping = this.#mappingOf(request.mapping);
+    const mapping = this.#mappings.get(request.mapping);
     if (mapping?.version !== request.mappingVersion) {
       throw new AdminError('not_open', {
         detail: 'the mapping has changed since, or is gone: it has to be asked again',
@@ -180,54 +161,12 @@ export class AccessAdmin {
   }
 
   #ended(actor: Actor, request: AccessRequest, { decision, why }: AccessDecision): AccessRequest {
-    const mapping = this.#mappingOf(request.mapping);
+    const mapping = this.#mappings.get(request.mapping);
     if (decision === 'deny') assertMayDeny(actor, mapping);
     else assertMayWithdraw(actor, { request, mapping });
     const endedAt = this.#deps.clock.now();
     const state = decision === 'deny' ? 'denied' : 'withdrawn';
     return { ...request, state, endedAt, ...(why !== undefined && { why }) };
-  }
-
-  #asked(actor: Actor, wish: AccessWish, { name, version, access }: JustInTimeMapping): AccessRequest {
-    const { reason, breakGlass = false } = wish;
-    if (reason === undefined && (breakGlass || access.reason === 'required')) throw invalid('reason', 'is required');
-    const ceiling = Math.min(
-      durationSeconds(access.maxDuration),
-      breakGlass ? BREAK_GLASS_SECONDS : Number.POSITIVE_INFINITY,
-    );
-    const wished = wish.durationSeconds ?? ceiling;
-    if (wished > ceiling) throw invalid('duration', `must be at most ${ceiling} s`);
-    const now = this.#deps.clock.now();
-    const { issuer, subject } = actor;
-    return {
-      mapping: name,
-      identity: this.#beneficiary(wish.identity),
-      ...(reason !== undefined && { reason }),
-      durationSeconds: wished,
-      state: 'asked',
-      mappingVersion: version,
-      askedAt: now,
-      askedBy: { issuer, subject },
-      needed: access.approvals,
-      approvals: [],
-      ...(access.maxUses !== undefined && { maxUses: access.maxUses }),
-      uses: 0,
-      ...(breakGlass && { breakGlass, ...windowOf(now, wished) }),
-    };
-  }
-
-  #beneficiary({ issuer, namespace, serviceAccount, subject }: AccessWish['identity']): Beneficiary {
-    const profile = this.#deps.catalog.current().issuers.byName.get(issuer)?.profile;
-    if (profile === undefined) throw invalid('identity.issuer', 'is no TrustedIssuer that is in force');
-    const isCluster = profile.kind === 'kubernetes';
-    if (isCluster && namespace !== undefined && serviceAccount !== undefined && subject === undefined) {
-      return { issuer, subject: `system:serviceaccount:${namespace}:${serviceAccount}` };
-    }
-    if (!isCluster && subject !== undefined && namespace === undefined && serviceAccount === undefined) {
-      return { issuer, subject };
-    }
-    const wanted = isCluster ? 'namespace and serviceAccount' : 'subject';
-    throw invalid('identity', `must have issuer and ${wanted} for this issuer`);
   }
 
   async #write({ act, how, name, before, request }: Write): Promise<AccessOutcome> {
@@ -246,7 +185,7 @@ export class AccessAdmin {
       throw new AdminError('unavailable', { detail: 'the store cannot be written', cause });
     });
     metrics.accessRequests.inc({ outcome: outcomeOf(act, request) });
-    return { name, view, etag: etagOf(version), created: false };
+    return { name, view, etag: etagOf(version, request), created: false };
   }
 
   async #attempt({ act, how }: Pick<Write, 'act' | 'how'>, run: () => Promise<AccessOutcome>): Promise<AccessOutcome> {
@@ -258,6 +197,19 @@ export class AccessAdmin {
     }
   }
 
+  /** What somebody does not see is not there for him. Throws AdminError `not_found`. */
+  async #seen(actor: Actor, name: string): Promise<Required<StoredAccessRequest>> {
+    const { version, request } = await this.#stored(name);
+    if (request === undefined || !accessInSight(actor, this.#known())(request.mapping)) {
+      throw new AdminError('not_found');
+    }
+    return { version, request };
+  }
+
+  #known() {
+    return { mappings: this.#mappings, grants: this.#deps.catalog.current().grants };
+  }
+
   #stored(name: string): Promise<StoredAccessRequest> {
     return this.#deps.access.get(name).catch((cause) => {
       throw new AdminError('unavailable', { detail: 'the store cannot be read', cause });
@@ -265,25 +217,8 @@ export class AccessAdmin {
   }
 
   #view(name: string, request: AccessRequest): AccessView {
-    return accessView({ name, request, mapping: this.#mappingOf(request.mapping), now: this.#deps.clock.now() });
+    return accessView({ name, request, mapping: this.#mappings.get(request.mapping), now: this.#deps.clock.now() });
   }
-
-  /** As it is in force now; undefined also for one that is faulty. */
-  #mappingOf(name: string): JustInTimeMapping | undefined {
-    const { accepted } = this.#deps.catalog.loaded().compiled;
-    if (this.#mappings?.of !== accepted) this.#mappings = { of: accepted, byName: justInTimeMappings(accepted) };
-    return this.#mappings.byName.get(name);
-  }
-}
-
-function justInTimeMappings(accepted: readonly ValidDocument[]): ReadonlyMap<string, JustInTimeMapping> {
-  const found = new Map<string, JustInTimeMapping>();
-  for (const one of accepted) {
-    if (one.kind !== 'FederationMapping' || one.spec.access === 'standing') continue;
-    const { name, spec } = one;
-    found.set(name, { name, owner: spec.owner, version: mappingVersionOf(spec), access: one.spec.access.justInTime });
-  }
-  return found;
 }
 
 interface Write {
@@ -294,23 +229,20 @@ interface Write {
   readonly request: AccessRequest;
 }
 
-function windowOf(now: number, seconds: number) {
-  return { state: 'approved' as const, from: now, notAfter: now + seconds * 1000 };
-}
-
 function outcomeOf({ action }: Act, { state }: AccessRequest): string {
   if (action === 'break-glass') return 'break_glass';
   return state;
 }
 
 /** RFC 9110 section 13: nobody decides on what he has not read. */
-function assertVersion({ version }: StoredAccessRequest, { ifMatch }: Wish): void {
+function assertVersion({ version, request }: Required<StoredAccessRequest>, { ifMatch }: Wish): void {
   if (ifMatch === undefined) throw new AdminError('precondition_required', { field: 'If-Match' });
-  if (ifMatch !== etagOf(version)) throw new AdminError('precondition_failed', { field: 'If-Match' });
+  if (ifMatch !== etagOf(version, request)) throw new AdminError('precondition_failed', { field: 'If-Match' });
 }
 
-function etagOf(version: number): string {
-  return `"${version}"`;
+/** Versions begin anew where a request is asked again long after it had ended; the moment of asking does not come back. */
+function etagOf(version: number, { askedAt }: AccessRequest): string {
+  return `"${version}.${askedAt}"`;
 }
 
 function invalid(field: string, detail: string): AdminError {

@@ -1,17 +1,7 @@
-import type { AccessRequest, Person } from '../resources/access-request.ts';
-import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
-import type { JustInTime } from '../resources/just-in-time.ts';
-import type { Actor } from './actor.ts';
-import { AdminError } from './admin-error.ts';
-
-/** A mapping that gives nothing but approved access. */
-export interface JustInTimeMapping {
-  readonly name: string;
-  readonly owner: FederationMappingSpec['owner'];
-  /** As AccessRequests name it. */
-  readonly version: string;
-  readonly access: JustInTime;
-}
+import type { AccessRequest, Person } from '../../resources/access-request.ts';
+import type { Actor } from '../actor.ts';
+import { AdminError } from '../admin-error.ts';
+import type { JustInTimeMapping } from './just-in-time-mappings.ts';
 
 interface Asked {
   readonly request: AccessRequest;

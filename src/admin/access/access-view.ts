@@ -1,7 +1,7 @@
-import type { JsonObject } from '../core/json.ts';
-import { type AccessRequest, type AccessState, accessStateAt, type Person } from '../resources/access-request.ts';
-import { API_VERSION } from '../resources/document.ts';
-import type { JustInTimeMapping } from './access-rules.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { type AccessRequest, type AccessState, accessStateAt, type Person } from '../../resources/access-request.ts';
+import { API_VERSION } from '../../resources/document.ts';
+import type { JustInTimeMapping } from './just-in-time-mappings.ts';
 
 /** An AccessRequest as the admin API shows it; instants are RFC 3339. */
 export interface AccessView {
@@ -14,6 +14,8 @@ export interface AccessView {
   readonly approvals: readonly { readonly by: Person; readonly at: string; readonly why?: string }[];
   /** Whom the mapping names; absent where it is gone, or is not just-in-time any more. */
   readonly approvers?: readonly string[];
+  /** Of the mapping, who does not approve; absent where `approvers` is. */
+  readonly owner?: string;
   readonly breakGlass: boolean;
   readonly from?: string;
   readonly notAfter?: string;
@@ -49,7 +51,7 @@ export function accessView({ name, request, mapping, now }: Viewed): AccessView 
       at: instant(at),
       ...(said !== undefined && { why: said }),
     })),
-    ...(mapping !== undefined && { approvers: mapping.access.approvers }),
+    ...(mapping !== undefined && { approvers: mapping.access.approvers, owner: mapping.owner }),
     breakGlass: breakGlass === true,
     ...(from !== undefined && { from: instant(from) }),
     ...(notAfter !== undefined && { notAfter: instant(notAfter) }),

@@ -3,7 +3,7 @@ import { ACCESS_STATES } from '../../resources/access-request.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { toServer } from '../to-server.ts';
-import type { DecideOptions, ListOptions, RequestOptions } from './access.ts';
+import type { DecideOptions, ListOptions, RequestOptions, ShowOptions } from './access.ts';
 
 /** Adds `carnet access`: asking for just-in-time access, and deciding on it. */
 export function addAccessCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
@@ -17,6 +17,14 @@ export function addAccessCommands(program: Command, around: Surroundings, finish
     .action(async (options: ListOptions) => {
       const { listAccess } = await import('./access.ts');
       finish(await listAccess(options, around));
+    });
+  toServer(access.command('show'))
+    .description('show an access request, and who may approve it')
+    .argument('<name>', 'the access request')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
+    .action(async (name: string, options: ShowOptions) => {
+      const { showAccess } = await import('./access.ts');
+      finish(await showAccess(name, options, around));
     });
   for (const decision of ['approve', 'deny', 'withdraw'] as const) {
     toServer(access.command(decision))

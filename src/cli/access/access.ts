@@ -49,6 +49,25 @@ export async function listAccess(options: ListOptions, surroundings: Surrounding
   return ExitCode.ok;
 }
 
+export interface ShowOptions extends AdminOptions {
+  readonly output: 'text' | 'json';
+}
+
+/** `carnet access show`: one request, and who may approve it. Resolves to the exit code. */
+export async function showAccess(name: string, options: ShowOptions, surroundings: Surroundings): Promise<ExitCode> {
+  assertName(name);
+  const { body } = await adminClient(options, surroundings).ask({ method: 'GET', path: `${PATH}/${name}` });
+  const { out, env } = surroundings;
+  if (options.output === 'json') {
+    out.write(`${printableJson(body, 2)}\n`);
+    return ExitCode.ok;
+  }
+  const style = styleOf(out, env);
+  const facts = factsOf(body).filter(([, value]) => value !== '');
+  for (const [fact, value] of facts) out.write(`${style('dim', fact.padEnd(FACT_WIDTH))}  ${value}\n`);
+  return ExitCode.ok;
+}
+
 /** `carnet access approve`, `deny` and `withdraw`: decides on the request as it is read now. */
 export async function decideOnAccess(
   name: string,
@@ -56,8 +75,7 @@ export async function decideOnAccess(
   options: DecideOptions,
   surroundings: Surroundings,
 ): Promise<ExitCode> {
-  if (!NAME.test(name))
-    throw new CommandError(ExitCode.usage, 'the name of an access request is ar- and 32 hex digits');
+  assertName(name);
   const client = adminClient(options, surroundings);
   const { etag } = await client.ask({ method: 'GET', path: `${PATH}/${name}` });
   const { why } = options;
@@ -94,6 +112,11 @@ export async function requestAccess(options: RequestOptions, surroundings: Surro
   return ExitCode.ok;
 }
 
+function assertName(name: string): void {
+  if (!NAME.test(name))
+    throw new CommandError(ExitCode.usage, 'the name of an access request is ar- and 32 hex digits');
+}
+
 function dryRun(options: { readonly dryRun?: boolean }): { query?: { dryRun: string } } {
   return options.dryRun ? { query: { dryRun: 'true' } } : {};
 }
@@ -112,6 +135,42 @@ function stateOf(request: JsonObject): string {
 }
 
 const HEADING = ['name', 'state', 'mapping', 'for', 'approvals', 'until', 'reason'];
+
+const FACT_WIDTH = 'may approve'.length;
+
+/** What there is to say of one request; a fact that does not apply has an empty value. */
+function factsOf(request: JsonObject): readonly (readonly [string, string])[] {
+  const [name = '', state = '', mapping = '', who = '', approvals = '', until = '', reason = ''] = rowOf(request);
+  const given = Array.isArray(request['approvals']) ? request['approvals'].map(objectOf) : [];
+  const { approvers, owner, askedBy, uses, maxUses } = request;
+  const isOpen = state === 'asked';
+  return [
+    ['name', name],
+    ['state', state],
+    ['mapping', mapping],
+    ['for', who],
+    ['asked', textOf(request['askedAt'])],
+    ['asked by', askedBy === undefined ? 'the workload' : textOf(objectOf(askedBy)['subject'])],
+    ['reason', reason],
+    ['approvals', approvals],
+    ...given.map(({ by, why }) => ['approved by', [by, why].map(personOrText).filter(Boolean).join(': ')] as const),
+    ['may approve', isOpen ? approversOf(request) : ''],
+    ['may not', isOpen && approvers !== undefined ? barred(textOf(owner)) : ''],
+    ['until', until],
+    ['uses', typeof maxUses === 'number' ? `${String(uses)} of ${maxUses}` : ''],
+    ['ended', textOf(request['endedAt'])],
+    ['why', textOf(request['why'])],
+  ];
+}
+
+/** Of those who are named: docs/access.md. */
+function barred(owner: string): string {
+  return `whoever asked, the owner of the mapping (${owner}), the last two who changed it`;
+}
+
+function personOrText(value: JsonValue | undefined): string {
+  return textOf(objectOf(value)['subject']) || textOf(value);
+}
 
 function rowOf(request: JsonObject): readonly string[] {
   const document = objectOf(request['document']);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { AccessDecision, AccessOutcome, AccessQuery, AccessWish } from '../../admin/access-admin.ts';
+import type { AccessDecision, AccessOutcome, AccessQuery } from '../../admin/access/access-admin.ts';
+import type { AccessWish } from '../../admin/access/asked-access.ts';
 import { AdminError } from '../../admin/admin-error.ts';
 import { submittedValue } from '../../admin/submitted-document.ts';
 import { ACCESS_STATES } from '../../resources/access-request.ts';

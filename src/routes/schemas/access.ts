@@ -43,6 +43,7 @@ const view = z
     needed: z.number().int().meta({ description: 'How many people have to approve.' }),
     approvals: z.array(z.strictObject({ by: person, at: instant, why: text.optional() })),
     approvers: z.array(text).optional().meta({ description: 'Whom the mapping names; absent where it is gone.' }),
+    owner: text.optional().meta({ description: 'Of the mapping: who does not approve.' }),
     breakGlass: z.boolean(),
     from: instant.optional(),
     notAfter: instant.optional().meta({ description: 'When the access ends, and every credential with it.' }),
@@ -75,6 +76,7 @@ const VIEW = {
   needed: 2,
   approvals: [{ by: ALICE, at: '2026-11-22T09:05:00.000Z', why: 'INC-42' }],
   approvers: ['payments-leads'],
+  owner: 'payments@example.org',
   breakGlass: false,
   uses: 0,
 };
