@@ -121,7 +121,11 @@ async function open(
   opened.defer(() => ownership.close());
   const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
   const stream = streamName(config.audit, 'postgres' in config.store);
-  const held = await HeldStops.open(join(config.audit.directory, `${stream}.stops.json`));
+  const held = await HeldStops.open(join(config.audit.directory, `${stream}.stops.json`), (name, renamed) => {
+    const detail = `${name}: kept as ${renamed}`;
+    log.warn('the store has another stop of this name', { detail });
+    audit.note({ type: 'changed', outcome: 'stop-renamed', detail });
+  });
   const audit = await openAuditLog({
     directory: config.audit.directory,
     stream,

@@ -22,6 +22,8 @@ export interface Stopped extends Judged {
   readonly inForce: true;
   /** `replica`: until the store is back this replica keeps it, and each that it could tell. */
   readonly durable: 'store' | 'replica';
+  /** Of one that the store does not have: what it will be called if the store turns out to have another of its name. */
+  readonly otherName?: string;
 }
 
 /**
@@ -54,16 +56,12 @@ export function createEmergencyStop({
   const here = (name: string) =>
     catalog.loaded().documents.find((one) => one.kind === 'Guardrail' && one.name === name);
   const kept = (name: string) => (held.has(name) ? 'replica' : 'store');
-  /** A name that comes back after its stop was ended; one that somebody else has just used is theirs. */
-  const writeAfterEnded = async ({ name, ...stop }: HeldStop) => {
-    const { version, document: theirs } = await stored.get('Guardrail', name).catch(unavailable);
-    if (theirs !== undefined) {
-      await catalog.reload();
-      throw new AdminError('precondition_failed');
-    }
-    const next = await stored.put({ ...stop, kind: 'Guardrail', name, ifVersion: version }).catch(unavailable);
-    await catalog.reload();
-    return next;
+  /** Where a stop is that is in force. */
+  const whereabouts = async (stop: HeldStop) => {
+    const { name } = stop;
+    if (held.has(name)) return { durable: 'replica', otherName: besideOther(stop).name } as const;
+    const { version } = await stored.get('Guardrail', name).catch(unavailable);
+    return { durable: 'store', etag: `"${version}"` } as const;
   };
   return async (act, document) => {
     if (!isStop(document)) return undefined;
@@ -94,20 +92,12 @@ export function createEmergencyStop({
     }
     const stop = { name, document, author, at };
     const inStore = stored.stops().find(({ source }) => source === storedSource('Guardrail', name));
-    if (inStore !== undefined && canonical(JSON.parse(inStore.text)) !== canonical(document)) {
+    if (inStore === undefined) throw new AdminError('precondition_failed', { detail: 'somebody has ended it already' });
+    if (canonical(JSON.parse(inStore.text)) !== canonical(document)) {
       const detail = `somebody else has just used the name: this stop is kept as ${besideOther(stop).name}`;
       throw new AdminError('precondition_failed', { detail });
     }
-    // The store knew the name already.
-    const version = inStore === undefined ? await writeAfterEnded(stop) : 1;
-    const durable = kept(name);
-    return {
-      ...judgement,
-      created: true,
-      inForce: true,
-      durable,
-      ...(durable === 'store' && { etag: `"${version}"` }),
-    };
+    return { ...judgement, created: true, inForce: true, ...(await whereabouts(stop)) };
   };
 }
 

@@ -25,6 +25,7 @@ export interface Outcome extends Changed {
   readonly created: boolean;
   /** Of an emergency stop: who keeps it. */
   readonly durable?: Stopped['durable'];
+  readonly otherName?: string;
 }
 
 interface ResourceAdminDeps extends ChangingDeps {

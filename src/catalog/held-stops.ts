@@ -1,14 +1,10 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { JsonObject } from '../core/json.ts';
-import { besideOther, type HeldStop, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
+import { besideOther, type HeldStop, isAmong, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
+import type { StoredVersion } from './stored-value.ts';
 
-/** What the store has under the name of a stop. */
-interface KnownStop {
-  readonly version: number;
-  /** Absent: it was ended. */
-  readonly document?: JsonObject;
-}
+/** Told of a stop that is held on under another name. Must not throw. */
+type OnRenamed = (name: string, renamed: string) => void;
 
 /** The file of the stops is there and holds none: whoever runs Carnet restores it, or ends the stops that it held. */
 export class StopsDamaged extends Error {
@@ -26,21 +22,23 @@ export class StopsDamaged extends Error {
 export class HeldStops {
   readonly #path: string;
   readonly #stops: Map<string, HeldStop>;
+  readonly #onRenamed: OnRenamed;
   #written: Promise<void> = Promise.resolve();
 
   /** Throws StopsDamaged, and what the file system throws: starting without stops that were there would end them. */
-  static async open(path: string): Promise<HeldStops> {
+  static async open(path: string, onRenamed?: OnRenamed): Promise<HeldStops> {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       return '[]';
     });
     const stops = stopsFrom(text);
     if (stops === undefined) throw new StopsDamaged(path);
-    return new HeldStops(path, stops);
+    return new HeldStops(path, stops, onRenamed);
   }
 
-  constructor(path: string, stops: readonly HeldStop[] = []) {
+  constructor(path: string, stops: readonly HeldStop[] = [], onRenamed: OnRenamed = () => undefined) {
     this.#path = path;
+    this.#onRenamed = onRenamed;
     this.#stops = new Map(stops.map((stop) => [stop.name, stop]));
   }
 
@@ -63,18 +61,23 @@ export class HeldStops {
   }
 
   /**
-   * Lets go of what the store knows, whatever somebody made of it since. Where it has another stop, as that came first, this
-   * one is held on under a name of its own: of two that were put through two replicas at once none is lost.
+   * By all versions that the store has of a name: lets go of what it has had, whatever somebody made of it since. Where
+   * it has another stop, this one is held on under a name of its own: of two that were put through two replicas at once none
+   * is lost. Where it has one that was ended before, this one is held as it is.
    */
-  async settle(known: ReadonlyMap<string, KnownStop>): Promise<void> {
-    const settled = this.all().filter(({ name }) => known.has(name));
+  async settle(known: ReadonlyMap<string, readonly StoredVersion[]>): Promise<void> {
+    const settled = this.all().filter((stop) => {
+      const versions = known.get(stop.name) ?? [];
+      return isAmong(stop, versions) || versions.at(-1)?.document !== undefined;
+    });
     if (settled.length === 0) return;
     for (const stop of settled) {
-      const { version, document } = known.get(stop.name) ?? {};
       this.#stops.delete(stop.name);
-      if (version !== 1 || JSON.stringify(document) === JSON.stringify(stop.document)) continue;
+      if (isAmong(stop, known.get(stop.name) ?? [])) continue;
       const renamed = besideOther(stop);
-      if (!known.has(renamed.name)) this.#stops.set(renamed.name, renamed);
+      if (known.has(renamed.name)) continue;
+      this.#stops.set(renamed.name, renamed);
+      this.#onRenamed(stop.name, renamed.name);
     }
     // One that is left in the file is settled again after the next start.
     await this.#write().catch(() => undefined);

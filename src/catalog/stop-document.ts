@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { type Author, authorFrom } from '../core/author.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { API_VERSION } from '../resources/document.ts';
+import type { StoredVersion } from './stored-value.ts';
 
 /** An emergency stop that the store does not have yet, or not as far as this replica knows. */
 export interface HeldStop {
@@ -36,6 +37,13 @@ export function isStop(document: JsonObject): boolean {
 export function besideOther(stop: HeldStop): HeldStop {
   const name = `${stop.name.slice(0, 54)}-${hash('sha256', JSON.stringify(stop.document), 'hex').slice(0, 8)}`;
   return { ...stop, name, document: { ...stop.document, metadata: { name } } };
+}
+
+/** Whether one of these versions of its name is this very stop, or the last one says the same. */
+export function isAmong({ document, at }: HeldStop, versions: readonly StoredVersion[]): boolean {
+  const text = JSON.stringify(document);
+  const last = versions.at(-1);
+  return versions.some((one) => (one === last || one.at === at) && JSON.stringify(one.document) === text);
 }
 
 /** The stops of a text that `stopsText` wrote; undefined when it is anything else. */

@@ -6,7 +6,7 @@ import { VersionConflict } from '../store/document-store.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Catalog } from './catalog.ts';
 import type { HeldStops } from './held-stops.ts';
-import { type HeldStop, MAX_STOPS_BYTES, stopsFrom, stopsText } from './stop-document.ts';
+import { type HeldStop, isAmong, MAX_STOPS_BYTES, stopsFrom, stopsText } from './stop-document.ts';
 import type { StoredResources } from './stored-resources.ts';
 
 const KEY = 'stops';
@@ -128,9 +128,9 @@ export class StopRelay {
     if (isHere || (held.isFull() && !held.has(name))) return;
     // One that is held and not in force could not be taken before.
     if (held.has(name)) return await catalog.takeStops();
-    // One that the store knows is in force by it, or has been ended.
-    const known = stored.get('Guardrail', name).then(
-      ({ version }) => version > 0,
+    // One that the store has had is in force by it, or has been ended.
+    const known = stored.history('Guardrail', name).then(
+      (versions) => isAmong(stop, versions),
       () => false,
     );
     if (await Promise.race([known, pass(STORE_MS, false, { ref: false })])) return;

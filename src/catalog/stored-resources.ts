@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import { KINDS, type Kind } from '../resources/document.ts';
 import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
 import type { HeldStops } from './held-stops.ts';
-import type { HeldStop } from './stop-document.ts';
+import { type HeldStop, isAmong } from './stop-document.ts';
 import { type StoredVersion, storedValue, versionFrom } from './stored-value.ts';
 
 /** Name of the collection in the store: every version of its documents is kept. */
@@ -104,7 +104,8 @@ export class StoredResources {
       if (this.#last === undefined) throw error;
       this.#stale = true;
     }
-    if (!this.#stale) await this.#held?.settle(this.#settled());
+    // Those of which the store tells no history now stay held.
+    if (!this.#stale) await this.#settle().catch(() => undefined);
     const last = textsOf(this.#last?.values() ?? []);
     return { texts: [...last, ...this.#heldTexts()], stale: this.#stale };
   }
@@ -125,17 +126,6 @@ export class StoredResources {
       this.#lastStops = textsOf([...last].flatMap(([name, one]) => (name.startsWith(STOP) ? [one] : [])));
     }
     return last;
-  }
-
-  /** What the store knows of the stops that are held. */
-  #settled(): ReadonlyMap<string, StoredResource> {
-    const settled = new Map<string, StoredResource>();
-    for (const { name } of this.#held?.all() ?? []) {
-      const read = this.#last?.get(`Guardrail/${name}`);
-      if (read === undefined) continue;
-      settled.set(name, resourceOf(read));
-    }
-    return settled;
   }
 
   /** Emergency stops of the last reading and those that are held; asks nobody. */
@@ -180,9 +170,23 @@ export class StoredResources {
     return this.#store.putAll(writes.map(stored));
   }
 
-  /** Writes a stop as it was held. Throws VersionConflict when the store knows its name. */
+  /**
+   * Writes a stop as it was held, over one of its name that was ended before too; not where the store has had it, nor where
+   * it has another one of its name. Throws VersionConflict.
+   */
   async putStop(stop: HeldStop): Promise<void> {
-    await this.put({ ...stop, kind: 'Guardrail', ifVersion: 0 });
+    const versions = await this.history('Guardrail', stop.name);
+    const last = versions.at(-1);
+    if (last?.document !== undefined || isAmong(stop, versions)) return;
+    await this.put({ ...stop, kind: 'Guardrail', ifVersion: last?.version ?? 0 });
+  }
+
+  async #settle(): Promise<void> {
+    const known = new Map<string, readonly StoredResource[]>();
+    for (const { name } of this.#held?.all() ?? []) {
+      if (this.#last?.has(`Guardrail/${name}`)) known.set(name, await this.history('Guardrail', name));
+    }
+    await this.#held?.settle(known);
   }
 
   #heldTexts(): readonly ResourceText[] {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { API_VERSION } from '../resources/document.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
@@ -79,10 +79,15 @@ function told(one: Asked, { name, style, several }: { name: string; style: Style
   if ('failed' in one) return `${style('yellow', 'not stopped')}${at}: ${one.failed.message}`;
   const kept =
     one.body['durable'] === 'replica'
-      ? '; the store cannot be reached: this replica keeps the stop, and those that share its cache, until it can'
+      ? '; the store cannot be reached: this replica keeps the stop, and those that share its cache, until it can' +
+        otherName(one.body['otherName'])
       : '';
   const late = one.body['inForce'] === false ? '; the replica that was asked has not loaded it yet' : '';
   return `${style('red', 'stopped')} by Guardrail ${name}${at}; deleting it ends the stop${kept}${late}`;
+}
+
+function otherName(name: JsonValue | undefined): string {
+  return typeof name === 'string' ? `, then as ${printable(name)} if somebody else has used the name` : '';
 }
 
 interface Done {

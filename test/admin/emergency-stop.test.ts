@@ -22,11 +22,26 @@ const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const owner: Actor = { issuer: 'https://idp.example.org', subject: 'olga', roles: ['owner'] };
 const NAME = 'stop-now';
 
+/** A store that is down while it is told to be. */
+class FailingStore extends MemoryDocumentStore {
+  down = false;
+
+  override async put(...write: Parameters<MemoryDocumentStore['put']>): Promise<number> {
+    if (this.down) throw new Error('the store is down');
+    return await super.put(...write);
+  }
+
+  override async list(collection: string) {
+    if (this.down) throw new Error('the store is down');
+    return await super.list(collection);
+  }
+}
+
 /** What nothing may throw between a compiled Snapshot and its coming into force, does while `broken`. */
 async function replica(documents = memoryDocuments()) {
   const state = { broken: false };
   const folder = await temporaryFolder();
-  const store = new MemoryDocumentStore(documents);
+  const store = new FailingStore(documents);
   const clock = new FakeClock();
   const audit: AuditLog = {
     record: async () => undefined,
@@ -75,13 +90,41 @@ async function replica(documents = memoryDocuments()) {
       },
     );
   const names = () => catalog.current().guardrails.map(({ name }) => name);
-  return { state, catalog, put, names };
+  return { state, store, stored, catalog, relay, put, names };
 }
 
 describe('an emergency stop that is put', () => {
   test('is in force, and in the store, when it is answered', async () => {
     const { put, names } = await replica();
     expect(await put()).toMatchObject({ created: true, inForce: true, durable: 'store', etag: '"1"' });
+    expect(names()).toEqual([NAME]);
+  });
+
+  test('while the store is down tells the name that it gets if another stop has its own, and gets that name', async () => {
+    const documents = memoryDocuments();
+    const [first, second] = [await replica(documents), await replica(documents)];
+    second.store.down = true;
+    const answer = await second.put({ mappings: ['two'] });
+    expect(answer).toMatchObject({ created: true, inForce: true, durable: 'replica' });
+    await first.put({ mappings: ['one'] });
+    second.store.down = false;
+    await second.relay.flush();
+    await second.catalog.reload();
+    expect(second.names()).toEqual([NAME, answer?.otherName]);
+  });
+
+  test('in the store tells no other name', async () => {
+    const { put } = await replica();
+    expect(await put()).not.toHaveProperty('otherName');
+  });
+
+  test('under the name of one that was ended is in the store over that', async () => {
+    const { put, stored, catalog, names } = await replica();
+    await put();
+    await stored.put({ kind: 'Guardrail', name: NAME, document: undefined, ifVersion: 1 });
+    await catalog.reload();
+    expect(names()).toEqual([]);
+    expect(await put({ mappings: ['two'] })).toMatchObject({ durable: 'store', etag: '"3"' });
     expect(names()).toEqual([NAME]);
   });
 

@@ -55,7 +55,7 @@ describe('stops that a replica keeps by itself', () => {
     const held = await HeldStops.open(path);
     await held.hold(stop('stop-1'));
     await held.hold(stop('stop-2'));
-    await held.settle(new Map([['stop-1', { version: 2 }]]));
+    await held.settle(new Map([['stop-1', [stop('stop-1'), {}]]]));
     expect([held.has('stop-1'), held.has('stop-2')]).toEqual([false, true]);
     expect(await readFile(path, 'utf8')).toBe(stopsText([stop('stop-2')]));
   });

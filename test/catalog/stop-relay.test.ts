@@ -5,7 +5,7 @@ import { type Catalog, createCatalog } from '../../src/catalog/catalog.ts';
 import { DeletedNames } from '../../src/catalog/deleted-names.ts';
 import { HeldStops } from '../../src/catalog/held-stops.ts';
 import { ResourceMemory } from '../../src/catalog/resource-memory.ts';
-import type { HeldStop } from '../../src/catalog/stop-document.ts';
+import { besideOther, type HeldStop } from '../../src/catalog/stop-document.ts';
 import { StopRelay } from '../../src/catalog/stop-relay.ts';
 import { StoredResources } from '../../src/catalog/stored-resources.ts';
 import { compileInSteps } from '../../src/policy/compile.ts';
@@ -37,6 +37,8 @@ interface Replica {
   readonly stored: StoredResources;
   readonly relay: StopRelay;
   readonly catalog: Catalog;
+  /** Stops that were renamed here, each with its new name. */
+  readonly renamed: readonly string[];
 }
 
 interface Shared {
@@ -59,7 +61,9 @@ function sharing(): Shared {
 async function replica({ documents, cache, clock, key }: Shared): Promise<Replica> {
   const folder = await temporaryFolder();
   const store = new MemoryDocumentStore(documents);
-  const held = await HeldStops.open(join(folder, 'audit/carnet.stops.json'));
+  const renamed: string[] = [];
+  const onRenamed = (from: string, to: string) => void renamed.push(`${from} ${to}`);
+  const held = await HeldStops.open(join(folder, 'audit/carnet.stops.json'), onRenamed);
   const stored = new StoredResources(store, held);
   const catalog = createCatalog({
     sources: [folder],
@@ -76,7 +80,8 @@ async function replica({ documents, cache, clock, key }: Shared): Promise<Replic
   onTestFinished(() => catalog.close());
   await catalog.start();
   const shared = { cache, seal: createCacheSeal(key) };
-  return { held, stored, catalog, relay: new StopRelay({ held, stored, catalog, clock, log, shared, onTaken: quiet }) };
+  const relay = new StopRelay({ held, stored, catalog, clock, log, shared, onTaken: quiet });
+  return { held, stored, catalog, renamed, relay };
 }
 
 const inForce = ({ catalog }: Replica) => catalog.current().guardrails.map(({ name }) => name);
@@ -151,10 +156,55 @@ describe('two stops of one name, put through two replicas at once', () => {
     await second.relay.flush();
     await Promise.all([first.catalog.reload(), second.catalog.reload()]);
     expect([inForce(first), inForce(second)]).toEqual([['stop-now'], ['stop-now']]);
-    await second.held.hold(stop('stop-now', 'test'));
+    await second.held.hold(stop('stop-now', 'prod'));
     await first.stored.put({ kind: 'Guardrail', name: 'stop-now', document: undefined, ifVersion: 1 });
     await second.relay.flush();
     await second.catalog.reload();
     expect([inForce(second), second.held.all()]).toEqual([[], []]);
+  });
+
+  test('are told of where one is renamed', async () => {
+    const shared = sharing();
+    const [first, second] = [await replica(shared), await replica(shared)];
+    await hold(first, stop('stop-now', 'prod'));
+    await hold(second, stop('stop-now', 'test'));
+    await first.relay.flush();
+    expect(second.renamed).toEqual([]);
+    await second.relay.flush();
+    expect(second.renamed).toEqual([`stop-now ${besideOther(stop('stop-now', 'test')).name}`]);
+    expect(first.renamed).toEqual([]);
+  });
+});
+
+describe('a stop under the name of one that was ended', () => {
+  test('stays in force when the store is back, and is written over the ended one', async () => {
+    const shared = sharing();
+    const one = await replica(shared);
+    await hold(one, stop('stop-now', 'prod'));
+    await one.relay.flush();
+    await one.stored.put({ kind: 'Guardrail', name: 'stop-now', document: undefined, ifVersion: 1 });
+    await one.catalog.reload();
+    expect(inForce(one)).toEqual([]);
+    await hold(one, { ...stop('stop-now', 'test'), at: 2 });
+    await one.catalog.reload();
+    expect([inForce(one), one.held.has('stop-now')]).toEqual([['stop-now'], true]);
+    await one.relay.flush();
+    await one.catalog.reload();
+    expect([inForce(one), one.held.all()]).toEqual([['stop-now'], []]);
+    expect(await one.stored.get('Guardrail', 'stop-now')).toMatchObject({ version: 3, at: 2 });
+  });
+
+  test('is taken by other replicas, and the ended one is not', async () => {
+    const shared = sharing();
+    const [first, second] = [await replica(shared), await replica(shared)];
+    await hold(first, stop('stop-now', 'prod'));
+    await first.relay.flush();
+    await first.stored.put({ kind: 'Guardrail', name: 'stop-now', document: undefined, ifVersion: 1 });
+    await Promise.all([first.catalog.reload(), second.catalog.reload()]);
+    await hold(first, { ...stop('stop-now', 'prod'), at: 2 });
+    await first.relay.tell();
+    await second.relay.tell();
+    expect(second.held.all()).toMatchObject([{ name: 'stop-now', at: 2 }]);
+    expect(inForce(second)).toEqual(['stop-now']);
   });
 });

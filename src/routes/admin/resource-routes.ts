@@ -63,10 +63,10 @@ function answer(reply: FastifyReply, body: object, { status = 200, etag }: { sta
 
 function answerChange(
   reply: FastifyReply,
-  { etag, created, durable, ...changed }: Outcome,
+  { etag, created, durable, otherName, ...changed }: Outcome,
   { dryRun, replay }: { readonly dryRun: boolean; readonly replay: object | undefined },
 ) {
-  const body = { dryRun, durable, ...shownChange(changed), replay };
+  const body = { dryRun, durable, otherName, ...shownChange(changed), replay };
   if (changed.proposal !== undefined) return answer(reply, body, { status: 202 });
   return answer(reply, body, { status: created && !dryRun ? 201 : 200, ...(etag !== undefined && { etag }) });
 }

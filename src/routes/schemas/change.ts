@@ -41,6 +41,10 @@ export const change = z
     durable: z.enum(['store', 'replica']).optional().meta({
       description: 'Of an emergency stop: kept by the store, or until that is back by this replica and those it tells.',
     }),
+    otherName: z.string().optional().meta({
+      description:
+        'Of a stop that the store does not have yet: its name if the store has another one of that name then.',
+    }),
     changes: changeList,
     widening,
     proposal: proposal.optional().meta({ description: 'Nothing has changed: it waits for a second person.' }),
