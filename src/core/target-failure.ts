@@ -1,17 +1,18 @@
 import { OAuthError, type Reason } from './oauth-error.ts';
 
 /**
- * What a failed call of a target means for whoever asks for the same again: `denied`, `not_found` and `too_long` (a
- * lifetime above what a guardrail allows) stay so until somebody mends the target's side or the mapping, `throttled` until
- * its Retry-After has passed, `transient` says nothing of the next.
+ * What a failed call of a target means for whoever asks for the same again: `denied`, `not_found`, `too_long` (a
+ * lifetime above what a guardrail allows) and `too_narrow` (more narrowing than the target holds) stay so until somebody
+ * mends the target's side or the mapping, `throttled` until its Retry-After has passed, `transient` says nothing of the next.
  */
-export type FailureClass = 'denied' | 'not_found' | 'too_long' | 'throttled' | 'transient';
+export type FailureClass = 'denied' | 'not_found' | 'too_long' | 'too_narrow' | 'throttled' | 'transient';
 
 /** What callers learn of a refusal; the other classes are 503. */
 const REASONS: { readonly [K in FailureClass]?: Reason } = {
   denied: 'cloud_trust_missing',
   not_found: 'cloud_trust_missing',
   too_long: 'guardrail',
+  too_narrow: 'intents_not_enforceable',
 };
 
 /** A failure of a target, in Carnet's words: `detail` holds codes and numbers of the target and none of its texts. */
@@ -41,6 +42,11 @@ export class TargetFailure extends OAuthError {
   /** Nobody can shorten what the target gave, so it is dropped. */
   static tooLong(detail: string): TargetFailure {
     return new TargetFailure('too_long', detail);
+  }
+
+  /** What the mapping says of intents and tags is more than the target takes: its owner can mend that. */
+  static tooNarrow(detail: string): TargetFailure {
+    return new TargetFailure('too_narrow', detail);
   }
 
   static throttled(detail: string, retryAfterSeconds?: number): TargetFailure {

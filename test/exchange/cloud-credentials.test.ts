@@ -310,11 +310,12 @@ describe('a failure', () => {
   test.each([
     ['denied', TargetFailure.denied('AccessDenied')],
     ['not_found', TargetFailure.notFound('no such role')],
+    ['too_narrow', TargetFailure.tooNarrow('PackedPolicyTooLarge')],
   ])('of class %s is remembered for ten seconds and for who met it', async (failure, thrown) => {
     failures = [thrown];
     await failureOf(ask());
     clock.advance(9_999);
-    expect(await failureOf(ask())).toMatchObject({ failure, reason: 'cloud_trust_missing' });
+    expect(await failureOf(ask())).toMatchObject({ failure, reason: thrown.reason });
     expect(calls).toHaveLength(1);
     expect(await idOf(ask(aws, { identity: pod(1) }))).toBe('credential-2');
     clock.advance(1);

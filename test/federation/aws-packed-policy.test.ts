@@ -105,8 +105,13 @@ test('a mapping is warned of once a minute, another mapping for itself', async (
   expect(warnings).toHaveLength(3);
 });
 
-test('a policy that AWS finds too large when packed is our own fault', async () => {
+test('a policy that AWS finds too large when packed refuses: the mapping says more than AWS can hold to (DESIGN 1, promise 4)', async () => {
   const tags = { ...grant.tags, team: 'x'.repeat(200) };
   const error = await refusalOf(issue({ policy: policyOf(2048), enforcedBy: ['session-policy'], tags }));
-  expect(error).toMatchObject({ key: 'internal', detail: 'STS: PackedPolicyTooLarge, HTTP 400' });
+  expect(error).toMatchObject({
+    key: 'target_denied',
+    reason: 'intents_not_enforceable',
+    failure: 'too_narrow',
+    detail: 'STS: PackedPolicyTooLarge, HTTP 400',
+  });
 });

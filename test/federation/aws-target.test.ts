@@ -182,7 +182,7 @@ describe('a refusal by AWS', () => {
     expect(error).toMatchObject({ key: 'target_denied', detail: 'STS: ValidationError, HTTP 400' });
   });
 
-  test.each(['MalformedPolicyDocument', 'PackedPolicyTooLarge', 'MissingParameter', 'InvalidAction'])(
+  test.each(['MalformedPolicyDocument', 'MissingParameter', 'InvalidAction'])(
     '%s is our own fault, in both spellings, and no advice to the caller',
     async (code) => {
       for (const spelling of [code, `${code}Exception`]) {
@@ -192,13 +192,15 @@ describe('a refusal by AWS', () => {
     },
   );
 
-  test("a policy that AWS does not take is the caller's fault where it is the caller's own, and ours where it is of intents", async () => {
+  test("a policy that AWS does not take is the caller's fault where it is the caller's own, and ours or the mapping's where it is of intents", async () => {
     const policy = '{"Version":"2012-10-17","Statement":[{}]}';
     for (const code of ['MalformedPolicyDocument', 'PackedPolicyTooLarge']) {
       sts.fail({ kind: 'error', code, status: 400 });
       expect(await refusalOf(issue({ policy }))).toMatchObject({ key: 'target_denied', failure: 'denied' });
       sts.fail({ kind: 'error', code, status: 400 });
-      expect(await refusalOf(issue({ policy, enforcedBy: ['session-policy'] }))).toMatchObject({ key: 'internal' });
+      expect(await refusalOf(issue({ policy, enforcedBy: ['session-policy'] }))).toMatchObject(
+        code === 'PackedPolicyTooLarge' ? { key: 'target_denied', failure: 'too_narrow' } : { key: 'internal' },
+      );
     }
     sts.fail({ kind: 'error', code: 'MissingParameter', status: 400 });
     expect(await refusalOf(issue({ policy }))).toMatchObject({ key: 'internal' });

@@ -7,7 +7,9 @@ const TRUST = ['AccessDenied', 'InvalidIdentityToken', 'IDPRejectedClaim', 'Regi
 /** What Carnet built does not fit AWS: no caller and no waiting mends it. */
 const OUR_FAULT = ['MissingParameter', 'InvalidAction'];
 /** The same of a policy that Carnet made; of one that the caller sent, only he can mend it. */
-const POLICY = ['MalformedPolicyDocument', 'PackedPolicyTooLarge'];
+const MALFORMED = 'MalformedPolicyDocument';
+/** How large policies and tags are when AWS has packed them nobody can tell before: the mapping's owner can shorten them. */
+const TOO_LARGE = 'PackedPolicyTooLarge';
 /**
  * Come back later. A fresh assertion or signature expires only where clocks disagree, and a fresh session is unknown only
  * until all of AWS knows it.
@@ -31,7 +33,7 @@ const BUSY = [
   'SignatureDoesNotMatch',
   'InvalidClientTokenId',
 ];
-const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, ...POLICY, ...BUSY]);
+const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, MALFORMED, TOO_LARGE, ...BUSY]);
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_THROTTLE_SECONDS = 10;
 
@@ -59,8 +61,10 @@ export function fromStsError(
     return unavailable(`${call}: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, code, status);
   }
   const detail = `${call}: ${code}, HTTP ${status}`;
-  if (TRUST.includes(code) || (callersPolicy && POLICY.includes(code))) return TargetFailure.denied(detail);
-  if (OUR_FAULT.includes(code) || POLICY.includes(code)) return new OAuthError('internal', { detail });
+  const ofPolicy = code === MALFORMED || code === TOO_LARGE;
+  if (TRUST.includes(code) || (callersPolicy && ofPolicy)) return TargetFailure.denied(detail);
+  if (code === TOO_LARGE) return TargetFailure.tooNarrow(detail);
+  if (OUR_FAULT.includes(code) || code === MALFORMED) return new OAuthError('internal', { detail });
   return unavailable(detail, code, status);
 }
 
