@@ -78,6 +78,7 @@ export async function openAdminApi(parts: AdminParts): Promise<RegisterRoutes> {
       onRefused: (reason) => journal.notSignedIn(reason),
       ...(bootstrap !== undefined && { bootstrap }),
     }),
+    journal,
     resources: new ResourceAdmin({ catalog, stored, deletedNames, journal, clock, secondPerson, emergencyStop }),
     nameOwner: createNameOwner({ oidc, owner, journal }),
     explain: createExplain({ catalog, verify, clock }),

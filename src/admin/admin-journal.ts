@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 import type { Actor } from './actor.ts';
-import type { ProblemKey } from './admin-error.ts';
+import type { AdminError } from './admin-error.ts';
 
 /** Two of them and all else fit into one record. */
 const MAX_RECORDED_BYTES = 8 * 1024;
@@ -29,6 +29,7 @@ export class AdminJournal {
   readonly #audit: AuditLog;
   readonly #clock: Clock;
   readonly #refusals: TokenBucket;
+  readonly #told = new WeakSet<AdminError>();
 
   constructor(audit: AuditLog, clock: Clock) {
     this.#audit = audit;
@@ -53,10 +54,22 @@ export class AdminJournal {
   }
 
   /** Records without waiting that an attempt, or a change that was recorded already, came to nothing. */
-  refused(act: Act, detail: ProblemKey): void {
+  refused(act: Act, error: AdminError): void {
+    this.#told.add(error);
+    const { key: detail } = error;
     if (this.#refusals.take(this.#clock.now())) {
       this.#audit.note({ type: 'changed', outcome: 'admin-refused', detail, ...parts(act) });
     } else this.#audit.countRefused(undefined, 'admin_refused', true);
+  }
+
+  /** The same of a request that was refused before it came to what it wanted, for its form for one. */
+  unread(actor: Actor, traceId: string, error: AdminError): void {
+    if (!this.#told.has(error)) this.refused({ actor, traceId, action: 'unread' }, error);
+  }
+
+  /** Counts a method that a path has not: nobody is asked who he is before that. */
+  otherMethod(): void {
+    this.#audit.countRefused(undefined, 'admin_method');
   }
 
   /** Counts a token that is not accepted: whoever proved nothing gets no record. */

@@ -27,7 +27,7 @@ export function createNameOwner({ oidc, owner, journal }: NameOwnerDeps): NameOw
       await owner.name(wanted);
       return wanted;
     } catch (error) {
-      if (error instanceof AdminError) journal.refused(act, error.key);
+      if (error instanceof AdminError) journal.refused(act, error);
       throw error;
     }
   };

@@ -231,7 +231,7 @@ export class ResourceAdmin {
     try {
       return await run();
     } catch (error) {
-      if (error instanceof AdminError && !dryRun) this.#deps.journal.refused(act, error.key);
+      if (error instanceof AdminError && !dryRun) this.#deps.journal.refused(act, error);
       throw error;
     }
   }

@@ -89,7 +89,9 @@ export interface RecordedAdminAct {
     | 'approve'
     | 'deny'
     | 'withdraw'
-    | 'break-glass';
+    | 'break-glass'
+    /** A request that would change something, and was refused before it was known what. */
+    | 'unread';
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
   /** In the words of who did it. */

@@ -14,6 +14,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Exchange } from '../exchange/exchange-request.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { RefusalJournal } from './admin/signed-in.ts';
 
 /** What Carnet publishes about itself, as it stands at the moment of the call. */
 export interface PublishedDocuments {
@@ -35,6 +36,7 @@ export interface Part {
 /** What the routes of the admin API live on. */
 export interface AdminDeps {
   readonly signIn: SignIn;
+  readonly journal: RefusalJournal;
   readonly resources: Pick<
     ResourceAdmin,
     'list' | 'get' | 'put' | 'delete' | 'history' | 'rollback' | 'apply' | 'proposals' | 'withdraw'

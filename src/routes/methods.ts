@@ -26,14 +26,23 @@ export function methodOf(request: IncomingMessage): string {
   return asked.get(request) ?? request.method ?? '';
 }
 
-/** Answers every other method at a path with 405 and `Allow`, before any of a body is read (T1). */
-export function refuseOtherMethods(server: FastifyInstance, path: string, allowed: readonly string[]): void {
+/**
+ * Answers every other method at a path with 405 and `Allow`, before any of a body is read (T1). `onRefused` is told of
+ * each, and must not throw.
+ */
+export function refuseOtherMethods(
+  server: FastifyInstance,
+  path: string,
+  allowed: readonly string[],
+  onRefused: () => void = () => undefined,
+): void {
   const key = allowed.join() === 'POST' ? 'method_not_allowed' : 'method_not_served';
   server.route({
     method: ROUTED.filter((method) => !allowed.includes(method)),
     url: path,
     schema: { hide: true },
     onRequest: (_request, reply, done) => {
+      onRefused();
       reply.header('allow', allowed.join(', '));
       done(new OAuthError(key));
     },

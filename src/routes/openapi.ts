@@ -70,6 +70,7 @@ function undisturbed(): DoorDeps {
   const documents = { openidConfiguration: unused, authorizationServer: unused, jwks: unused, spiffeBundle: unused };
   const admin = {
     signIn: unused,
+    journal: { unread: unused, otherMethod: unused, notSignedIn: unused },
     nameOwner: unused,
     explain: unused,
     why: unused,

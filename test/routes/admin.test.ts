@@ -11,6 +11,7 @@ const unused = () => {
 };
 const UNUSED: AdminDeps = {
   signIn: async () => OWNER,
+  journal: { unread: () => undefined, otherMethod: () => undefined, notSignedIn: () => undefined },
   nameOwner: unused,
   explain: unused,
   why: unused,
@@ -127,6 +128,37 @@ describe('the token of a request to the admin API', () => {
       body: '?',
     });
     expect(status).toBe(401);
+  });
+});
+
+describe('what is refused at the admin door before it is known what was wanted', () => {
+  const told: string[] = [];
+  const journal = {
+    unread: ({ subject }: { subject: string }, _: string, { key }: AdminError) => void told.push(`${subject} ${key}`),
+    otherMethod: () => void told.push('method'),
+    notSignedIn: (reason: string) => void told.push(reason),
+  };
+  const JSON_BODY = [...AUTHORIZED, ['content-type', 'application/json']] as const;
+  const long = 'a'.repeat(70_000);
+
+  test.each([
+    ['another type of body', 'PUT', 'mappings/a', AUTHORIZED, '{}', 415, ['alice media_type']],
+    ['an unknown parameter', 'PUT', 'guardrails/a?force=1', JSON_BODY, '{}', 400, ['alice malformed']],
+    ['a deletion with one', 'DELETE', 'issuers/a?force=1', AUTHORIZED, '', 400, ['alice malformed']],
+    ['a body that is too long', 'PUT', 'mappings/a', JSON_BODY, long, 413, ['alice too_large']],
+    ['a set without a name', 'POST', 'apply', JSON_BODY, '{}', 400, ['alice malformed']],
+    ['a decision that is none', 'PUT', `access-requests/ar-${'0'.repeat(32)}`, JSON_BODY, '{}', 422, ['alice invalid']],
+    ['a first owner as text', 'PUT', 'owner', AUTHORIZED, '{}', 415, ['alice media_type']],
+    ['a method that nobody has', 'PATCH', 'mappings/a', AUTHORIZED, '{}', 405, ['method']],
+    ['no token', 'PUT', 'mappings/a', [], '{}', 401, ['token_missing']],
+    ['a dry run is not', 'PUT', 'mappings/a?dryRun=true', AUTHORIZED, '{}', 415, []],
+    ['a reading is not', 'GET', 'mappings?force=1', AUTHORIZED, '', 400, []],
+    ['an explanation is not', 'POST', 'explain', AUTHORIZED, '{}', 415, []],
+  ] as const)('is told to the audit log: %s', async (_, method, path, headers, body, status, wanted) => {
+    told.length = 0;
+    const { port } = await openDoor({ name: 'admin', admin: admin({ journal }) });
+    const answer = await send(port, { method, path: `/admin/v1/${path}`, headers, body });
+    expect([answer.status, told]).toEqual([status, wanted]);
   });
 });
 

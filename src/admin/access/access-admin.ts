@@ -192,7 +192,7 @@ export class AccessAdmin {
     try {
       return await run();
     } catch (error) {
-      if (error instanceof AdminError && !how.dryRun) this.#deps.journal.refused(act, error.key);
+      if (error instanceof AdminError && !how.dryRun) this.#deps.journal.refused(act, error);
       throw error;
     }
   }

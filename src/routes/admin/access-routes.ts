@@ -75,6 +75,7 @@ export function accessRoutes(
 ): void {
   const { actorOf, onRequest } = access;
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
+  const changing = { ...common, errorHandler: problemHandler(log, access.onRefused) };
   server.get(path, {
     ...common,
     schema: accessSchemas.list,
@@ -96,7 +97,7 @@ export function accessRoutes(
     },
   });
   server.put(one, {
-    ...common,
+    ...changing,
     schema: accessSchemas.put,
     handler: async (request, reply) => {
       const how = wishOf(request);
@@ -113,7 +114,7 @@ export function accessRoutes(
     },
   });
   server.delete(one, {
-    ...common,
+    ...changing,
     schema: accessSchemas.delete,
     handler: async (request, reply) => {
       const how = wishOf(request);
@@ -121,6 +122,6 @@ export function accessRoutes(
       return answerChange(reply, outcome, how.dryRun);
     },
   });
-  refuseOtherMethods(server, path, ['GET']);
-  refuseOtherMethods(server, one, ['GET', 'PUT', 'DELETE']);
+  refuseOtherMethods(server, path, ['GET'], access.onOtherMethod);
+  refuseOtherMethods(server, one, ['GET', 'PUT', 'DELETE'], access.onOtherMethod);
 }

@@ -27,10 +27,10 @@ const COLLECTIONS = [
 /** The admin API (DESIGN section 9). Who asks is known before anything else of a request is looked at. */
 export function adminRoutes(
   server: FastifyInstance,
-  { signIn, resources, nameOwner, explain, why, trail, report, replay, requests }: AdminDeps,
+  { signIn, journal, resources, nameOwner, explain, why, trail, report, replay, requests }: AdminDeps,
   log: Log,
 ): void {
-  const access = signedIn(signIn);
+  const access = signedIn(signIn, journal);
   const { actorOf, onRequest } = access;
   for (const collection of COLLECTIONS) resourceRoutes(server, collection, { resources, replay, access, log });
   applyRoute(server, `${ADMIN_PATH}apply`, { resources, access, log });
@@ -51,6 +51,7 @@ export function adminRoutes(
   });
   server.put(`${ADMIN_PATH}owner`, {
     ...common,
+    errorHandler: problemHandler(log, access.onRefused),
     schema: accountSchemas.owner,
     handler: async (request, reply) => {
       queryOf(request, []);
@@ -58,6 +59,6 @@ export function adminRoutes(
       return send(reply, { status: 201, body: owner, headers: NOT_STORED });
     },
   });
-  refuseOtherMethods(server, `${ADMIN_PATH}whoami`, ['GET']);
-  refuseOtherMethods(server, `${ADMIN_PATH}owner`, ['PUT']);
+  refuseOtherMethods(server, `${ADMIN_PATH}whoami`, ['GET'], access.onOtherMethod);
+  refuseOtherMethods(server, `${ADMIN_PATH}owner`, ['PUT'], access.onOtherMethod);
 }

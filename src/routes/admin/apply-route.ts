@@ -21,7 +21,7 @@ export function applyRoute(
   server.post(path, {
     schema: applySchema,
     onRequest: access.onRequest,
-    errorHandler: problemHandler(log),
+    errorHandler: problemHandler(log, access.onRefused),
     bodyLimit: MAX_SET_BYTES,
     handler: async (request, reply) => {
       const wish = setWish(request);
@@ -32,5 +32,5 @@ export function applyRoute(
       return send(reply, { status: applied.proposal === undefined ? 200 : 202, body, headers: NOT_STORED });
     },
   });
-  refuseOtherMethods(server, path, ['POST']);
+  refuseOtherMethods(server, path, ['POST'], access.onOtherMethod);
 }

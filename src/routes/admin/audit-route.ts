@@ -50,5 +50,5 @@ export function auditRoute(
       return send(reply, { status: 200, body: { items, coverage: shown(coverage), next }, headers: NOT_STORED });
     },
   });
-  refuseOtherMethods(server, path, ['GET']);
+  refuseOtherMethods(server, path, ['GET'], access.onOtherMethod);
 }

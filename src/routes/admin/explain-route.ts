@@ -105,5 +105,5 @@ export function explainRoute(
       return send(reply, { status: 200, body, headers: NOT_STORED });
     },
   });
-  refuseOtherMethods(server, path, ['POST']);
+  refuseOtherMethods(server, path, ['POST'], access.onOtherMethod);
 }

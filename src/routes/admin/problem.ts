@@ -28,11 +28,14 @@ export function problem(error: AdminError, traceId: string) {
   return { status, body, contentType: PROBLEM_TYPE };
 }
 
-/** Renders everything thrown by a route of the admin API. */
-export function problemHandler(log: Log) {
+type OnRefused = (error: AdminError, request: FastifyRequest) => void;
+
+/** Renders everything thrown by a route of the admin API; who changes something by it tells `onRefused`. */
+export function problemHandler(log: Log, onRefused: OnRefused = () => undefined) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = thrown instanceof AdminError ? thrown : AdminError.from(asOAuthError(thrown));
     const { key, status, detail, cause, retryAfterSeconds } = error;
+    onRefused(error, request);
     log[status >= 500 ? 'error' : 'info']('refused', { traceId: request.id, error: key, status, detail, cause });
     const { body, contentType } = problem(error, request.id);
     const headers = {

@@ -53,5 +53,5 @@ export function replayRoute(
       return send(reply, { status: 200, body: shownReplay(answer), headers: NOT_STORED });
     },
   });
-  refuseOtherMethods(server, path, ['POST']);
+  refuseOtherMethods(server, path, ['POST'], access.onOtherMethod);
 }

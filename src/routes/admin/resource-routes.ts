@@ -90,6 +90,7 @@ export function resourceRoutes(
 ): void {
   const { actorOf, onRequest } = access;
   const common = { onRequest, errorHandler: problemHandler(log), bodyLimit: MAX_BODY_BYTES };
+  const changing = { ...common, errorHandler: problemHandler(log, access.onRefused) };
   const schemas = resourceSchemas(kind);
   /** What a dry run that names a window would have done to its requests. */
   const replayed = async (request: FastifyRequest, reply: FastifyReply, candidate: CandidateDocuments) => {
@@ -128,7 +129,7 @@ export function resourceRoutes(
     },
   });
   server.put(one, {
-    ...common,
+    ...changing,
     schema: schemas.put,
     handler: async (request, reply) => {
       const { rollback, ...wish } = putWish(request);
@@ -143,7 +144,7 @@ export function resourceRoutes(
     },
   });
   server.delete(one, {
-    ...common,
+    ...changing,
     schema: schemas.delete,
     handler: async (request, reply) => {
       if (meansProposals(request)) {
@@ -157,6 +158,6 @@ export function resourceRoutes(
       return answerChange(reply, outcome, { dryRun: wish.dryRun, replay });
     },
   });
-  refuseOtherMethods(server, path, ['GET']);
-  refuseOtherMethods(server, one, ['GET', 'PUT', 'DELETE']);
+  refuseOtherMethods(server, path, ['GET'], access.onOtherMethod);
+  refuseOtherMethods(server, one, ['GET', 'PUT', 'DELETE'], access.onOtherMethod);
 }
