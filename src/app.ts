@@ -3,6 +3,7 @@ import { type Door, doorDeps, openDoor, workloadVerifier } from './app-doors.ts'
 import { keyOwnership, openCache, openParsedTexts } from './app-stores.ts';
 import { allowedOrigins, issuerKeys } from './app-ways-out.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
+import { HEADS_COLLECTION } from './audit/heads.ts';
 import { streamName } from './audit/stream-name.ts';
 import { PURPOSES } from './authority/authority.ts';
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
@@ -30,7 +31,7 @@ import type { RegisterRoutes } from './routes/door-deps.ts';
 import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
-import { openStore } from './store/open-store.ts';
+import { openServiceStore } from './store/open-service-store.ts';
 import { LineBuffer } from './telemetry/line-buffer.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -92,7 +93,9 @@ export async function createApp(config: Config, deps: AppDeps): Promise<App> {
   const opened = new AsyncDisposableStack();
   try {
     const parts = await open(config, deps, opened);
-    return await serving(parts, opened, deps.drainMilliseconds ?? DRAIN_MS);
+    const app = await serving(parts, opened, deps.drainMilliseconds ?? DRAIN_MS);
+    parts.store.started?.();
+    return app;
   } catch (error) {
     // What stopped the start is told, not what cleaning up after it met.
     await Promise.allSettled([opened.disposeAsync()]);
@@ -111,7 +114,16 @@ async function open(
   const metrics = createMetrics();
   const { encryptionKeyFile } = config.signing;
   const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
-  const store = await openStore({ place: config.store, clock });
+  const stream = streamName(config.audit, 'postgres' in config.store);
+  const store = await openServiceStore({
+    place: config.store,
+    clock,
+    copyPath: join(config.audit.directory, `${stream}.store`),
+    seal: createCacheSeal(encryptionKey),
+    // What the log on this disk is compared with does not come from this disk.
+    except: new Set([HEADS_COLLECTION]),
+    log,
+  });
   opened.defer(() => store.close());
   const cache = await openCache(config, { clock, metrics, log });
   opened.defer(() => cache.close());
@@ -120,7 +132,6 @@ async function open(
   const ownership = await keyOwnership(store, log);
   opened.defer(() => ownership.close());
   const authority = await createAuthority({ issuer: config.issuer, store, encryptionKey, clock });
-  const stream = streamName(config.audit, 'postgres' in config.store);
   const held = await HeldStops.open(join(config.audit.directory, `${stream}.stops.json`), (name, renamed) => {
     const detail = `${name}: kept as ${renamed}`;
     log.warn('the store has another stop of this name', { detail });

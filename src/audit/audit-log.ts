@@ -12,7 +12,7 @@ import { GroupCommit } from './group-commit.ts';
 import { HeadKeeper } from './heads.ts';
 import { type AuditLimits, DEFAULT_LIMITS } from './limits.ts';
 import type { Head } from './line.ts';
-import { recover } from './recovery.ts';
+import { assertHolds, recover } from './recovery.ts';
 import { RefusalCounts } from './refusal-counts.ts';
 import { SegmentWriter } from './segment-writer.ts';
 import { isStreamName } from './segments.ts';
@@ -81,7 +81,8 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const { stream, store, clock, metrics, disk = nodeDisk, log = SILENT, everySecond = realSeconds } = deps;
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
   const heads = new HeadKeeper(store, stream);
-  const { head, last, recovery } = await recover(folder, stream, await heads.load());
+  const isAway = store.asOf?.() !== undefined;
+  const { head, last, recovery } = await recover(folder, stream, isAway ? undefined : await heads.load());
   if (recovery?.torn !== undefined) {
     const { file, droppedBytes } = recovery.torn;
     log.warn('the last line of the audit log was torn and is taken off', { stream, source: file, count: droppedBytes });
@@ -89,6 +90,7 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const writer = new SegmentWriter({ disk, folder, maxSegmentBytes: limits.maxSegmentBytes, last });
   const queue = new EntryQueue(limits.maxRefusedQueued);
   const commit = new GroupCommit({ stream, queue, writer, clock, metrics, log }, head);
+  if (isAway) heads.later((stored) => assertHolds(folder, commit.head, stored));
   const counts = new RefusalCounts();
   const upkeep = new Upkeep({ folder, disk, clock, log, heads, queue, commit, counts });
   const auditLog = new CommittingLog({ limits, clock, metrics, log, writer, queue, commit, counts, upkeep, lock });

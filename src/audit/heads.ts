@@ -18,12 +18,18 @@ export class HeadKeeper {
   readonly #stream: string;
   #version = 0;
   #stored: Head | undefined;
+  #check: ((stored: Head) => Promise<void>) | undefined;
   /** Given to the store, which has not said what became of it. */
   #unanswered: Head | undefined;
 
   constructor(store: DocumentStore, stream: string) {
     this.#store = store;
     this.#stream = stream;
+  }
+
+  /** The store is away: what it has is compared as soon as it says so. `check` throws where the log does not hold that. */
+  later(check: (stored: Head) => Promise<void>): void {
+    this.#check = check;
   }
 
   /** What the store has now; undefined for a stream it has never seen. */
@@ -36,6 +42,7 @@ export class HeadKeeper {
 
   /** Throws ForeignWrite when another writer moved the head, or what the store threw. */
   async save({ seq, hash }: Head): Promise<void> {
+    if (this.#check !== undefined) await this.#compare(this.#check);
     if (this.#unanswered !== undefined) await this.#learnWhatBecameOf(this.#unanswered);
     if (this.#stored?.seq === seq) return;
     const head = { seq, hash };
@@ -48,6 +55,12 @@ export class HeadKeeper {
     }
     this.#unanswered = undefined;
     this.#stored = head;
+  }
+
+  async #compare(check: (stored: Head) => Promise<void>): Promise<void> {
+    const stored = await this.load();
+    if (stored !== undefined) await check(stored);
+    this.#check = undefined;
   }
 
   // A put may have reached the store although its answer did not reach us: that is no other writer.

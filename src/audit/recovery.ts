@@ -120,6 +120,11 @@ interface Comparison {
   readonly file: string;
 }
 
+/** The same for a log that is being written: `head` is the last record of it. Throws AuditLogCorrupt, or what the disk throws. */
+export async function assertHolds(folder: string, head: Head, stored: Head): Promise<void> {
+  await compareWithStored({ segments: await listSegments(folder), head, stored, file: folder });
+}
+
 async function compareWithStored({ segments, head, stored, file }: Comparison): Promise<void> {
   if (head.seq < stored.seq) {
     throw new AuditLogCorrupt(file, undefined, `records ${head.seq + 1} to ${stored.seq} are missing at the end`);

@@ -5,6 +5,7 @@ import type { EntryQueue } from './entry-queue.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { HeadKeeper } from './heads.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
+import { AuditLogCorrupt } from './recovery.ts';
 import { ForeignWrite } from './segment-writer.ts';
 
 export interface UpkeepDeps {
@@ -71,7 +72,8 @@ export class Upkeep {
     try {
       await heads.save(commit.head);
     } catch (error) {
-      if (error instanceof ForeignWrite) commit.stopForGood(error.message);
+      const isFinal = error instanceof ForeignWrite || error instanceof AuditLogCorrupt;
+      if (isFinal) commit.stopForGood(error.message);
       log.error('the head of the audit log cannot be stored', { cause: error });
     }
   }

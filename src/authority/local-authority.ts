@@ -36,7 +36,8 @@ export interface LocalAuthority extends Authority {
 /** Loads Carnet's signing keys, making those that were never made. Throws KeyFault. */
 export async function createAuthority(deps: LocalAuthorityDeps): Promise<LocalAuthority> {
   const now = deps.clock.now();
-  return new KeyringAuthority(deps, { rings: await loadKeyrings(deps), readAt: now });
+  const rings = await loadKeyrings(deps);
+  return new KeyringAuthority(deps, { rings, readAt: deps.store.asOf?.() ?? now });
 }
 
 class KeyringAuthority implements LocalAuthority {
@@ -97,7 +98,7 @@ class KeyringAuthority implements LocalAuthority {
   }
 
   async #read(): Promise<void> {
-    const readAt = this.#deps.clock.now();
+    const now = this.#deps.clock.now();
     for (const purpose of PURPOSES) {
       const stored = await readRing(this.#deps, purpose, this.#versions[purpose]);
       if (stored === undefined) throw new KeyFault(`store: the keys of ${purpose} are gone; restore it from a backup`);
@@ -105,7 +106,8 @@ class KeyringAuthority implements LocalAuthority {
       this.#rings = { ...this.#rings, [purpose]: stored.ring };
       this.#versions[purpose] = stored.version;
     }
-    this.#readAt = readAt;
+    // What a copy says counts from when it was taken.
+    this.#readAt = this.#deps.store.asOf?.() ?? now;
   }
 
   /** A replica that missed a change must not sign with what nobody publishes any more. */

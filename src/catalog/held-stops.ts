@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../store/replace-file.ts';
 import { besideOther, type HeldStop, isAmong, MAX_STOPS, stopsFrom, stopsText } from './stop-document.ts';
 import type { StoredVersion } from './stored-value.ts';
 
@@ -85,26 +85,8 @@ export class HeldStops {
 
   /** One after the other; each writes what is held by then. */
   #write(): Promise<void> {
-    const written = this.#written.catch(() => undefined).then(() => replace(this.#path, stopsText(this.all())));
+    const written = this.#written.catch(() => undefined).then(() => replaceFile(this.#path, stopsText(this.all())));
     this.#written = written;
     return written;
-  }
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

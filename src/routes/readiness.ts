@@ -3,6 +3,7 @@ import type { KeyRotator } from '../authority/key-rotator.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { type OriginRules, unlistedOrigin, unlistedOrigins } from '../catalog/unlisted-origins.ts';
 import type { Cache } from '../store/cache.ts';
+import type { DocumentStore } from '../store/document-store.ts';
 import type { IssuerKeys } from '../verifiers/issuer-keys.ts';
 import type { Part } from './door-deps.ts';
 
@@ -10,6 +11,7 @@ interface Readiness {
   readonly audit: Pick<AuditLog, 'state'>;
   readonly rotator: Pick<KeyRotator, 'state'>;
   readonly cache: Pick<Cache, 'state'>;
+  readonly store: Pick<DocumentStore, 'asOf'>;
   readonly catalog: Pick<Catalog, 'current' | 'faults'>;
   readonly keys: Pick<IssuerKeys, 'state'>;
   /** Which origins the way out accepts. */
@@ -28,7 +30,17 @@ export function readiness(parts: Readiness): readonly Part[] {
     faults === 0
       ? { name: 'resources', state: 'ok' }
       : { name: 'resources', state: 'degraded', detail: `${faults} faults; carnet check lists them` },
+    ...store(parts),
     ...issuers(parts),
+  ];
+}
+
+/** Told only where the start did not find it. */
+function store({ store: documents }: Pick<Readiness, 'store'>): readonly Part[] {
+  const at = documents.asOf?.();
+  if (at === undefined) return [];
+  return [
+    { name: 'store', state: 'degraded', detail: `away since the start; as it was ${new Date(at).toISOString()}` },
   ];
 }
 

@@ -67,5 +67,12 @@ export interface DocumentStore {
   list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]>;
   /** Calls back after each later write to the collection, by whichever process. `onChange` must not throw. Returns the way to stop. */
   watch(collection: string, onChange: () => void): () => void;
+  /**
+   * Where the store is away and a start reads what was copied of it: the moment of the copy, milliseconds. Absent, or
+   * undefined: what is read is what the store has.
+   */
+  asOf?(): number | undefined;
+  /** Nothing is read of that copy any more. */
+  started?(): void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { StoreFault } from './store-fault.ts';
+import { StoreAway, StoreFault } from './store-fault.ts';
 
 const REACH = 'cannot be reached; check the address, and that PostgreSQL runs there';
 const REFUSED = 'lets this user not in; check the user, store.postgres.passwordFile and pg_hba.conf';
@@ -28,13 +28,21 @@ const MENDS: Readonly<Record<string, string>> = {
   '57P03': 'is starting or shutting down; try again',
 };
 
+/** The server is not there, is not yet, or takes nobody more: nothing is wrong with what it would hold. */
+const AWAY: ReadonlySet<string> = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
+  ...['25006', '53300', '57P01', '57P02', '57P03'],
+]);
+
+const NO_TLS = 'does not speak TLS; turn it on there, or say sslmode=disable';
+
 /** By how messages of the client begin, which gives them no code. */
 const SAID: readonly (readonly [beginning: string, mend: string])[] = [
   ['Connection terminated due to connection timeout', 'does not answer in time; check the address and the network'],
   ['timeout exceeded when trying to connect', 'is busy: every connection is in use; look for what locks or loads it'],
   ['Query read timeout', 'does not answer in time; check the network, and look for what loads it'],
   ['Connection terminated', 'broke the connection off; it is made anew'],
-  ['The server does not support SSL connections', 'does not speak TLS; turn it on there, or say sslmode=disable'],
+  ['The server does not support SSL connections', NO_TLS],
 ];
 
 /** What went wrong with a PostgreSQL, in words for whoever runs Carnet: no address, no user and no password in them. */
@@ -43,8 +51,10 @@ export function postgresFault(cause: unknown): StoreFault {
   const code = codeOf(cause);
   const message = cause instanceof Error ? cause.message : '';
   const mend = MENDS[code] ?? SAID.find(([beginning]) => message.startsWith(beginning))?.[1];
+  const isAway = AWAY.has(code) || (code === '' && mend !== undefined && mend !== NO_TLS);
+  const Fault = isAway ? StoreAway : StoreFault;
   const known = mend ?? (isCertificate(code) ? UNPROVEN : 'cannot be used');
-  return new StoreFault(`store.postgres.url: the server ${known}${code === '' ? '' : ` (${code})`}`, { cause });
+  return new Fault(`store.postgres.url: the server ${known}${code === '' ? '' : ` (${code})`}`, { cause });
 }
 
 const UNPROVEN = 'does not prove by TLS who it is; NODE_EXTRA_CA_CERTS adds a root';

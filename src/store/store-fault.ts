@@ -3,6 +3,9 @@ export class StoreFault extends Error {
   override readonly name = 'StoreFault';
 }
 
+/** It cannot be reached, or not for now: trying again may help. */
+export class StoreAway extends StoreFault {}
+
 export const SQLITE_BUSY = 5;
 
 /** By SQLite's primary result code (the low byte of its extended codes). */

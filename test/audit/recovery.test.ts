@@ -209,3 +209,47 @@ describe('opening what is not as it was written', () => {
     expect(await Promise.all((await world.files()).map((file) => readFile(file)))).toEqual(before);
   });
 });
+
+describe('a start while the store is away', () => {
+  /** The log opens without the store, writes a record, and the store comes back. */
+  async function openedAway(world: Bench) {
+    const { store } = world;
+    store.failure = new Error('away');
+    const away = Object.assign(store, { asOf: () => 1 });
+    const log = await world.open({ store: away });
+    await log.record(event('allowed', 'meanwhile'));
+    store.failure = undefined;
+    world.timer.tick();
+    return log;
+  }
+
+  test('goes on with the chain, and the store has the head once it is back', async () => {
+    const world = await written(3);
+    const log = await openedAway(world);
+    await expect.poll(async () => (await readHeads(world.store)).get(STREAM)?.seq).toBe(7);
+    await log.record(event('allowed', 'after'));
+    await log.close();
+    expect(await verifyAuditLog({ directory: world.directory, heads: await readHeads(world.store) })).toMatchObject({
+      ok: true,
+    });
+  });
+
+  test('with a log that was cut ends issuing as soon as the store says so', async () => {
+    const world = await written(3);
+    const file = await newest(world);
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    await writeFile(file, `${lines.slice(0, 3).join('\n')}\n`);
+    const log = await openedAway(world);
+    await expect.poll(() => log.state()).toMatchObject({ ok: false, reason: expect.stringContaining('audit log') });
+    await expect(log.record(event('allowed', 'after'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    await log.close();
+  });
+
+  test('with another log under the name of the stream ends issuing too', async () => {
+    const world = await written(3);
+    await setHead(world, 2, 'f'.repeat(64));
+    const log = await openedAway(world);
+    await expect.poll(() => log.state()).toMatchObject({ ok: false, reason: expect.stringContaining('record 2') });
+    await log.close();
+  });
+});

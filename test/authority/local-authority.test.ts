@@ -244,6 +244,22 @@ describe('an authority whose keys rotate', () => {
     expect([await signer(), published(), authority.keysChangedAt('svid')]).toEqual([next, [next], start + 10 * DAY]);
   });
 
+  test('signs with keys of a copy of the store for a day from when it was taken, however often it is read (DESIGN 11)', async () => {
+    const store = new MemoryDocumentStore();
+    await store.put(SIGNING_KEYS, 'svid', sealRing(encryptionKey, 'svid', ring), 0);
+    const copied = Object.assign(store, { asOf: () => start });
+    moving.set(start + DAY - 1);
+    const away = await createAuthority({ issuer: ISSUER, store: copied, encryptionKey, clock: moving });
+    expect(away.readAt()).toBe(start);
+    moving.set(start + DAY);
+    await away.refresh();
+    expect((await away.sign('svid', SVID)).reveal()).toContain('.');
+    moving.set(start + DAY + 1);
+    await away.refresh();
+    store.get = () => Promise.reject(new Error('away'));
+    await expect(away.sign('svid', SVID)).rejects.toMatchObject({ key: 'signing_unavailable', status: 503 });
+  });
+
   test('refuses to sign when no key is active, as a 503 with Retry-After: the token presented was good', async () => {
     moving.set(start + 20 * DAY);
     const refusal: unknown = await signer().catch((thrown) => thrown);

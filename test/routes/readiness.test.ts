@@ -17,6 +17,7 @@ function parts(changes: Partial<Parts> = {}): Parts {
     audit: { state: () => ({ ok: true }) },
     rotator: { state: () => ({ state: 'ok' }) },
     cache: { state: () => ({ ok: true }) },
+    store: {},
     catalog: { current: () => snapshot, faults: () => [] },
     keys: { state: () => [{ issuer: 'edge-7', ok: true, usableKeys: 1, skippedKeys: 0 }] },
     origins: { allowOrigins: [], development: false },
@@ -39,6 +40,11 @@ describe('the parts that /readyz names', () => {
       'resources ok',
       'issuer edge-7 ok',
     ]);
+  });
+
+  test('name the store where the start did not find it, and not where it is there', () => {
+    expect(stateOf('store', { store: { asOf: () => 0 } })).toBe('degraded');
+    expect(stateOf('store', { store: { asOf: () => undefined } })).toBeUndefined();
   });
 
   test('fail with the audit log and the own keys, without which nothing may be issued (promise 1)', () => {
