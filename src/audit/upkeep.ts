@@ -4,8 +4,8 @@ import type { Disk } from './disk.ts';
 import type { EntryQueue } from './entry-queue.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { HeadKeeper } from './heads.ts';
-import type { RefusalCounts } from './refusal-counts.ts';
 import { AuditLogCorrupt } from './recovery.ts';
+import type { RefusalCounts } from './refusal-counts.ts';
 import { ForeignWrite } from './segment-writer.ts';
 
 export interface UpkeepDeps {

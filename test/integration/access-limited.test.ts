@@ -33,18 +33,18 @@ function mapping(name: string, team: string, audience = name) {
 /** Somebody of these groups. */
 function as(...groups: string[]) {
   const token = adminToken(idp, groups);
-  const path = (name: string) => `access-requests/${name}`;
+  const path = (name: string, query = '') => `access-requests/${name}${query}`;
   return {
     list: () => askAdmin(carnet.url, 'access-requests', { token }),
     get: (name: string) => askAdmin(carnet.url, path(name), { token }),
-    ask: (of: string, team: string) =>
-      askAdmin(carnet.url, path('new'), {
+    ask: (of: string, team: string, query = '') =>
+      askAdmin(carnet.url, path('new', query), {
         token,
         method: 'PUT',
         body: { mapping: of, identity: { issuer: CLUSTER, namespace: team, serviceAccount: 'repair' } },
       }),
-    decide: (name: string, decision: string, etag: string | null) =>
-      askAdmin(carnet.url, path(name), {
+    decide: (name: string, decision: string, etag: string | null, query = '') =>
+      askAdmin(carnet.url, path(name, query), {
         token,
         method: 'PUT',
         body: { decision },
@@ -74,6 +74,7 @@ beforeAll(async () => {
     mapping('pay-again', 'payments'),
     mapping('till', 'payments'),
     mapping('shop', 'shop'),
+    mapping('matrix', 'payments'),
     grant,
   ].map((one) => JSON.stringify(one));
   const resources = [clusterIssuer(cluster), ...documents].join('\n---\n');
@@ -172,5 +173,41 @@ describe('access requests and roles for some documents', () => {
       status: 403,
       body: { detail: 'to decide on access of this mapping is outside what this identity may' },
     });
+  });
+});
+
+describe('every role on every path of access requests', () => {
+  const ACTIONS = ['get', 'ask', 'approve', 'deny', 'withdraw'] as const;
+  let asked: { readonly name: string; readonly etag: string | null };
+  beforeAll(async () => {
+    const { status, body, etag } = await as('approvers').ask('matrix', 'payments');
+    expect(status).toBe(201);
+    asked = { name: String(body['name']), etag };
+  });
+
+  test.each([
+    ['viewers', [200, 403, 403, 403, 403]],
+    ['editors', [200, 200, 403, 403, 403]],
+    // Who has asked, and is not named.
+    ['approvers', [200, 200, 403, 403, 200]],
+    ['auditors', [200, 403, 403, 403, 403]],
+    ['owners', [200, 200, 403, 200, 200]],
+    ['guests', [200, 403, 403, 403, 403]],
+    ['pay-viewers', [200, 403, 403, 403, 403]],
+    ['pay-devs', [200, 200, 403, 403, 403]],
+    ['pay-leads', [200, 200, 200, 200, 200]],
+    ['shop-leads', [404, 422, 404, 404, 404]],
+    ['till-leads', [404, 422, 404, 404, 404]],
+    ['nobody', [403, 403, 403, 403, 403]],
+  ])('%s', async (who, wanted) => {
+    const one = as(who);
+    const { name, etag } = asked;
+    const dry = '?dryRun=true';
+    const statuses = [(await one.get(name)).status, (await one.ask('matrix', 'payments', dry)).status];
+    for (const decision of ACTIONS.slice(2)) statuses.push((await one.decide(name, decision, etag, dry)).status);
+    expect(Object.fromEntries(ACTIONS.map((action, n) => [action, statuses[n]]))).toEqual(
+      Object.fromEntries(ACTIONS.map((action, n) => [action, wanted[n]])),
+    );
+    expect((await as('owners').get(name)).etag).toBe(etag);
   });
 });

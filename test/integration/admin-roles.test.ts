@@ -46,6 +46,7 @@ const LIMITED = [
   '{ role: editor, claim: groups, value: payments-editors, labels: { team: payments } }',
   '{ role: viewer, claim: groups, value: payments-viewers, labels: { team: payments } }',
   '{ role: auditor, claim: groups, value: payments-auditors, labels: { team: payments } }',
+  '{ role: approver, claim: groups, value: payments-approvers, labels: { team: payments } }',
   '{ role: editor, claim: groups, value: pay-grant-editors, grants: [pay] }',
   '{ role: editor, claim: groups, value: prod-editors, labels: { env: prod } }',
 ];
@@ -110,7 +111,9 @@ async function everything() {
   );
   using database = new DatabaseSync(join(carnet.folder, 'data/carnet.db'), { readOnly: true });
   const stored = database
-    .prepare("select * from documents where collection in ('resources', 'admin', 'deleted-mappings') order by 1, 2")
+    .prepare(
+      "select * from documents where collection in ('resources', 'admin', 'deleted-mappings', 'access-requests') order by 1, 2",
+    )
     .all();
   return { lists: lists.map(({ status, body }) => [status, body]), stored };
 }
@@ -162,7 +165,7 @@ describe('roles, over every path of openapi.yaml', () => {
     expect((await write(token, 'mappings/ours', mappingOf('ours', TEAM))).status).toBe(201);
   });
 
-  test.each(['viewer', 'approver', 'auditor', 'stranger', 'payments-viewer'])(
+  test.each(['viewer', 'approver', 'auditor', 'stranger', 'payments-viewer', 'payments-approver'])(
     'a %s can change nothing by any path, method or header',
     async (role) => {
       const before = await everything();
