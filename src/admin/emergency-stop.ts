@@ -16,7 +16,7 @@ import { type Judged, judged } from './change/judging.ts';
 const STORE_MS = 2000;
 
 export interface Stopped extends Judged {
-  /** Absent while the store does not have it. */
+  /** Absent while the store does not have it, or cannot tell its version. */
   readonly etag?: string;
   readonly created: boolean;
   readonly inForce: true;
@@ -60,8 +60,9 @@ export function createEmergencyStop({
   const whereabouts = async (stop: HeldStop) => {
     const { name } = stop;
     if (held.has(name)) return { durable: 'replica', otherName: besideOther(stop).name } as const;
-    const { version } = await stored.get('Guardrail', name).catch(unavailable);
-    return { durable: 'store', etag: `"${version}"` } as const;
+    // In force and stored it is whether or not its version can be read.
+    const known = await stored.get('Guardrail', name).catch(() => undefined);
+    return { durable: 'store', ...(known && { etag: `"${known.version}"` }) } as const;
   };
   return async (act, document) => {
     if (!isStop(document)) return undefined;
@@ -99,10 +100,6 @@ export function createEmergencyStop({
     }
     return { ...judgement, created: true, inForce: true, ...(await whereabouts(stop)) };
   };
-}
-
-function unavailable(cause: unknown): never {
-  throw new AdminError('unavailable', { detail: 'the store cannot be used', cause });
 }
 
 function saysTheSame(one: Document, { spec }: JsonObject): boolean {

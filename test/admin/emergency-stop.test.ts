@@ -25,6 +25,12 @@ const NAME = 'stop-now';
 /** A store that is down while it is told to be. */
 class FailingStore extends MemoryDocumentStore {
   down = false;
+  tellsNothing = false;
+
+  override async get(collection: string, name: string) {
+    if (this.down || this.tellsNothing) throw new Error('the store is down');
+    return await super.get(collection, name);
+  }
 
   override async put(...write: Parameters<MemoryDocumentStore['put']>): Promise<number> {
     if (this.down) throw new Error('the store is down');
@@ -111,6 +117,15 @@ describe('an emergency stop that is put', () => {
     await second.relay.flush();
     await second.catalog.reload();
     expect(second.names()).toEqual([NAME, answer?.otherName]);
+  });
+
+  test('is answered as stored also where its version cannot be read: nobody is to think that nothing is stopped', async () => {
+    const { store, put, names } = await replica();
+    store.tellsNothing = true;
+    const answer = await put();
+    expect(answer).toMatchObject({ created: true, inForce: true, durable: 'store' });
+    expect(answer).not.toHaveProperty('etag');
+    expect(names()).toEqual([NAME]);
   });
 
   test('in the store tells no other name', async () => {
