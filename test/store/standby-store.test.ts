@@ -23,7 +23,8 @@ async function world() {
   const state = { fault: undefined as StoreFault | undefined };
   const failures: unknown[] = [];
   const told: (string | undefined)[] = [];
-  const copy = (of = 'postgres://db/carnet') => new StoreCopy({ path: join(folder, 'audit/one.store'), seal, of });
+  const copy = (of = 'postgres://db/carnet', replica = 'one') =>
+    new StoreCopy({ path: join(folder, `audit/${replica}.store`), seal, of });
   const open = async ({ from = copy() } = {}) => {
     const standby = await StandbyStore.open({
       open: async (): Promise<DocumentStore> => {
@@ -168,7 +169,7 @@ describe('a start without the store', () => {
 describe('what is copied', () => {
   test('is also what is only written, and what another replica writes, a moment later', async () => {
     const one = await world();
-    const [first, second] = [await one.open(), await one.open()];
+    const [first, second] = [await one.open(), await one.open({ from: one.copy(undefined, 'two') })];
     await first.put('deleted-mappings', 'old', { deleted: true }, 0);
     await expect.poll(one.files, SOON).toContain('one.store.deleted-mappings');
     await second.put('deleted-mappings', 'older', { deleted: true }, 0);
