@@ -23,6 +23,7 @@ import { createDoor } from './routes/doors.ts';
 import { readiness } from './routes/readiness.ts';
 import { readTlsFiles } from './routes/tls-files.ts';
 import type { Cache } from './store/cache.ts';
+import type { DocumentStore } from './store/document-store.ts';
 import type { Log } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { IssuerKeys } from './verifiers/issuer-keys.ts';
@@ -40,6 +41,7 @@ interface DoorParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly store: DocumentStore;
   readonly cache: Cache;
   readonly rate: IdentityRate;
   readonly authority: LocalAuthority;

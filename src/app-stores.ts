@@ -1,4 +1,8 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { HEADS_COLLECTION } from './audit/heads.ts';
+import { AccessClearing } from './catalog/access-clearing.ts';
+import type { AccessRequests } from './catalog/access-requests.ts';
 import { ParsedTexts } from './catalog/parsed-texts.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
@@ -6,16 +10,53 @@ import type { Cache } from './store/cache.ts';
 import type { CacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
 import { MemoryCache } from './store/memory-cache.ts';
+import { openStore } from './store/open-store.ts';
 import type { Log } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { openKeyOwnership, type StoredKeyOwnership } from './verifiers/key-ownership-store.ts';
 
-// The composition root's part for what lies beside the store of documents.
+// The composition root's part for the store of documents, and what lies beside it.
 
 interface StoreParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+}
+
+interface DocumentsParts extends Omit<StoreParts, 'metrics'> {
+  readonly seal: CacheSeal;
+  /** Of the audit log of this replica. */
+  readonly stream: string;
+}
+
+/** Where the store is a server, a start that does not find it reads what was copied of it. Throws StoreFault. */
+export async function openDocuments(
+  { store: place, audit }: Config,
+  { clock, log, seal, stream }: DocumentsParts,
+): Promise<DocumentStore> {
+  if ('sqlite' in place) return await openStore({ place, clock });
+  const { openStandbyStore } = await import('./store/open-standby-store.ts');
+  return await openStandbyStore({
+    open: () => openStore({ place, clock }),
+    of: place.postgres.url,
+    copyPath: join(audit.directory, `${stream}.store`),
+    // What the log on this disk is compared with does not come from this disk.
+    except: new Set([HEADS_COLLECTION]),
+    clock,
+    log,
+    seal,
+  });
+}
+
+/** Takes what has been over for long out of the store, from now on. */
+export function accessClearing(
+  access: AccessRequests,
+  { clock, log }: Pick<StoreParts, 'clock' | 'log'>,
+): AccessClearing {
+  const onFailure = (cause: unknown) => log.warn('access requests that ended long ago cannot be taken away', { cause });
+  const clearing = new AccessClearing({ access, clock, onFailure });
+  void clearing.run();
+  return clearing;
 }
 
 /** What replicas share, or this process alone has: nothing in it is missed for longer than it takes to ask again. */

@@ -1,15 +1,13 @@
 import { join } from 'node:path';
 import { type Door, doorDeps, openDoor, workloadVerifier } from './app-doors.ts';
-import { keyOwnership, openCache, openParsedTexts } from './app-stores.ts';
+import { accessClearing, keyOwnership, openCache, openDocuments, openParsedTexts } from './app-stores.ts';
 import { allowedOrigins, issuerKeys } from './app-ways-out.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
-import { HEADS_COLLECTION } from './audit/heads.ts';
 import { streamName } from './audit/stream-name.ts';
 import { PURPOSES } from './authority/authority.ts';
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
 import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
 import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
-import { AccessClearing } from './catalog/access-clearing.ts';
 import { AccessRequests } from './catalog/access-requests.ts';
 import { AccessVoiding } from './catalog/access-voiding.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
@@ -31,7 +29,6 @@ import type { RegisterRoutes } from './routes/door-deps.ts';
 import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
 import type { DocumentStore } from './store/document-store.ts';
-import { openServiceStore } from './store/open-service-store.ts';
 import { LineBuffer } from './telemetry/line-buffer.ts';
 import { createLogger, type Log } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -115,15 +112,8 @@ async function open(
   const { encryptionKeyFile } = config.signing;
   const encryptionKey = await loadEncryptionKey({ path: encryptionKeyFile, development: config.development });
   const stream = streamName(config.audit, 'postgres' in config.store);
-  const store = await openServiceStore({
-    place: config.store,
-    clock,
-    copyPath: join(config.audit.directory, `${stream}.store`),
-    seal: createCacheSeal(encryptionKey),
-    // What the log on this disk is compared with does not come from this disk.
-    except: new Set([HEADS_COLLECTION]),
-    log,
-  });
+  const seal = createCacheSeal(encryptionKey);
+  const store = await openDocuments(config, { clock, log, seal, stream });
   opened.defer(() => store.close());
   const cache = await openCache(config, { clock, metrics, log });
   opened.defer(() => cache.close());
@@ -173,11 +163,11 @@ async function open(
   });
   opened.defer(() => guarded.close());
   const outbound = wayOut?.(guarded) ?? guarded;
-  const shared = config.cache.redis && { cache, seal: createCacheSeal(encryptionKey) };
+  const shared = config.cache.redis && { cache, seal };
   const keys = issuerKeys({ outbound, clock, metrics, log, ownership, ...(shared && { shared }) });
   const stored = new StoredResources(store, held);
   const deletedNames = new DeletedNames(store);
-  const parsed = await openParsedTexts(config.store, { seal: createCacheSeal(encryptionKey), log });
+  const parsed = await openParsedTexts(config.store, { seal, log });
   opened.defer(() => parsed?.close());
   const access = new AccessRequests({
     store,
@@ -254,7 +244,7 @@ async function serving(parts: Parts, opened: AsyncDisposableStack, drainMs: numb
   // Mappings may have changed while nobody looked.
   voidAccess(parts, voiding);
   catalog.onReload((outcome) => void (outcome !== 'failed' && voidAccess(parts, voiding)));
-  const clearing = accessClearing(parts);
+  const clearing = accessClearing(parts.access, parts);
   opened.defer(() => clearing.close());
   recordChanges(catalog, audit);
   const relay = stopRelay(parts);
@@ -297,13 +287,6 @@ function voidAccess({ catalog, log }: Parts, voiding: AccessVoiding): void {
   void voiding
     .run(catalog.loaded())
     .catch((cause) => log.warn('access to a mapping that has changed cannot be ended in the store', { cause }));
-}
-
-function accessClearing({ access, clock, log }: Parts): AccessClearing {
-  const onFailure = (cause: unknown) => log.warn('access requests that ended long ago cannot be taken away', { cause });
-  const clearing = new AccessClearing({ access, clock, onFailure });
-  void clearing.run();
-  return clearing;
 }
 
 function recordChanges(catalog: Catalog, audit: AuditLog): void {

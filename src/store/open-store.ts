@@ -8,7 +8,7 @@ type StorePlace =
   | { readonly sqlite: { readonly path: string } }
   | { readonly postgres: { readonly url: string; readonly passwordFile?: string } };
 
-export interface OpenStoreOptions {
+interface OpenStoreOptions {
   readonly place: StorePlace;
   readonly clock: Clock;
   /** Refuses where no Carnet has made a store yet. */

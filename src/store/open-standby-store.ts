@@ -1,31 +1,31 @@
+import type { Clock } from '../core/clock.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { CacheSeal } from './cache-seal.ts';
 import type { DocumentStore } from './document-store.ts';
-import { type OpenStoreOptions, openStore } from './open-store.ts';
 import { StandbyStore } from './standby-store.ts';
 import { StoreCopy } from './store-copy.ts';
 
-interface ServiceStoreOptions extends OpenStoreOptions {
+interface StandbyPlace {
+  readonly open: () => Promise<DocumentStore>;
+  /** Which store it is. */
+  readonly of: string;
   /** What the names of the copy's files begin with: on a disk that outlives the process. */
   readonly copyPath: string;
-  readonly seal: CacheSeal;
   /** Collections of which no start may believe a copy. */
   readonly except: ReadonlySet<string>;
+  readonly seal: CacheSeal;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * The store of a service. Where it is a server, a start that does not find it reads what was copied of it
+ * A store that is a server, and a copy of it for a start that does not find it
  * (docs/adr/0034-weak-places-of-administration.md). Throws StoreFault.
  */
-export async function openServiceStore(options: ServiceStoreOptions): Promise<DocumentStore> {
-  const { place, clock, copyPath, seal, except, log } = options;
-  if ('sqlite' in place) return await openStore({ place, clock });
+export async function openStandbyStore({ copyPath, of, seal, log, ...place }: StandbyPlace): Promise<DocumentStore> {
   return await StandbyStore.open({
-    open: () => openStore({ place, clock }),
-    copy: new StoreCopy({ path: copyPath, seal, of: place.postgres.url }),
-    clock,
-    except,
+    ...place,
+    copy: new StoreCopy({ path: copyPath, seal, of }),
     onFailure: (collection, cause) =>
       log.error('what a start without the store needs cannot be kept', { cause, detail: collection }),
     onAway: (detail) => {
