@@ -28,10 +28,10 @@ const MENDS: Readonly<Record<string, string>> = {
   '57P03': 'is starting or shutting down; try again',
 };
 
-/** The server is not there, is not yet, or takes nobody more: nothing is wrong with what it would hold. */
+/** The server is not there, not yet, slow, or takes nobody more: nothing is wrong with what it would hold. */
 const AWAY: ReadonlySet<string> = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'],
-  ...['25006', '53300', '57P01', '57P02', '57P03'],
+  ...['25006', '53300', '57014', '57P01', '57P02', '57P03'],
 ]);
 
 const NO_TLS = 'does not speak TLS; turn it on there, or say sslmode=disable';
