@@ -42,13 +42,10 @@ export const coverage = z
     complete: z
       .boolean()
       .meta({ description: 'False: the answer goes back to `from` and not to the beginning of what was asked for.' }),
-    unreadable: z
-      .number()
-      .int()
-      .meta({
-        description:
-          'Lines that are no sound record, of those that were not passed over; carnet audit verify says which. 0 for a limited role.',
-      }),
+    unreadable: z.number().int().meta({
+      description:
+        'Lines that are no sound record, of those that were not passed over; carnet audit verify says which. 0 for a limited role.',
+    }),
   })
   .meta({ id: 'AuditCoverage', description: 'Every record of these streams between the two was looked at.' });
 
