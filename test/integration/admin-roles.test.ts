@@ -264,9 +264,11 @@ describe('roles, over every path of openapi.yaml', () => {
         for (const path of ['audit', 'audit?outstanding=true']) {
           expect((await askAdmin(carnet.url, path, { token })).status).toBe(403);
         }
-        const { status, body: refusal } = await askAdmin(carnet.url, 'access-requests', { token });
-        expect([status, refusal['detail']]).toEqual([403, expect.stringMatching(/, not limited to some documents$/)]);
+        expect((await askAdmin(carnet.url, 'access-requests', { token })).body['items']).toEqual([]);
       }
+      const asked = { token: editor(), method: 'POST', body: mappingOf('theirs', TEAM) };
+      const { status, body: refusal } = await askAdmin(carnet.url, 'replay?replace=all', asked);
+      expect([status, refusal['detail']]).toEqual([403, expect.stringMatching(/, not limited to some documents$/)]);
     });
 
     test('as an auditor reads what its mappings did, and no other record, nor of what other roles do', async () => {
