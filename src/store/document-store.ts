@@ -62,7 +62,7 @@ export interface DocumentStore {
   history(collection: string, name: string): Promise<readonly StoredDocument[]>;
   /**
    * All documents of a collection by name, ascending, as they were at one moment. Those that are at the version which
-   * `known` has for them may be left out: nothing is ever removed, so that none is missing.
+   * `known` has for them may be left out; what was deleted does not show by it, so it is of use where nothing is.
    */
   list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]>;
   /** Calls back after each later write to the collection, by whichever process. `onChange` must not throw. Returns the way to stop. */
