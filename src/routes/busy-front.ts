@@ -6,7 +6,7 @@ import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { credentialDoor } from './credential-doors.ts';
 import { errorHeaders, logRefusal } from './error-handler.ts';
-import { MAX_BODY_BYTES } from './form-route.ts';
+import { MAX_BODY_BYTES } from './form-body.ts';
 import { newTraceId } from './http-server.ts';
 import { encoded } from './reply.ts';
 

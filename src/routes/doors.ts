@@ -11,7 +11,7 @@ import { bundleRoute, discoveryRoutes } from './discovery.ts';
 import { docsRoute } from './docs/docs-route.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
-import { MAX_BODY_BYTES } from './form-route.ts';
+import { MAX_BODY_BYTES } from './form-body.ts';
 import { handshakesInLine, MAX_IN_LINE } from './handshake-line.ts';
 import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
 import { methodOf, underRoutedMethods } from './methods.ts';

@@ -20,6 +20,13 @@ export function encoded({ status, body, headers = {} }: Rendered) {
   };
 }
 
+/** As `send`, past everything of the framework but its hooks for what has been answered. */
+export function sendAtOnce(reply: FastifyReply, rendered: Rendered): void {
+  const { status, headers, bytes } = encoded(rendered);
+  reply.hijack();
+  reply.raw.writeHead(status, { ...headers, 'content-length': bytes.length }).end(bytes);
+}
+
 export function send(reply: FastifyReply, rendered: Rendered): FastifyReply {
   const { status, headers, bytes } = encoded(rendered);
   return reply.code(status).headers(headers).send(bytes);

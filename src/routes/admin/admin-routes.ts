@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { isLimited } from '../../core/admin-role.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
-import { MAX_BODY_BYTES } from '../form-route.ts';
+import { MAX_BODY_BYTES } from '../form-body.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { accountSchemas } from '../schemas/account.ts';

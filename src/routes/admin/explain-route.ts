@@ -10,7 +10,7 @@ import { fieldName } from '../../resources/field-name.ts';
 import { schemaFaults } from '../../resources/schema-faults.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
-import { MAX_BODY_BYTES } from '../form-route.ts';
+import { MAX_BODY_BYTES } from '../form-body.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { explainBody, explainSchema } from '../schemas/explain.ts';

@@ -9,7 +9,7 @@ import type { StoredResource } from '../../catalog/stored-resources.ts';
 import { name as nameSchema } from '../../resources/names.ts';
 import type { Log } from '../../telemetry/logger.ts';
 import type { AdminDeps } from '../door-deps.ts';
-import { MAX_BODY_BYTES } from '../form-route.ts';
+import { MAX_BODY_BYTES } from '../form-body.ts';
 import { refuseOtherMethods } from '../methods.ts';
 import { NOT_STORED, send } from '../reply.ts';
 import { resourceSchemas } from '../schemas/resources.ts';
