@@ -1,11 +1,9 @@
+import { isAscii } from 'node:buffer';
 import { OAuthError } from '../core/oauth-error.ts';
 
 const MEDIA_TYPE = /^application\/x-www-form-urlencoded[ \t]*(;.*)?$/i;
 const MAX_PAIRS = 64;
-const PLUS = 0x2b;
-const PERCENT = 0x25;
-const AMPERSAND = 0x26;
-const EQUALS = 0x3d;
+const BEYOND_ASCII = /[\x80-\xff]/g;
 
 /** Parameters by name in the order of the body. A name without a value is not there (T6). */
 export type Form = ReadonlyMap<string, readonly string[]>;
@@ -27,59 +25,31 @@ export function assertFormType(rawHeaders: readonly string[]): void {
   if (types.length !== 1 || encoded || !MEDIA_TYPE.test(type)) throw new OAuthError('content_type');
 }
 
-/** Value of a hexadecimal digit by its byte; -1 for every other. */
-const HEX_VALUES = Int8Array.from({ length: 256 }, (_, byte) => '0123456789abcdef'.indexOf(lowerCase(byte)));
-
-function lowerCase(byte: number): string {
-  return String.fromCharCode(byte).toLowerCase();
+/** Bytes as a text with a character each, those beyond ASCII percent-encoded: `&`, `=` and `%` stand where they stood. */
+function bytesAsText(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return isAscii(bytes) ? text : text.replace(BEYOND_ASCII, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }
 
-function hexValue(byte = 0): number {
-  const value = HEX_VALUES[byte] ?? -1;
-  if (value < 0) throw new OAuthError('malformed_form', { detail: 'malformed percent-encoding' });
-  return value;
+/** Strict percent-decoding, `+` is space, strict UTF-8 (ECMA-262 section 19.2.6.5), no NUL. Throws `malformed_form`. */
+function decoded(text: string): string {
+  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text;
+  const plain = spaced.includes('%') ? percentDecoded(spaced) : spaced;
+  if (plain.includes('\0')) throw new OAuthError('malformed_form', { detail: 'a NUL character' });
+  return plain;
 }
 
-function unescaped(bytes: Uint8Array): Uint8Array {
-  if (!bytes.includes(PERCENT) && !bytes.includes(PLUS)) return bytes;
-  const decoded = new Uint8Array(bytes.length);
-  let length = 0;
-  for (let index = 0; index < bytes.length; index += 1) {
-    const byte = bytes[index] ?? 0;
-    if (byte === PERCENT) {
-      decoded[length] = hexValue(bytes[index + 1]) * 16 + hexValue(bytes[index + 2]);
-      index += 2;
-    } else {
-      decoded[length] = byte === PLUS ? 0x20 : byte;
-    }
-    length += 1;
-  }
-  return decoded.subarray(0, length);
-}
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Text of one name or value: strict percent-decoding, `+` is space, fatal UTF-8, no NUL (T9). Throws `malformed_form`. */
-export function decodeComponent(bytes: Uint8Array): string {
-  const decoded = unescaped(bytes);
-  if (decoded.includes(0)) throw new OAuthError('malformed_form', { detail: 'a NUL character' });
+function percentDecoded(text: string): string {
   try {
-    return UTF8.decode(decoded);
+    return decodeURIComponent(text);
   } catch {
-    throw new OAuthError('malformed_form', { detail: 'invalid UTF-8' });
+    throw new OAuthError('malformed_form', { detail: 'malformed percent-encoding or invalid UTF-8' });
   }
 }
 
-function pairsOf(body: Uint8Array): Uint8Array[] {
-  const pairs: Uint8Array[] = [];
-  for (let start = 0; start <= body.length; ) {
-    const at = body.indexOf(AMPERSAND, start);
-    const end = at === -1 ? body.length : at;
-    if (end > start) pairs.push(body.subarray(start, end));
-    if (pairs.length > MAX_PAIRS) throw new OAuthError('too_many_parameters');
-    start = end + 1;
-  }
-  return pairs;
+/** Text of one name or value (T9). Throws `malformed_form`. */
+export function decodeComponent(bytes: Uint8Array): string {
+  return decoded(bytesAsText(bytes));
 }
 
 /**
@@ -87,15 +57,22 @@ function pairsOf(body: Uint8Array): Uint8Array[] {
  * them. Names repeat by their decoded text, and only those in `repeatable` may. Names are never arrays or paths.
  */
 export function parseForm(body: Uint8Array, repeatable: ReadonlySet<string>): Form {
+  const pairs = bytesAsText(body)
+    .split('&')
+    .filter((pair) => pair !== '');
+  if (pairs.length > MAX_PAIRS) throw new OAuthError('too_many_parameters');
   const seen = new Set<string>();
   const form = new Map<string, string[]>();
-  for (const pair of pairsOf(body)) {
-    const equals = pair.indexOf(EQUALS);
-    const name = decodeComponent(equals === -1 ? pair : pair.subarray(0, equals));
-    const value = equals === -1 ? '' : decodeComponent(pair.subarray(equals + 1));
+  for (const pair of pairs) {
+    const equals = pair.indexOf('=');
+    const name = decoded(equals === -1 ? pair : pair.slice(0, equals));
+    const value = equals === -1 ? '' : decoded(pair.slice(equals + 1));
     if (seen.has(name) && !repeatable.has(name)) throw new OAuthError('repeated_parameter');
     seen.add(name);
-    if (value !== '') form.set(name, [...(form.get(name) ?? []), value]);
+    if (value === '') continue;
+    const values = form.get(name);
+    if (values === undefined) form.set(name, [value]);
+    else values.push(value);
   }
   return form;
 }

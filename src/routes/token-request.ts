@@ -121,13 +121,8 @@ export function subjectOf(form: Form, authorized: boolean): Omit<ExchangeRequest
 
 /** The request that a form holds (RFC 8693 section 2.1). */
 export function tokenRequest(form: Form, authorized: boolean): ExchangeRequest {
-  return {
-    ...subjectOf(form, authorized),
-    ask: {
-      ...requestedTokenType(one(form, 'requested_token_type')),
-      ...ttl(one(form, 'requested_expires_in')),
-      address: address(form),
-      scopes: scopes(one(form, 'scope')),
-    },
-  };
+  const subject = subjectOf(form, authorized);
+  const type = requestedTokenType(one(form, 'requested_token_type'));
+  const seconds = ttl(one(form, 'requested_expires_in'));
+  return { ...subject, ask: { address: address(form), scopes: scopes(one(form, 'scope')), ...type, ...seconds } };
 }
