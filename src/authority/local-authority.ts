@@ -60,15 +60,14 @@ class KeyringAuthority implements LocalAuthority {
   }
 
   async sign(purpose: Purpose, claims: JsonObject): Promise<Secret> {
-    await this.#demandRecent();
+    if (this.#deps.clock.now() - this.#readAt > MAX_UNREAD_MS) await this.#readAgain();
     const active = activeKey(this.#rings[purpose], this.#deps.clock.now());
     if (!active) throw new OAuthError('signing_unavailable', { detail: `no key for ${purpose} is active` });
-    const { publicJwk, kid } = active.key;
     const issuer = this.#issuers[purpose];
     const payload = JSON.stringify({ iss: issuer, ...claims });
     checkClaims(purpose, issuer, JSON.parse(payload));
     const token = await signCompact(active.key, payload);
-    checkSigned(token, { alg: publicJwk.alg, kid, payload });
+    checkSigned(token, { header: active.key.header, payload });
     return new Secret(token);
   }
 
@@ -111,8 +110,7 @@ class KeyringAuthority implements LocalAuthority {
   }
 
   /** A replica that missed a change must not sign with what nobody publishes any more. */
-  async #demandRecent(): Promise<void> {
-    if (this.#deps.clock.now() - this.#readAt <= MAX_UNREAD_MS) return;
+  async #readAgain(): Promise<void> {
     try {
       await this.refresh();
     } catch (cause) {

@@ -18,11 +18,15 @@ const RSA_BITS = 2048;
 export class SigningKey {
   readonly kid: string;
   readonly publicJwk: PublicJwk;
+  /** Of all that it signs, base64url: exactly `alg kid typ` (spiffe.md clause 8). */
+  readonly header: string;
   readonly #privateKey: KeyObject;
 
   constructor(publicJwk: PublicJwk, privateKey: KeyObject) {
     this.kid = publicJwk.kid;
     this.publicJwk = publicJwk;
+    const { alg, kid } = publicJwk;
+    this.header = Buffer.from(JSON.stringify({ alg, kid, typ: 'JWT' })).toString('base64url');
     this.#privateKey = privateKey;
   }
 

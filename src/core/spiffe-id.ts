@@ -1,5 +1,7 @@
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const SEGMENT = /^[a-zA-Z0-9._-]+$/;
+/** Both of them together: no segment is `.` or `..`. */
+const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[a-zA-Z0-9._-]+)+$/;
 const MAX_BYTES = 2048;
 
 /** True for a lower-case trust domain name (SPIFFE-ID section 2.1: letters, digits, `.`, `-`, `_`; at most 255 bytes). */
@@ -22,9 +24,14 @@ export function spiffeId(trustDomain: string, segments: readonly string[]): stri
   return id.length <= MAX_BYTES ? id : undefined;
 }
 
+/** True for a SPIFFE ID with a path: what `spiffeId` may give. */
+export function isSpiffeId(text: string): boolean {
+  return text.length <= MAX_BYTES && SPIFFE_ID.test(text);
+}
+
 /** The parts of a SPIFFE ID with a path, or undefined when the text is not one. */
 export function parseSpiffeId(text: string): { trustDomain: string; segments: readonly string[] } | undefined {
-  if (!text.startsWith('spiffe://')) return undefined;
+  if (!isSpiffeId(text)) return undefined;
   const [trustDomain = '', ...segments] = text.slice('spiffe://'.length).split('/');
-  return spiffeId(trustDomain, segments) === text ? { trustDomain, segments } : undefined;
+  return { trustDomain, segments };
 }

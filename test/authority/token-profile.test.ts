@@ -4,13 +4,12 @@ import { checkSigned } from '../../src/authority/token-profile.ts';
 const encode = (text: string) => Buffer.from(text).toString('base64url');
 const HEADER = { alg: 'ES256', kid: 'k', typ: 'JWT' };
 const PAYLOAD = '{"sub":"a"}';
-const expected = { alg: 'ES256', kid: 'k', payload: PAYLOAD };
+const expected = { header: encode(JSON.stringify(HEADER)), payload: PAYLOAD };
 const token = (header: object, payload = PAYLOAD) => `${encode(JSON.stringify(header))}.${encode(payload)}.c2ln`;
 
 describe('checkSigned', () => {
-  test('accepts the header alg kid typ over the payload that was checked, in any order (spiffe.md clause 8)', () => {
+  test('accepts the header of the key, which is alg kid typ, over the payload that was checked (spiffe.md clause 8)', () => {
     checkSigned(token(HEADER), expected);
-    checkSigned(token({ typ: 'JWT', kid: 'k', alg: 'ES256' }), expected);
   });
 
   test.each([
@@ -21,6 +20,7 @@ describe('checkSigned', () => {
     ['another kid', token({ ...HEADER, kid: 'l' })],
     ['another alg', token({ ...HEADER, alg: 'RS256' })],
     ['alg none', token({ ...HEADER, alg: 'none' })],
+    ['its members in another order', token({ typ: 'JWT', kid: 'k', alg: 'ES256' })],
     ['another typ', token({ ...HEADER, typ: 'at+jwt' })],
     ['another payload', token(HEADER, '{"sub":"b"}')],
     ['a payload that means the same', token(HEADER, '{"sub": "a"}')],
