@@ -17,8 +17,6 @@ export interface CompactJws {
 export const MAX_TOKEN_BYTES = 16 * 1024;
 
 const SEGMENT = /^[A-Za-z0-9_-]+$/;
-/** A segment's last character by its length over whole groups of four: bits that stand for no byte are zero (RFC 4648 section 3.5). */
-const CANONICAL_END: readonly RegExp[] = [/[A-Za-z0-9_-]$/, /$^/, /[AQgw]$/, /[AEIMQUYcgkosw048]$/];
 const KID = /^[\x20-\x7e]{1,256}$/;
 /** Members that change what is signed or how it is read; an issuer of JWTs has no use for them (V5). */
 const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'cty', 'enc'];
@@ -33,26 +31,27 @@ const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'cty', 'enc'];
 export function readCompactJws(token: Secret): CompactJws {
   const text = token.reveal();
   if (text.length > MAX_TOKEN_BYTES) throw malformed('larger than 16 KiB');
-  const [header, payload] = segments(text);
-  const unverifiedClaims = readObject(payload, 'claims');
-  return { ...readHeader(readObject(header, 'header')), unverifiedClaims, signingInput: `${header}.${payload}` };
-}
-
-function segments(text: string): readonly [string, string] {
   const first = text.indexOf('.');
   const second = text.indexOf('.', first + 1);
   if (first === -1 || second === -1 || text.includes('.', second + 1)) throw malformed('not three segments');
-  const parts = [text.slice(0, first), text.slice(first + 1, second), text.slice(second + 1)] as const;
-  for (const part of parts) {
-    if (!SEGMENT.test(part)) throw malformed('a segment is empty or not base64url');
-    if (CANONICAL_END[part.length % 4]?.test(part) !== true) throw malformed('base64url is not canonical');
-  }
-  return [parts[0], parts[1]];
+  const header = bytesOf(text.slice(0, first));
+  const payload = bytesOf(text.slice(first + 1, second));
+  bytesOf(text.slice(second + 1));
+  const unverifiedClaims = readObject(payload, 'claims');
+  const { alg, kid } = readHeader(readObject(header, 'header'));
+  return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second) };
 }
 
-function readObject(segment: string, what: string): JsonObject {
+/** Canonical base64url is what encoding the bytes gives again: bits that stand for no byte are zero (RFC 4648 section 3.5). */
+function bytesOf(segment: string): Uint8Array {
+  const bytes = Buffer.from(segment, 'base64url');
+  if (segment !== '' && bytes.toString('base64url') === segment) return bytes;
+  throw malformed(SEGMENT.test(segment) ? 'base64url is not canonical' : 'a segment is empty or not base64url');
+}
+
+function readObject(bytes: Uint8Array, what: string): JsonObject {
   try {
-    return parseStrictJsonObject(Buffer.from(segment, 'base64url'));
+    return parseStrictJsonObject(bytes);
   } catch (error) {
     if (error instanceof StrictJsonError) throw malformed(`${what}: ${error.message}`);
     throw error;

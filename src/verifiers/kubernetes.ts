@@ -39,14 +39,14 @@ export function kubernetesIdentity(token: SignedToken, cluster: string, spiffePa
   );
   return {
     kind: 'kubernetes',
-    ...identityBase(token, checked),
-    ...(spiffeId === undefined ? {} : { spiffeId }),
     cluster,
     namespace,
     serviceAccount,
     serviceAccountUid,
-    ...binding(about, refuse),
     liveness: 'not_asked',
+    ...identityBase(token, checked),
+    ...(spiffeId === undefined ? {} : { spiffeId }),
+    ...binding(about, refuse),
   };
 }
 
@@ -84,8 +84,8 @@ function binding(about: JsonObject, refuse: Refuse): Pick<KubernetesIdentity, 'p
     withUid(secret, 'secret', refuse);
     return { binding: 'secret' };
   }
-  if (pod !== undefined) return { pod: withUid(pod, 'pod', refuse), ...boundNode, binding: 'pod' };
-  return { ...boundNode, binding: node === undefined ? 'none' : 'node' };
+  if (pod !== undefined) return { binding: 'pod', pod: withUid(pod, 'pod', refuse), ...boundNode };
+  return { binding: node === undefined ? 'none' : 'node', ...boundNode };
 }
 
 function object(value: JsonValue | undefined, what: string, refuse: Refuse): { name: string; uid?: string } {
