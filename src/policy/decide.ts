@@ -124,8 +124,8 @@ function settle(one: Case, steps: Step[]): Decision {
     outcome: 'allowed',
     mapping,
     grant: heldGrant(result.grant, held),
-    ...(one.replay !== undefined && { replay: one.replay }),
     steps,
+    ...(one.replay !== undefined && { replay: one.replay }),
   };
 }
 
@@ -149,10 +149,10 @@ function refuse(mapping: string, steps: readonly Step[], { step, detail, refusal
     outcome: 'refused',
     error: refusal?.error ?? 'target_denied',
     mapping,
-    ...(refusal?.reason !== undefined && { reason: refusal.reason }),
     detail,
-    ...(refusal?.awaiting !== undefined && { awaiting: refusal.awaiting }),
     steps: [...steps, failed(step, detail)],
+    ...(refusal?.reason !== undefined && { reason: refusal.reason }),
+    ...(refusal?.awaiting !== undefined && { awaiting: refusal.awaiting }),
   };
 }
 

@@ -59,6 +59,6 @@ function svidGrant(settled: Settled, target: JwtSvidTarget): GrantResult {
   if (spiffeId === undefined) return { ok: false, reason: 'no_spiffe_id', detail };
   const audience = audienceOf(target, settled.address);
   if (audience === undefined) return { ok: false, reason: 'inactive', detail: 'the address names no one audience' };
-  const grant: JwtSvidGrant = { ...common(settled), kind: 'jwtSvid', targetId: audience, audience, spiffeId };
+  const grant: JwtSvidGrant = { kind: 'jwtSvid', targetId: audience, audience, spiffeId, ...common(settled) };
   return { ok: true, grant, detail: spiffeId };
 }

@@ -93,9 +93,12 @@ export class MappingIndex {
     let examined = 1;
     for (const probe of this.#probes(identity, address)) {
       const direct = this.#byIssuer.get(key(probe, address, identity.issuer)) ?? NONE;
+      matching.push(...direct);
+      examined += 1 + direct.length;
+      if (selectors.size === 0) continue;
       const selected = pick(this.#bySelector.get(key(probe, address)), selectors);
-      matching.push(...direct, ...selected.found);
-      examined += 2 + direct.length + selected.examined;
+      matching.push(...selected.found);
+      examined += 1 + selected.examined;
     }
     return { matching, examined };
   }

@@ -26,10 +26,10 @@ export function common({ mapping, terms, ttlSeconds, ttlCeilingSeconds, issuedTo
   return {
     mapping,
     ttlSeconds,
-    ...(ttlCeilingSeconds !== undefined && { ttlCeilingSeconds }),
     issuedTokenType,
     enforcedBy: [],
     deliver,
+    ...(ttlCeilingSeconds !== undefined && { ttlCeilingSeconds }),
     ...(shareAcrossPods && { shareAcrossPods }),
     ...(access !== undefined && { access }),
   };

@@ -46,21 +46,16 @@ export function ttlOf(question: TtlQuestion): TtlAnswer {
   const assertion = terms.deliver === 'assertion';
   const access = accessLimit(question, cloud);
   const outlive = terms.ttl.outliveSubject ?? (cloud && projected);
-  const limits: Readonly<Record<string, number>> = {
-    asked: wishedSeconds(terms, askedSeconds),
-    mapping: assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds,
-    guardrail: guardrailSeconds,
-    ...(Number.isFinite(grantSeconds) && { grant: grantSeconds }),
-    subject: outlive ? Number.POSITIVE_INFINITY : remainingSeconds,
-    ...(access !== undefined && { access }),
-    target: target.maxSeconds,
-  };
-  const ttlSeconds = Math.min(...Object.values(limits));
+  const { ttlSeconds, detail } = leastOf([
+    ['asked', wishedSeconds(terms, askedSeconds)],
+    ['mapping', assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds],
+    ['guardrail', guardrailSeconds],
+    ['grant', Number.isFinite(grantSeconds) ? grantSeconds : undefined],
+    ['subject', outlive ? Number.POSITIVE_INFINITY : remainingSeconds],
+    ['access', access],
+    ['target', target.maxSeconds],
+  ]);
   const minSeconds = assertion ? 1 : target.minSeconds;
-  const told = Object.entries(limits).map(
-    ([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${seconds} s` : 'none'}`,
-  );
-  const detail = `${ttlSeconds} s, the least of ${told.join(', ')}`;
   if (ttlSeconds < minSeconds) {
     return { ok: false, detail: `${detail}; below the ${minSeconds} s that ${terms.target.kind} gives at least` };
   }
@@ -71,6 +66,18 @@ export function ttlOf(question: TtlQuestion): TtlAnswer {
     return { ok: false, detail: `${detail}; ${terms.target.kind} may give ${usualSeconds} s` };
   }
   return chosenByTarget(terms, { ttlSeconds, ceilingSeconds, detail });
+}
+
+/** Undefined is no limit that there could be; Infinity is one that does not bind here. */
+function leastOf(limits: readonly (readonly [name: string, seconds: number | undefined])[]) {
+  let ttlSeconds = Number.POSITIVE_INFINITY;
+  let told = '';
+  for (const [name, seconds] of limits) {
+    if (seconds === undefined) continue;
+    ttlSeconds = Math.min(ttlSeconds, seconds);
+    told += `${told === '' ? '' : ', '}${name} ${Number.isFinite(seconds) ? `${seconds} s` : 'none'}`;
+  }
+  return { ttlSeconds, detail: `${ttlSeconds} s, the least of ${told}` };
 }
 
 /** How long what is given may live, so that it ends before the access does. */

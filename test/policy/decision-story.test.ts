@@ -41,7 +41,7 @@ const denied = (reason: string, detail: string) => ({
   reason,
   detail,
 });
-const SELECTED = ['+ candidates: matching: reports; examined 12', '+ mapping: reports is the most specific'];
+const SELECTED = ['+ candidates: matching: reports; examined 7', '+ mapping: reports is the most specific'];
 const ACTIVE = [...SELECTED, '+ active: uses only what is built'];
 const TYPED = [...ACTIVE, '+ token-type: urn:carnet:token-type:aws-credentials'];
 const POD = '+ pod-binding: asked pod, bound to pod';
@@ -148,7 +148,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
     const none = 'no mapping at this address matches the identity';
     expect(story([awsMapping('reports')], ask('nowhere'))).toStrictEqual({
       outcome: { outcome: 'refused', error: 'target_refused', detail: none },
-      steps: [`- candidates: ${none}; examined 11`],
+      steps: [`- candidates: ${none}; examined 6`],
     });
   });
 
