@@ -63,15 +63,16 @@ export class ForgeryBound {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
     }
+    const known = this.#goodTokens().get(token) === true;
     const identity = lengthPrefixedHash(presented.iss, presented.subject);
     const state = this.#stateOf(presented.iss);
-    const signer = await this.#admitted({ presented, token, identity, state }, run);
+    const signer = await (known ? run() : this.#admitted({ presented, identity, state }, run));
     this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
       state.forgeries.spend(1, this.#clock.now());
       this.#notSigned().set(token, namesOf(presented.keys));
     } else {
-      this.#goodTokens().set(token, true);
+      if (!known) this.#goodTokens().set(token, true);
       if (this.#goodIdentities().get(identity) === undefined) {
         this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
       }
@@ -81,7 +82,6 @@ export class ForgeryBound {
 
   async #admitted<T>(one: Attempt, run: () => Promise<T | undefined>): Promise<T | undefined> {
     const now = this.#clock.now();
-    if (this.#goodTokens().get(one.token) === true) return run();
     if (one.state.forgeries.left(now) - one.state.unproven >= 1) return unproven(one.state, run);
     const allowance = this.#goodIdentities().get(one.identity);
     if (allowance?.take(now) === true) {
@@ -124,7 +124,6 @@ async function unproven<T>(state: IssuerState, run: () => Promise<T>): Promise<T
 
 interface Attempt {
   readonly presented: Presented;
-  readonly token: string;
   readonly identity: string;
   readonly state: IssuerState;
 }
