@@ -20,9 +20,9 @@ export interface IssuingDeps {
 }
 
 /** The credential of a decision that is durable. Whatever is not released after that is recorded as failed. */
-export async function release(deps: IssuingDeps, subject: Case, allowed: Allowed): Promise<Credential> {
+export function release(deps: IssuingDeps, subject: Case, allowed: Allowed): Promise<Credential> {
   const { grant } = allowed;
-  return await recordingFailure(deps, subject, grant, async () => {
+  return recordingFailure(deps, subject, grant, async () => {
     // The record was waited for: who was stopped meanwhile is given nothing.
     assertNotStopped(deps, subject, grant);
     const credential = await (signedHere(grant)

@@ -98,6 +98,8 @@ export class HeldKeys {
   }
 
   async find(kid: string, effort: Effort): Promise<KeyLookup> {
+    const ready = this.#keyWithNothingDue(kid);
+    if (ready !== undefined) return { found: 'key', key: ready };
     if (effort === 'ready' && !this.#isReady(kid)) return NOT_READY;
     if ((effort === 'seek' || this.#holds(kid)) && !(await this.#freshen())) return CROWDED;
     const unknown = !this.#holds(kid) && effort === 'seek' && this.#mayAskFor(kid);
@@ -133,6 +135,13 @@ export class HeldKeys {
       usableKeys: current?.byKid.size ?? 0,
       skippedKeys: current?.skipped ?? 0,
     };
+  }
+
+  /** The usual case in one look: nothing has to be asked for, be it in the background. */
+  #keyWithNothingDue(kid: string): VerificationKey | undefined {
+    const now = this.#deps.clock.now();
+    const due = now < this.#attemptedAt || now >= this.#refreshAfter || now >= this.#freshUntil;
+    return due ? undefined : this.#set?.byKid.get(kid);
   }
 
   #current(): KeySet | undefined {

@@ -3,7 +3,7 @@ import type { KubernetesIdentity, VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import { TokenType } from '../core/token-types.ts';
-import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
+import type { TokenReview, TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import { asAnswered } from './as-answered.ts';
 import { type CompactJws, readCompactJws } from './compact-jws.ts';
 import type { Effort, KeyLookup } from './held-keys.ts';
@@ -55,7 +55,9 @@ export function createVerifier({ keys, clock, review, bound = unbounded }: Verif
       now,
     };
     const identity = identityOf(signed);
-    return identity.kind === 'kubernetes' ? reviewed(identity, { signed, token, review }) : identity;
+    const wanted = issuer.profile.kind === 'kubernetes' ? issuer.profile.tokenReview : undefined;
+    if (identity.kind !== 'kubernetes' || wanted === undefined) return identity;
+    return reviewed(identity, wanted, { signed, token, review });
   };
 }
 
@@ -245,10 +247,9 @@ interface Reviewing {
 /** Last of all, so that no forged token ever costs the cluster a request (K32). */
 async function reviewed(
   identity: KubernetesIdentity,
+  wanted: TokenReview,
   { signed: { issuer, claims, signingInput }, token, review }: Reviewing,
 ): Promise<KubernetesIdentity> {
-  const wanted = issuer.profile.kind === 'kubernetes' ? issuer.profile.tokenReview : undefined;
-  if (wanted === undefined) return identity;
   const audience = [claims['aud'] ?? []].flat().find((one) => issuer.audiences.includes(String(one)));
   if (review === undefined || audience === undefined) {
     throw new OAuthError('review_unavailable', { detail: 'nothing here can review it', issuer: issuer.name });
