@@ -8,8 +8,9 @@ export const MAX_BODY_BYTES = 64 * 1024;
  * The body of a request, whatever its type: an announced size is refused before anything is read, what is sent in chunks
  * as soon as it is too large. Rejects with `body_too_large`, or `malformed_http` where the connection ends before the body.
  */
-export async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw new OAuthError('body_too_large');
+export function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > MAX_BODY_BYTES) return Promise.reject(new OAuthError('body_too_large'));
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -23,5 +24,5 @@ export async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
     resolve(only !== undefined && second === undefined ? only : Buffer.concat(chunks));
   });
   request.on('error', (cause) => reject(new OAuthError('malformed_http', { cause })));
-  return await promise;
+  return promise;
 }

@@ -32,16 +32,6 @@ interface FormRoute {
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 
-/** Size comes before content type (E14). What is left of a body that is not read ends with its connection. */
-async function bodyOrClose(request: FastifyRequest, reply: FastifyReply): Promise<Uint8Array> {
-  try {
-    return await bodyOf(request.raw);
-  } catch (error) {
-    reply.header('connection', 'close');
-    throw error;
-  }
-}
-
 function formOf(request: FastifyRequest, body: Uint8Array, { recognised, repeatable = NO_NAMES }: FormRoute): Form {
   assertFormType(request.raw.rawHeaders);
   const form = parseForm(body, repeatable);
@@ -66,8 +56,8 @@ export function formRoute(server: FastifyInstance, { exchange, log, metrics }: D
   const [described] = paths;
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const traceId = request.id;
-    const body = await bodyOrClose(request, reply);
-    const credential = await exchange(read(formOf(request, body, route), request), { traceId, door });
+    const form = formOf(request, await bodyOf(request.raw), route);
+    const credential = await exchange(read(form, request), { traceId, door });
     const rendered = render(credential, traceId);
     meter.issued(reply);
     sendAtOnce(reply, { status: 200, body: rendered, headers: NOT_STORED });
@@ -78,7 +68,11 @@ export function formRoute(server: FastifyInstance, { exchange, log, metrics }: D
       bodyLimit: MAX_BODY_BYTES,
       errorHandler: errorHandler({ log, ...(errorBody && { body: errorBody }), onRefused: meter.refused }),
       onRequest: (request, reply) => {
-        answer(request, reply).catch((thrown) => reply.send(asOAuthError(thrown)));
+        answer(request, reply).catch((thrown) => {
+          // What is left of a body that is not read ends with its connection.
+          if (!request.raw.complete) reply.header('connection', 'close');
+          reply.send(asOAuthError(thrown));
+        });
       },
       handler: neverCalled,
     });

@@ -11,20 +11,25 @@ interface Rendered {
 }
 
 /** JSON goes as `application/json` unless told, without the charset parameter that RFC 8259 does not define. */
-export function encoded({ status, body, headers = {} }: Rendered) {
+function asText({ status, body, headers = {} }: Rendered) {
   const isXml = typeof body === 'string';
   return {
     status,
     headers: { 'content-type': isXml ? 'text/xml' : 'application/json', ...headers },
-    bytes: Buffer.from(isXml ? body : JSON.stringify(body)),
+    text: isXml ? body : JSON.stringify(body),
   };
 }
 
-/** As `send`, past everything of the framework but its hooks for what has been answered. */
+export function encoded(rendered: Rendered) {
+  const { text, ...head } = asText(rendered);
+  return { ...head, bytes: Buffer.from(text) };
+}
+
+/** As `send`, past everything of the framework but its hooks for what has been answered; a text leaves with its head. */
 export function sendAtOnce(reply: FastifyReply, rendered: Rendered): void {
-  const { status, headers, bytes } = encoded(rendered);
+  const { status, headers, text } = asText(rendered);
   reply.hijack();
-  reply.raw.writeHead(status, { ...headers, 'content-length': bytes.length }).end(bytes);
+  reply.raw.writeHead(status, { 'content-length': Buffer.byteLength(text), ...headers }).end(text);
 }
 
 export function send(reply: FastifyReply, rendered: Rendered): FastifyReply {

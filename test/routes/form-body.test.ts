@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { FORM_TYPE, formBody, openDoor } from './door-fixture.ts';
+
+const HEAD = `POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM_TYPE[1]}\r\n`;
+
+function opened(port: number): Socket {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+/** Status line and headers of the next answer. */
+async function answered(socket: Socket): Promise<string> {
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  return chunk.toString('latin1');
+}
+
+function chunked(...parts: readonly string[]): string {
+  return parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
+}
+
+describe('the body of a form', () => {
+  test('is one text however many pieces and chunks it came in', async () => {
+    const { port, requests } = await openDoor();
+    const socket = opened(port);
+    const body = formBody();
+    socket.write(`${HEAD}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 100)}`);
+    await setImmediate();
+    socket.write(body.slice(100));
+    expect(await answered(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    const chunks = chunked(body.slice(0, 7), body.slice(7, 200), body.slice(200), '');
+    socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunks}`);
+    expect(await answered(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(requests.map(({ subjectToken }) => subjectToken.reveal())).toEqual([tokenOf(body), tokenOf(body)]);
+  });
+
+  test('that is refused whole leaves the connection open, and one that is not read to its end takes it along', async () => {
+    const { port } = await openDoor();
+    const socket = opened(port);
+    socket.write(`${HEAD}Content-Length: 3\r\n\r\na=b`);
+    expect(await answered(socket)).toMatch(/^HTTP\/1\.1 400 (?!.*connection: close)/is);
+    socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunked('x'.repeat(65_537))}`);
+    expect(await answered(socket)).toMatch(/^HTTP\/1\.1 413 .*connection: close/is);
+    await once(socket, 'close');
+  });
+
+  test('that ends before its announced length asks for nothing, and is no failure of the service', async () => {
+    const { port, requests, log } = await openDoor();
+    const socket = opened(port);
+    socket.resume().end(`${HEAD}Content-Length: 1000\r\n\r\n${formBody().slice(0, 20)}`);
+    await once(socket, 'close');
+    expect(requests).toHaveLength(0);
+    expect(log()).not.toContain('"level":"error"');
+  });
+});
+
+function tokenOf(body: string): string | null {
+  return new URLSearchParams(body).get('subject_token');
+}
