@@ -3,7 +3,7 @@ import type { Credential } from '../core/credential.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { DoorOfExchange, ExchangeRequest } from '../exchange/exchange-request.ts';
 import type { DoorDeps } from './door-deps.ts';
-import { asOAuthError, type ErrorBody, errorHandler } from './error-handler.ts';
+import { type ErrorBody, errorHandler } from './error-handler.ts';
 import { exchangeMeter } from './exchange-meter.ts';
 import { assertFormType, type Form, parseForm, queryNames } from './form.ts';
 import { bodyOf, MAX_BODY_BYTES } from './form-body.ts';
@@ -53,6 +53,7 @@ const neverCalled = () => undefined;
 export function formRoute(server: FastifyInstance, { exchange, log, metrics }: DoorDeps, route: FormRoute): void {
   const { door, paths, operationId, errorBody, read, render } = route;
   const meter = exchangeMeter(metrics, door);
+  const refused = errorHandler({ log, ...(errorBody && { body: errorBody }), onRefused: meter.refused });
   const [described] = paths;
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const traceId = request.id;
@@ -66,12 +67,12 @@ export function formRoute(server: FastifyInstance, { exchange, log, metrics }: D
     server.post(path, {
       schema: path === described ? { operationId } : { hide: true },
       bodyLimit: MAX_BODY_BYTES,
-      errorHandler: errorHandler({ log, ...(errorBody && { body: errorBody }), onRefused: meter.refused }),
+      errorHandler: refused,
       onRequest: (request, reply) => {
         answer(request, reply).catch((thrown) => {
           // What is left of a body that is not read ends with its connection.
           if (!request.raw.complete) reply.header('connection', 'close');
-          reply.send(asOAuthError(thrown));
+          refused(thrown, request, reply);
         });
       },
       handler: neverCalled,
