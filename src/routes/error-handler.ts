@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
 import type { Log } from '../telemetry/logger.ts';
-import { NOT_STORED, send } from './reply.ts';
+import { NOT_STORED, type Rendered, send } from './reply.ts';
 
 /** The framework's own refusals that are about a form or a path rather than about HTTP. */
 const FRAMEWORK: Readonly<Record<string, ErrorKey>> = {
@@ -74,6 +74,8 @@ interface Refusal {
   readonly body?: ErrorBody;
   /** Called once for each refusal. */
   readonly onRefused?: (error: OAuthError, reply: FastifyReply) => void;
+  /** How it is sent. */
+  readonly by?: (reply: FastifyReply, rendered: Rendered) => FastifyReply;
 }
 
 export function oauthError(error: OAuthError, traceId: string) {
@@ -81,7 +83,7 @@ export function oauthError(error: OAuthError, traceId: string) {
 }
 
 /** The one renderer of everything thrown while a request is served. Success never passes here. */
-export function errorHandler({ log, body = oauthError, onRefused }: Refusal) {
+export function errorHandler({ log, body = oauthError, onRefused, by = send }: Refusal) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = asOAuthError(thrown);
     logRefusal(log, error, request.id);
@@ -89,7 +91,7 @@ export function errorHandler({ log, body = oauthError, onRefused }: Refusal) {
     const { contentType, ...rendered } = body(error, request.id, request.raw.url ?? '');
     const { authorization } = request.headers;
     const headers = errorHeaders(error, { status: rendered.status, authorization });
-    return send(reply, {
+    return by(reply, {
       ...rendered,
       headers: contentType === undefined ? headers : { ...headers, 'content-type': contentType },
     });

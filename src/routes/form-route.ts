@@ -53,7 +53,8 @@ const neverCalled = () => undefined;
 export function formRoute(server: FastifyInstance, { exchange, log, metrics }: DoorDeps, route: FormRoute): void {
   const { door, paths, operationId, errorBody, read, render } = route;
   const meter = exchangeMeter(metrics, door);
-  const refused = errorHandler({ log, ...(errorBody && { body: errorBody }), onRefused: meter.refused });
+  const refusal = { log, onRefused: meter.refused, ...(errorBody && { body: errorBody }) };
+  const refused = errorHandler({ ...refusal, by: sendAtOnce });
   const [described] = paths;
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const traceId = request.id;
@@ -67,11 +68,11 @@ export function formRoute(server: FastifyInstance, { exchange, log, metrics }: D
     server.post(path, {
       schema: path === described ? { operationId } : { hide: true },
       bodyLimit: MAX_BODY_BYTES,
-      errorHandler: refused,
+      errorHandler: errorHandler(refusal),
       onRequest: (request, reply) => {
         answer(request, reply).catch((thrown) => {
           // What is left of a body that is not read ends with its connection.
-          if (!request.raw.complete) reply.header('connection', 'close');
+          if (!request.raw.complete) reply.raw.setHeader('connection', 'close');
           refused(thrown, request, reply);
         });
       },

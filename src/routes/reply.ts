@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 /** RFC 6749 section 5.1: what holds a credential, and every answer beside it, is kept by nobody (S1, E15). */
 export const NOT_STORED = { 'cache-control': 'no-store', pragma: 'no-cache' } as const;
 
-interface Rendered {
+export interface Rendered {
   readonly status: number;
   /** JSON; a text is XML already. */
   readonly body: object | string;
@@ -26,10 +26,11 @@ export function encoded(rendered: Rendered) {
 }
 
 /** As `send`, past everything of the framework but its hooks for what has been answered; a text leaves with its head. */
-export function sendAtOnce(reply: FastifyReply, rendered: Rendered): void {
+export function sendAtOnce(reply: FastifyReply, rendered: Rendered): FastifyReply {
   const { status, headers, text } = asText(rendered);
   reply.hijack();
   reply.raw.writeHead(status, { 'content-length': Buffer.byteLength(text), ...headers }).end(text);
+  return reply;
 }
 
 export function send(reply: FastifyReply, rendered: Rendered): FastifyReply {

@@ -74,6 +74,8 @@ describe('decoding (T9)', () => {
   test('refuses raw bytes that are not UTF-8', () => {
     expect(keyOf(() => parse(Buffer.from([0x61, 0x3d, 0xc3])))).toBe('malformed_form');
     expect(parse(Buffer.from([0x61, 0x3d, 0xc3, 0xbc]))).toEqual({ a: ['\u00fc'] });
+    expect(parse(Buffer.from('a=\xc3%bc', 'latin1'))).toEqual({ a: ['\u00fc'] });
+    expect(keyOf(() => parse(Buffer.from('a=\xc3%c3', 'latin1')))).toBe('malformed_form');
   });
 
   test('refuses NUL, encoded or raw, in a name or a value, also of an unknown parameter', () => {
