@@ -65,14 +65,6 @@ describe('the index', () => {
     expect(names(index, ciJob({ namespace: 'payments', serviceAccount: 'reporter' }))).toEqual([]);
   });
 
-  test('looks for a shape only where some mapping has it', () => {
-    const one = [mapping('pair', { issuer: EU, who: pair('payments', 'reporter') })];
-    const two = [...one, mapping('any', { issuer: EU, who: pair('*', '*') }, ['elsewhere'])];
-    const examined = (mappings: readonly CompiledMapping[]) =>
-      new MappingIndex(mappings, issuers).candidates(workload(), 'shared').examined;
-    expect(examined(two)).toBe(examined(one) + 1);
-  });
-
   test('examines one probe for an issuer that is not there', () => {
     const index = new MappingIndex([mapping('m', { issuer: EU, who: pair('*', '*') })], issuers);
     expect(index.candidates(workload({ issuer: 'gone' }), 'shared')).toEqual({ matching: [], examined: 1 });
