@@ -82,6 +82,33 @@ describe('malformed HTTP', () => {
     expect(await sendRaw(port, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
   });
 
+  test.each([
+    ['GET', '/livez', ''],
+    ['GET', '/evil', ''],
+    ['POST', '/oauth2/token', 'Content-Length: 70000\r\n'],
+    ['GET', '/sdk/aws/payments', ''],
+    ['PROPFIND', '/metrics', ''],
+  ])(
+    '%s %s with two Hosts, whatever their case, is refused and its connection closed (RFC 9112 section 3.2)',
+    async (method, path, more) => {
+      const door = await openDoor();
+      const answer = await sendRaw(
+        door.port,
+        `${method} ${path} HTTP/1.1\r\nHost: x\r\nA: b\r\nhOST: x\r\n${more}\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(answer.toLowerCase()).toContain('connection: close');
+      expect(door.requests).toHaveLength(0);
+      expect(door.log()).toContain('more than one Host');
+    },
+  );
+
+  test('a request with one Host, and with a header whose name is as long, is answered', async () => {
+    const { port } = await openDoor();
+    const one = 'GET /livez HTTP/1.1\r\nHost: x\r\nFrom: Host\r\nDate: Host\r\nConnection: close\r\n\r\n';
+    expect(await sendRaw(port, one)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   test('a request to switch protocols or to open a tunnel gets neither', async () => {
     const { port } = await openDoor();
     const upgrade = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n';
