@@ -35,6 +35,11 @@ export const PROBLEMS = {
     title: 'A document of the store is not of this set',
     mend: 'apply it with its own set, or delete it first; a set changes nothing but its own documents',
   },
+  proposed_for_another_set: {
+    status: 409,
+    title: 'The same change was proposed for another set',
+    mend: 'confirm it with that set, or have who proposed it take it back',
+  },
   not_open: { status: 409, title: 'The access request is no longer open' },
   owner_named: { status: 409, title: 'The first owner has been named already' },
   precondition_failed: {

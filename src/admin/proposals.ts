@@ -22,19 +22,27 @@ export interface ProposedWrite {
   readonly name: string;
   /** Of what the store holds now. */
   readonly version: number;
+  /** The set that it would belong to. */
+  readonly set?: string | undefined;
   /** Absent: it would be deleted. */
   readonly document?: JsonObject | undefined;
 }
 
+/** A document of a proposal, without what it would hold. */
+type ProposedResource = Omit<ProposedWrite, 'document'>;
+
 /** A widening change that waits for a second person. */
 export interface Proposal {
-  /** SHA-256 in hex, whole, so that nobody makes two contents of one id: the same content over the same versions. */
+  /**
+   * SHA-256 in hex, whole, so that nobody makes two contents of one id: the same content over the same versions, in whatever
+   * set it is to be.
+   */
   readonly id: string;
   readonly by: { readonly issuer: string; readonly subject: string };
   /** Milliseconds. */
   readonly at: number;
   readonly until: number;
-  readonly resources: readonly { readonly kind: string; readonly name: string; readonly version: number }[];
+  readonly resources: readonly ProposedResource[];
   readonly reasons: readonly string[];
 }
 
@@ -67,7 +75,7 @@ export class Proposals {
     }
     const at = this.#clock.now();
     const { issuer, subject } = actor;
-    const resources = writes.map(({ kind, name, version }) => ({ kind, name, version }));
+    const resources = writes.map(({ document: _, ...resource }) => resource);
     const by = { issuer, subject };
     assertRoom(open, by);
     return { id: idOf(writes), by, at, until: at + LIVES_MS, resources, reasons: reasons.slice(0, MOST_REASONS) };
@@ -126,6 +134,14 @@ export function isSame(one: Proposal['by'], other: Proposal['by']): boolean {
   return one.issuer === other.issuer && one.subject === other.subject;
 }
 
+/** The first document that both would write, and into another set each; what was proposed before sets were kept names none. */
+export function intoAnotherSet(
+  { resources }: Proposal,
+  writes: readonly ProposedWrite[],
+): ProposedResource | undefined {
+  return resources.find(({ set }, at) => set !== writes[at]?.set);
+}
+
 /** Carnet alone writes the document; what another version of it wrote otherwise is no proposal. */
 function isProposal(value: unknown): value is Proposal {
   if (!isJsonObject(value)) return false;
@@ -148,5 +164,7 @@ function isList(value: JsonValue | undefined, holds: (item: unknown) => boolean)
 
 function isResource(value: unknown): boolean {
   if (!isJsonObject(value)) return false;
-  return typeof value['kind'] === 'string' && typeof value['name'] === 'string' && typeof value['version'] === 'number';
+  const { kind, name, version, set } = value;
+  const isNamed = typeof kind === 'string' && typeof name === 'string' && typeof version === 'number';
+  return isNamed && (set === undefined || typeof set === 'string');
 }

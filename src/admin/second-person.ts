@@ -2,7 +2,7 @@ import type { Widening } from '../policy/widening.ts';
 import type { Actor } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import type { Act, AdminJournal } from './admin-journal.ts';
-import { idOf, isSame, type Proposal, type Proposals, type ProposedWrite } from './proposals.ts';
+import { idOf, intoAnotherSet, isSame, type Proposal, type Proposals, type ProposedWrite } from './proposals.ts';
 
 /** What a change that was judged asks before it is recorded and written. */
 export interface Asked {
@@ -39,7 +39,10 @@ export class SecondPerson {
     return fourEyes || readOnly;
   }
 
-  /** Throws AdminError `read_only`, `too_many` or `unavailable`, and OAuthError `audit_unavailable`. */
+  /**
+   * Throws AdminError `read_only`, `proposed_for_another_set`, `too_many` or `unavailable`, and OAuthError
+   * `audit_unavailable`.
+   */
   async ask({ actor, widening, writes, record }: Asked): Promise<Passage> {
     const { rules, proposals } = this.#deps;
     if (!widening.widens) return { kind: 'passes' };
@@ -51,6 +54,7 @@ export class SecondPerson {
     const open = await proposals.open();
     const id = idOf(writes);
     const known = open.find((one) => one.id === id);
+    if (known !== undefined) assertSameSet(known, writes);
     if (known !== undefined && !isSame(known.by, actor)) return { kind: 'passes', confirms: known };
     if (known !== undefined) return { kind: 'proposed', proposal: known };
     const proposal = proposals.made({ actor, writes, reasons }, open);
@@ -81,4 +85,12 @@ export class SecondPerson {
     await this.#deps.proposals.drop(own.map(({ id }) => id));
     return own;
   }
+}
+
+/** Whose set a document belongs to is a part of what the first person proposed. */
+function assertSameSet(known: Proposal, writes: readonly ProposedWrite[]): void {
+  const other = intoAnotherSet(known, writes);
+  if (other === undefined) return;
+  const proposed = other.set === undefined ? 'without a set' : `for set ${other.set}`;
+  throw new AdminError('proposed_for_another_set', { detail: `${other.kind} ${other.name} was proposed ${proposed}` });
 }

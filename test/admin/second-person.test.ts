@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Actor } from '../../src/admin/actor.ts';
 import { AdminJournal } from '../../src/admin/admin-journal.ts';
-import { Proposals } from '../../src/admin/proposals.ts';
+import { Proposals, type ProposedWrite } from '../../src/admin/proposals.ts';
 import { SecondPerson } from '../../src/admin/second-person.ts';
 import type { AuditLog } from '../../src/audit/audit-log.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -15,7 +15,7 @@ function person(subject: string): Actor {
   return { issuer: 'https://idp.example.org', subject, roles: ['editor'] };
 }
 
-function write(name: string, version = 0) {
+function write(name: string, version = 0): ProposedWrite {
   return { kind: 'FederationMapping', name, version, document: { metadata: { name } } };
 }
 
@@ -37,7 +37,7 @@ function installation() {
     const proposals = new Proposals(new MemoryDocumentStore(shared), clock);
     const journal = new AdminJournal(audit, clock);
     const rule = new SecondPerson({ rules: RULES, proposals, journal });
-    const ask = (subject: string, ...writes: ReturnType<typeof write>[]) =>
+    const ask = (subject: string, ...writes: ProposedWrite[]) =>
       rule.ask({
         actor: person(subject),
         widening: WIDER,
@@ -78,6 +78,31 @@ describe('a proposal', () => {
       expect((await ask('bob', ...other)).kind).toBe('proposed');
     }
     expect((await ask('bob', a, b)).kind).toBe('passes');
+  });
+
+  test('is confirmed for the set that it is for: for another, or none, it is a conflict, for the first person too', async () => {
+    const { ask, about } = installation().replica();
+    const [forTeam, forShop] = ['team', 'shop'].map((set) => ({ ...write('ledger'), set }));
+    if (forTeam === undefined || forShop === undefined) throw new Error('two sets');
+    await ask('alice', forTeam);
+    const conflict = { key: 'proposed_for_another_set', detail: 'FederationMapping ledger was proposed for set team' };
+    for (const [who, other] of [
+      ['bob', forShop],
+      ['bob', write('ledger')],
+      ['alice', forShop],
+    ] as const) {
+      await expect(ask(who, other)).rejects.toMatchObject(conflict);
+    }
+    expect(await about()).toMatchObject([{ by: { subject: 'alice' }, resources: [{ name: 'ledger', set: 'team' }] }]);
+    expect((await ask('bob', forTeam)).kind).toBe('passes');
+  });
+
+  test('without a set, as a proposal was before sets were kept, is confirmed without one and not for one', async () => {
+    const { ask } = installation().replica();
+    await ask('alice', write('ledger'));
+    const detail = 'FederationMapping ledger was proposed without a set';
+    await expect(ask('bob', { ...write('ledger'), set: 'team' })).rejects.toMatchObject({ detail });
+    expect((await ask('bob', write('ledger'))).kind).toBe('passes');
   });
 
   test('has an id that nobody makes two contents of: a whole SHA-256', async () => {

@@ -229,6 +229,21 @@ describe('POST /admin/v1/apply under admin.fourEyes', () => {
     );
   });
 
+  test('the same batch for another set is a conflict, and changes neither the store nor the proposal', async () => {
+    await run('fourEyes: true');
+    const batch = [mapping('ledger')];
+    const proposed = await apply('alice', batch);
+    expect(proposed.body['proposal']).toMatchObject({ resources: [{ name: 'ledger', set: 'team' }] });
+    expect(await apply('bob', batch, 'set=shop')).toMatchObject({
+      status: 409,
+      body: { type: 'urn:carnet:problem:proposed-for-another-set' },
+    });
+    expect((await by('bob').put('mappings/ledger', mapping('ledger'))).status).toBe(409);
+    expect((await by('bob').get('mappings?proposed=true')).body['proposals']).toEqual([proposed.body['proposal']]);
+    expect((await apply('bob', batch)).status).toBe(200);
+    expect((await by('bob').get('mappings/ledger')).body['source']).toMatchObject({ set: 'team' });
+  });
+
   test('pruning a guardrail of the set waits, pruning a mapping does not', async () => {
     await run('fourEyes: true');
     const cap = { ...stop, metadata: { name: 'cap' }, spec: { maxTtl: '1h' } };

@@ -69,7 +69,10 @@ export class Changing {
     const passage = await secondPerson.ask({
       actor: intent.actor,
       widening: judgement.widening,
-      writes: edits.map(({ kind, name, document, before }) => ({ kind, name, document, version: before.version })),
+      writes: edits.map(({ kind, name, document, before, set }) => ({
+        ...{ kind, name, document, version: before.version },
+        ...(set !== undefined && { set }),
+      })),
       record: (proposal) => this.#record(edits, (edit) => journal.proposing({ ...actOf(intent, edit), proposal })),
     });
     if (passage.kind === 'proposed') return { inForce: false, ...judgement, proposal: passage.proposal };

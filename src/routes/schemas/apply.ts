@@ -63,6 +63,7 @@ export const applySchema = {
       'method',
       'from_file',
       'of_another_set',
+      'proposed_for_another_set',
       'precondition_failed',
       'too_large',
       'media_type',

@@ -10,7 +10,7 @@ export const proposal = z
     by: z.strictObject({ issuer: text, subject: text }).meta({ description: 'The first person.' }),
     at: text,
     until: text.meta({ description: 'From then on it is gone.' }),
-    resources: z.array(z.strictObject({ kind: text, name: text, version: z.number().int() })),
+    resources: z.array(z.strictObject({ kind: text, name: text, version: z.number().int(), set: text.optional() })),
     reasons: z.array(text),
   })
   .meta({

@@ -170,6 +170,7 @@ export function resourceSchemas(kind: AdminKind) {
           'read_only',
           'not_found',
           'from_file',
+          'proposed_for_another_set',
           'precondition_failed',
           'too_large',
           'media_type',
@@ -197,7 +198,14 @@ export function resourceSchemas(kind: AdminKind) {
           examples: made,
         }),
         202: waits,
-        ...problems('read_only', 'not_found', 'from_file', 'precondition_failed', 'precondition_required'),
+        ...problems(
+          'read_only',
+          'not_found',
+          'from_file',
+          'proposed_for_another_set',
+          'precondition_failed',
+          'precondition_required',
+        ),
       },
     },
   };
