@@ -8,6 +8,8 @@ export const ExitCode = {
   differs: 3,
   /** With `--fail-on flips`: requests of the window would be answered otherwise. */
   flips: 4,
+  /** Under `admin.fourEyes`: nothing is changed until a second person has given the same command. */
+  waits: 5,
   /** The other side is down, throttles or does not speak the protocol: trying again may help. */
   unavailable: 69,
   /** A defect of Carnet's own. */

@@ -65,6 +65,14 @@ function by(sub: string, role = 'owner') {
   };
 }
 
+/** A command in the words of an owner. */
+async function command(sub: string, ...args: readonly string[]) {
+  const around = new FakeSurroundings({ workingDirectory: carnet.folder });
+  await writeFile(join(carnet.folder, sub), adminToken(idp, ['owners'], sub));
+  const code = await carnetCommand([...args, '--endpoint', carnet.url, '--token-file', sub], around);
+  return { code, out: around.stdout, err: around.stderr };
+}
+
 async function outcome(audience: string): Promise<string> {
   const token = cluster.token({ audiences: [AUDIENCE], boundTo: { kind: 'pod', name: 'reporter-7d9f' } });
   const { status, body } = await carnet.exchange(exchangeForm(token, audience));
@@ -156,12 +164,6 @@ describe('admin.fourEyes', () => {
   test('the command shows a second person what waits, and takes back what one has proposed oneself', async () => {
     await run('fourEyes: true');
     await by('alice').put('mappings/ledger', mapping('ledger'));
-    const command = async (sub: string, ...args: readonly string[]) => {
-      const around = new FakeSurroundings({ workingDirectory: carnet.folder });
-      await writeFile(join(carnet.folder, sub), adminToken(idp, ['owners'], sub));
-      const code = await carnetCommand([...args, '--endpoint', carnet.url, '--token-file', sub], around);
-      return { code, out: around.stdout, err: around.stderr };
-    };
     const listed = await command('bob', 'get', 'mappings', '--proposed');
     expect(listed.out).toMatch(/^FederationMapping ledger +alice .* FederationMapping ledger comes into force$/m);
     const json = await command('bob', 'get', 'mappings', '--proposed', '-o', 'json');
@@ -173,6 +175,26 @@ describe('admin.fourEyes', () => {
     const taken = await command('alice', 'delete', 'mappings', 'ledger', '--proposed');
     expect([taken.code, taken.out]).toEqual([0, expect.stringMatching(/^proposal [0-9a-f]{64} is taken back\n$/)]);
     expect((await command('bob', 'get', 'mappings', '--proposed')).out).toMatch(/^changes.*\n$/);
+  });
+
+  test('the command ends with 5 while a change waits, says how to go on, and with 0 once the second has given it', async () => {
+    await run('fourEyes: true');
+    await writeFile(join(carnet.folder, 'set.yaml'), JSON.stringify(mapping('ledger')));
+    const apply = ['apply', '-f', 'set.yaml', '--set', 'team'];
+    const first = await command('alice', ...apply);
+    expect([first.code, first.out]).toEqual([5, 'waits + FederationMapping ledger\n']);
+    expect(first.err).toMatch(
+      /^set team: 1 added, .* once confirmed\nnothing is changed yet: proposal [0-9a-f]{64} waits/,
+    );
+    expect(first.err).toContain('somebody else gives the same command');
+    expect(first.err).toContain('gives carnet delete mappings ledger --proposed\n');
+    expect((await command('alice', ...apply, '-o', 'json')).code).toBe(5);
+    const second = await command('bob', ...apply);
+    expect([second.code, second.out]).toEqual([0, '+ FederationMapping ledger\n']);
+    expect((await by('alice').put('guardrails/stop', stop)).status).toBe(201);
+    const off = await command('alice', 'delete', 'guardrails', 'stop');
+    expect([off.code, off.out]).toEqual([5, 'waits - Guardrail stop\n']);
+    expect((await command('bob', 'delete', 'guardrails', 'stop')).code).toBe(0);
   });
 
   test('the first person, and nobody else, takes a proposal back', async () => {

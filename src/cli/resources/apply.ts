@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { readFiles, UnsteadyFiles } from '../../catalog/file-source.ts';
-import type { JsonObject } from '../../core/json.ts';
+import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { type AdminOptions, adminClient } from '../admin-client.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { printable, printableJson, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { changeLines, faultLines, named, stateLine } from './change-lines.ts';
+import { changeCode, changeLines, faultLines, named, stateLine } from './change-lines.ts';
 
 export interface ApplyOptions extends AdminOptions {
   readonly file: readonly string[];
@@ -29,10 +29,10 @@ export async function apply(options: ApplyOptions, surroundings: Surroundings): 
   };
   const { body } = await client.ask({ method: 'POST', path: 'apply', query, body: text });
   const { out, err, env } = surroundings;
-  out.write(options.output === 'json' ? `${printableJson(body, 2)}\n` : changeLines(body, styleOf(out, env)));
+  out.write(options.output === 'json' ? `${printableJson(body, 2)}\n` : changeLines(body, body, styleOf(out, env)));
   err.write(summary(body, set));
   err.write(faultLines(body['changes'], styleOf(err, env)));
-  return ExitCode.ok;
+  return changeCode(body);
 }
 
 /** The documents of all files as one stream. Throws CommandError where one cannot be read. */
@@ -50,8 +50,9 @@ function summary(body: JsonObject, set: string): string {
   const [added, changed, removed, left] = (['added', 'changed', 'removed', 'left'] as const).map(
     (list) => named(body[list]).length,
   );
+  const pending = isJsonObject(body['proposal']) ? ' once confirmed' : '';
   const lines = [
-    `set ${printable(set)}: ${added} added, ${changed} changed, ${removed} removed, ${String(body['unchanged'])} unchanged`,
+    `set ${printable(set)}: ${added} added, ${changed} changed, ${removed} removed, ${String(body['unchanged'])} unchanged${pending}`,
     ...(left === 0 ? [] : [`${left} of the set are not in the files and stay; --prune deletes them`]),
   ];
   return lines.map((line) => `${line}\n`).join('') + stateLine(body);

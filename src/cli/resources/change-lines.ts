@@ -1,5 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { ExitCode } from '../exit-code.ts';
 import { printable, type Style } from '../style.ts';
+import { kindPath } from './kind-path.ts';
 
 const SIGNS = [
   ['added', '+', 'green'],
@@ -7,9 +9,12 @@ const SIGNS = [
   ['removed', '-', 'red'],
 ] as const;
 
-/** What was added, changed and removed, a line each. */
-export function changeLines(lists: JsonObject, style: Style): string {
-  return SIGNS.flatMap(([list, sign, colour]) => named(lists[list]).map((one) => style(colour, `${sign} ${one}`)))
+/** What was added, changed and removed, a line each; after `waits` what would be, once a second person has said the same. */
+export function changeLines(lists: JsonObject, { proposal }: JsonObject, style: Style): string {
+  const waits = isJsonObject(proposal) ? 'waits ' : '';
+  return SIGNS.flatMap(([list, sign, colour]) =>
+    named(lists[list]).map((one) => style(colour, `${waits}${sign} ${one}`)),
+  )
     .map((line) => `${line}\n`)
     .join('');
 }
@@ -17,10 +22,25 @@ export function changeLines(lists: JsonObject, style: Style): string {
 /** Where a change is not in force: why, and what comes next. */
 export function stateLine({ dryRun, inForce, proposal }: JsonObject): string {
   if (dryRun === true) return 'dry run: nothing is changed\n';
-  if (isJsonObject(proposal)) {
-    return `nothing is changed yet: proposal ${printable(String(proposal['id']))} waits until ${printable(String(proposal['until']))} for a second person to do the same\n`;
-  }
+  if (isJsonObject(proposal)) return pendingLines(proposal);
   return inForce === false ? 'the replica that was asked has not loaded it yet\n' : '';
+}
+
+/** How the command ends by what has become of the change. */
+export function changeCode({ proposal }: JsonObject): ExitCode {
+  return isJsonObject(proposal) ? ExitCode.waits : ExitCode.ok;
+}
+
+function pendingLines({ id, until, resources }: JsonObject): string {
+  const [first] = objects(resources);
+  const about = `${kindPath(String(first?.['kind']))} ${String(first?.['name'])}`;
+  return [
+    `nothing is changed yet: proposal ${printable(String(id))} waits until ${printable(String(until))} for a second person`,
+    'to confirm it, somebody else gives the same command, with the same documents and the same set',
+    `to take it back, whoever proposed it gives carnet delete ${printable(about)} --proposed`,
+  ]
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 /** What is wrong, or doubtful, since a change, a line each. */

@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { type AdminClient, type AdminOptions, adminClient } from '../admin-client.ts';
-import { ExitCode } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
 import { styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { changeLines, faultLines, objects, stateLine } from './change-lines.ts';
+import { changeCode, changeLines, faultLines, objects, stateLine } from './change-lines.ts';
 import { resourcePath } from './kind-path.ts';
 
 export interface ChangeOptions extends AdminOptions {
@@ -60,8 +60,8 @@ function queryOf({ dryRun, why }: ChangeOptions): Readonly<Record<string, string
 
 function told(body: JsonObject, { out, err, env }: Surroundings): ExitCode {
   const changes = body['changes'];
-  out.write(changeLines(isJsonObject(changes) ? changes : {}, styleOf(out, env)));
+  out.write(changeLines(isJsonObject(changes) ? changes : {}, body, styleOf(out, env)));
   err.write(faultLines(changes, styleOf(err, env)));
   err.write(stateLine(body));
-  return ExitCode.ok;
+  return changeCode(body);
 }
