@@ -42,11 +42,21 @@ function keyOf(kind: string | undefined, name: string | undefined, source: strin
   return `${kind}/${name} ${source}`;
 }
 
+/** A whole document of its parts, as JSON has it. */
+export function documentOf({ kind, name, labels, spec: given }: Parts): JsonObject {
+  const spec = JSON.parse(JSON.stringify(given ?? null)) as JsonValue;
+  const metadata = { name, ...(Object.keys(labels).length > 0 && { labels }) };
+  return { apiVersion: API_VERSION, kind, metadata, spec };
+}
+
+interface Parts extends Pick<Document, 'kind' | 'name' | 'labels'> {
+  readonly spec: unknown;
+}
+
 function textOf(document: Document): JsonObject {
   const { kind, name, labels } = document;
-  const spec = JSON.parse(JSON.stringify((document.valid ? document.spec : document.raw) ?? null)) as JsonValue;
-  const metadata = { name, ...(Object.keys(labels).length > 0 && { labels }) };
-  const whole: JsonObject = { apiVersion: API_VERSION, kind, metadata, spec };
+  const whole = documentOf({ kind, name, labels, spec: document.valid ? document.spec : document.raw });
+  const { spec = null } = whole;
   return fileReferences({ kind, spec }).reduce((shown, { path }) => withoutFile(shown, path), whole);
 }
 

@@ -59,8 +59,8 @@ afterAll(async () => {
   await carnet.remove();
 });
 
-async function carnetCommand(args: readonly string[], { role = 'auditor', terminal = false } = {}) {
-  const around = new FakeSurroundings({ workingDirectory: carnet.folder, terminal });
+async function carnetCommand(args: readonly string[], { role = 'auditor', terminal = false, input = '' } = {}) {
+  const around = new FakeSurroundings({ workingDirectory: carnet.folder, terminal, input });
   await writeFile(join(carnet.folder, `${role}-own`), adminToken(idp, [`${role}s`]));
   const code = await run([...args, '--endpoint', carnet.url, '--token-file', `${role}-own`], around);
   return { code, out: around.stdout, err: around.stderr };
@@ -228,8 +228,33 @@ describe('carnet advice', () => {
   test('says which mappings nobody used, with the change that ends them', async () => {
     const { code, out } = await carnetCommand(['advice', '--window', '7d']);
     expect(code).toBe(0);
-    expect(out).toMatch(/^idle {2}unused {2}it allowed no request/);
-    expect(out).toMatch(/\n {6}expiresAt: "20/);
+    expect(out).toMatch(/^# idle {2}unused {2}it allowed no request/);
+    expect(out).toMatch(/\n {2}expiresAt: "?20/);
+  });
+
+  test('prints mappings that diff and apply take as they stand, by a pipe', async () => {
+    await writeFile(join(carnet.folder, 'wide.yaml'), mapping('wide', {}));
+    const owner = { role: 'owner' };
+    const applied = await carnetCommand(['apply', '-f', 'wide.yaml', '--set', 'team'], owner);
+    expect(applied.code).toBe(0);
+    for (let n = 0; n < 20; n += 1) expect((await exchange('reporter', 'wide')).status).toBe(200);
+    const { out } = await carnetCommand(['advice', '--window', '7d']);
+    const piped = out.slice(out.indexOf('# wide'));
+    const differs = await carnetCommand(['diff', '-', '-o', 'json'], { input: out });
+    expect(differs.code).toBe(3);
+    expect(JSON.parse(differs.out).differences).toMatchObject([
+      { name: 'idle', fields: [{ field: 'spec.expiresAt' }] },
+      { name: 'wide', fields: [{ field: 'spec.subject.serviceAccount', after: '"reporter"' }] },
+    ]);
+    const narrowed = await carnetCommand(['apply', '-f', '-', '--set', 'team'], { ...owner, input: piped });
+    expect([narrowed.code, narrowed.out]).toEqual([0, '~ FederationMapping wide\n']);
+    expect((await carnetCommand(['diff', '-'], { input: piped })).code).toBe(0);
+    expect((await exchange('clerk', 'wide')).status).toBe(400);
+  });
+
+  test('is taken from standard input once', async () => {
+    const twice = await carnetCommand(['apply', '-f', '-', '-', '--set', 'team'], { role: 'owner', input: '' });
+    expect(twice.code).toBe(2);
   });
 
   test('is refused for a window that is none', async () => {

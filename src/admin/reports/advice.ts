@@ -1,5 +1,8 @@
+import { documentText } from '../../resources/document-text.ts';
 import { durationSeconds } from '../../resources/duration.ts';
+import type { FederationMappingSpec } from '../../resources/federation-mapping.ts';
 import { targetOf, ttlLimitsOf } from '../../resources/targets/target.ts';
+import { documentOf } from '../resource-view.ts';
 import type { MappingFacts } from './mapping-facts.ts';
 import type { MappingUsage, Usage } from './usage.ts';
 import { workloadText } from './workload.ts';
@@ -10,8 +13,13 @@ export interface Advice {
   readonly kind: 'unused' | 'wildcard' | 'ttl';
   /** In a sentence, with the figures behind it. */
   readonly says: string;
-  /** The fields that change, as YAML. */
+  /** The whole mapping as YAML, with all that is advised of it done; the same for each advice about one mapping. */
   readonly change: string;
+}
+
+/** One thing to change, and the fields of the spec that it gives another value. */
+interface Point extends Pick<Advice, 'kind' | 'says'> {
+  readonly fields: Partial<FederationMappingSpec>;
 }
 
 /** Fewer requests than these say nothing about what is needed. */
@@ -31,31 +39,29 @@ export function adviceOf(mappings: readonly MappingFacts[], usage: Usage, now: n
     .filter(({ state, spec }) => state === 'in-force' && spec.mode === 'enforce')
     .flatMap((mapping) => {
       const used = usage.of(mapping.name);
-      if (used === undefined) return unused(mapping, now);
-      return [...wildcard(mapping, used), ...ttl(mapping, used)];
+      const points = used === undefined ? unused(mapping, now) : [...wildcard(mapping, used), ...ttl(mapping, used)];
+      const change = points.length === 0 ? '' : changed(mapping, points);
+      return points.map(({ kind, says }) => ({ mapping: mapping.name, kind, says, change }));
     });
 }
 
-function unused({ name, spec, writtenAt }: MappingFacts, now: number): readonly Advice[] {
+function changed({ name, labels, spec }: MappingFacts, points: readonly Point[]): string {
+  const fields = points.map((point) => point.fields);
+  return documentText(
+    documentOf({ kind: 'FederationMapping', name, labels, spec: Object.assign({}, spec, ...fields) }),
+  );
+}
+
+function unused({ spec, writtenAt }: MappingFacts, now: number): readonly Point[] {
   const end = now + AFTER_UNUSED_MS;
   if (spec.expiresAt !== undefined && Date.parse(spec.expiresAt) <= end) return [];
   if (writtenAt !== undefined && now - writtenAt < YOUNG_MS) return [];
   const written = writtenAt === undefined ? '' : ` (it was written at ${new Date(writtenAt).toISOString()})`;
   const says = `it allowed no request${written}; let it end, or delete it`;
-  return [
-    {
-      mapping: name,
-      kind: 'unused',
-      says,
-      change: changeOf(name, [`expiresAt: ${text(new Date(end).toISOString())}`]),
-    },
-  ];
+  return [{ kind: 'unused', says, fields: { expiresAt: new Date(end).toISOString() } }];
 }
 
-function wildcard(
-  { name, spec }: MappingFacts,
-  { workloads, manyWorkloads, allowed }: MappingUsage,
-): readonly Advice[] {
+function wildcard({ spec }: MappingFacts, { workloads, manyWorkloads, allowed }: MappingUsage): readonly Point[] {
   const { subject } = spec;
   const [only, another] = workloads;
   if (subject.spiffeId !== undefined) return [];
@@ -63,19 +69,12 @@ function wildcard(
   if (!isWide || only?.namespace === undefined || only.serviceAccount === undefined) return [];
   if (another !== undefined || manyWorkloads || allowed < ENOUGH) return [];
   const { issuer, namespace, serviceAccount } = only;
-  const binding = subject.binding === undefined ? [] : [`  binding: ${subject.binding}`];
-  const lines = [
-    'subject:',
-    `  issuer: ${text(issuer)}`,
-    `  namespace: ${text(namespace)}`,
-    `  serviceAccount: ${text(serviceAccount)}`,
-    ...binding,
-  ];
+  const binding = subject.binding === undefined ? {} : { binding: subject.binding };
   const says = `it is for many, and all ${allowed} requests came from ${workloadText(only)}`;
-  return [{ mapping: name, kind: 'wildcard', says, change: changeOf(name, lines) }];
+  return [{ kind: 'wildcard', says, fields: { subject: { issuer, namespace, serviceAccount, ...binding } } }];
 }
 
-function ttl({ name, spec }: MappingFacts, used: MappingUsage): readonly Advice[] {
+function ttl({ spec }: MappingFacts, used: MappingUsage): readonly Point[] {
   const { wishes, returns, allowed, longestGranted } = used;
   const target = targetOf(spec.target);
   const limits = target && ttlLimitsOf(target);
@@ -84,13 +83,20 @@ function ttl({ name, spec }: MappingFacts, used: MappingUsage): readonly Advice[
   const wished = wholeMinutes(Math.max(limits.minSeconds, wishes.longest));
   if (wishes.count === allowed && allowed >= ENOUGH && wished * 2 <= max) {
     const says = `all ${allowed} requests wanted ${wishes.longest} s at most, and it gives up to ${max} s`;
-    return [{ mapping: name, kind: 'ttl', says, change: changeOf(name, [`ttl: { max: ${minutes(wished)} }`]) }];
+    return [{ kind: 'ttl', says, fields: { ttl: cappedAt(wished, spec.ttl) } }];
   }
   const enough = wholeMinutes(Math.max(limits.minSeconds, returns.longestEarly * 2));
   if (returns.early < ENOUGH || returns.early < returns.count * HABIT || enough >= longestGranted) return [];
   const times = `${returns.early} of ${returns.count} times the same holder asked again within ${returns.longestEarly} s`;
   const says = `${times}, and a life is up to ${longestGranted} s`;
-  return [{ mapping: name, kind: 'ttl', says, change: changeOf(name, [`ttl: { default: ${minutes(enough)} }`]) }];
+  return [{ kind: 'ttl', says, fields: { ttl: { ...spec.ttl, default: minutes(enough) } } }];
+}
+
+/** A default above the new maximum comes down to it. */
+function cappedAt(seconds: number, ttl: FederationMappingSpec['ttl']): FederationMappingSpec['ttl'] {
+  const max = minutes(seconds);
+  const isAbove = ttl?.default !== undefined && durationSeconds(ttl.default) > seconds;
+  return { ...ttl, max, ...(isAbove && { default: max }) };
 }
 
 /** In seconds, one at least. */
@@ -100,14 +106,4 @@ function wholeMinutes(seconds: number): number {
 
 function minutes(seconds: number): string {
   return `${seconds / 60}m`;
-}
-
-/** A text of JSON is one of YAML. */
-function text(value: string): string {
-  return JSON.stringify(value);
-}
-
-function changeOf(name: string, fields: readonly string[]): string {
-  const lines = ['kind: FederationMapping', `metadata: { name: ${name} }`, 'spec:', ...fields.map((one) => `  ${one}`)];
-  return lines.map((line) => `${line}\n`).join('');
 }

@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
-import { readFiles, UnsteadyFiles } from '../../catalog/file-source.ts';
+import { UnsteadyFiles } from '../../catalog/file-source.ts';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import type { Fault } from '../../resources/document.ts';
 import { readDocuments } from '../../resources/read-documents.ts';
 import { yamlDocuments } from '../../resources/yaml-documents.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
+import { givenFiles } from '../given-files.ts';
 import { printable } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 
@@ -21,14 +21,14 @@ export interface ProposedDocuments {
  */
 export async function proposedDocuments(
   paths: readonly string[],
-  { workingDirectory, clock }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<ProposedDocuments> {
-  const found = await readFiles(paths.map((path) => resolve(workingDirectory, path))).catch((error: unknown) => {
+  const found = await givenFiles(paths, surroundings).catch((error: unknown) => {
     if (error instanceof UnsteadyFiles) throw new CommandError(ExitCode.unavailable, error.message, { cause: error });
     throw error;
   });
   // Whether http is legal is for the server to say: it knows whether it runs for development.
-  const context = { development: true, now: clock.now() };
+  const context = { development: true, now: surroundings.clock.now() };
   const own = found.files.flatMap(
     ({ path, text }) => readDocuments(text, { id: path, baseDirectory: '/' }, context).faults,
   );

@@ -19,7 +19,7 @@ export function addReplayCommands(program: Command, around: Surroundings, finish
     });
   common(program.command('diff'))
     .description('compare documents with what a server has, field by field')
-    .argument('<file...>', 'files or folders')
+    .argument('<file...>', 'files or folders; - is standard input')
     .option('--against <file...>', 'files or folders in the place of a server')
     .option('--replay <duration>', 'also tell what they would have done to the requests of this time')
     .option('--config <file>', 'with --replay: without a server, as carnet replay does')

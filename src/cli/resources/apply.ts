@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
-import { readFiles, UnsteadyFiles } from '../../catalog/file-source.ts';
+import { UnsteadyFiles } from '../../catalog/file-source.ts';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { type AdminOptions, adminClient } from '../admin-client.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
+import { givenFiles } from '../given-files.ts';
 import { printable, printableJson, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { changeCode, changeLines, faultLines, named, stateLine } from './change-lines.ts';
@@ -19,7 +19,7 @@ export interface ApplyOptions extends AdminOptions {
 /** `carnet apply`: makes a set of the service's store what the files say. Prints what changed; resolves to the exit code. */
 export async function apply(options: ApplyOptions, surroundings: Surroundings): Promise<ExitCode> {
   const client = adminClient(options, surroundings);
-  const text = await textOf(options.file.map((path) => resolve(surroundings.workingDirectory, path)));
+  const text = await textOf(options.file, surroundings);
   const { set, why } = options;
   const query = {
     set,
@@ -36,8 +36,8 @@ export async function apply(options: ApplyOptions, surroundings: Surroundings): 
 }
 
 /** The documents of all files as one stream. Throws CommandError where one cannot be read. */
-async function textOf(paths: readonly string[]): Promise<string> {
-  const { files, faults } = await readFiles(paths).catch((cause: unknown) => {
+async function textOf(paths: readonly string[], surroundings: Surroundings): Promise<string> {
+  const { files, faults } = await givenFiles(paths, surroundings).catch((cause: unknown) => {
     if (!(cause instanceof UnsteadyFiles)) throw cause;
     throw new CommandError(ExitCode.configuration, `${cause.message}; try again`, { cause });
   });

@@ -13,7 +13,7 @@ interface Proposed {
 /** Adds `carnet apply`, `get`, `delete` and `rollback`. */
 export function addResourceCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {
   changing(toServer(program.command('apply').description('make a set of resources what files say, all or nothing')))
-    .requiredOption('-f, --file <path...>', 'files and folders')
+    .requiredOption('-f, --file <path...>', 'files and folders; - is standard input')
     .requiredOption('--set <name>', 'the set; no document of another set or of none is touched')
     .option('--prune', 'delete what the set has and the files lack')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))

@@ -122,7 +122,7 @@ const advice = z
     mapping: text,
     kind: z.enum(['unused', 'wildcard', 'ttl']),
     says: text,
-    change: text.meta({ description: 'The fields that change, as YAML.' }),
+    change: text.meta({ description: 'The whole mapping as YAML, with all that is advised of it done.' }),
   })
   .meta({ id: 'Advice' });
 const reviewRow = z
@@ -235,8 +235,25 @@ const ADVICE = {
       mapping: 'old-reports',
       kind: 'unused',
       says: 'it allowed no request; let it end, or delete it',
-      change:
-        'kind: FederationMapping\nmetadata: { name: old-reports }\nspec:\n  expiresAt: "2026-12-04T08:00:00.000Z"\n',
+      change: [
+        '---',
+        'apiVersion: carnet.dev/v1alpha1',
+        'kind: FederationMapping',
+        'metadata:',
+        '  name: old-reports',
+        'spec:',
+        '  owner: team-reports@example.org',
+        '  subject:',
+        '    issuer: prod-eu',
+        '    namespace: payments',
+        '    serviceAccount: reporter',
+        '  target:',
+        '    jwtSvid:',
+        '      audiences:',
+        '        - https://reports.example.org',
+        '  expiresAt: "2026-12-04T08:00:00.000Z"',
+        '',
+      ].join('\n'),
     },
   ],
   coverage: COVERAGE,

@@ -2,18 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { adviceOf } from '../../../src/admin/reports/advice.ts';
 import type { MappingFacts } from '../../../src/admin/reports/mapping-facts.ts';
 import type { AuditRecord } from '../../../src/audit/record.ts';
-import { yamlDocuments } from '../../../src/resources/yaml-documents.ts';
+import { readDocuments } from '../../../src/resources/read-documents.ts';
 import { NOW, recordOf } from '../trail/records.ts';
 import { asks, mapping, usageOf } from './mappings.ts';
 
 const advice = (one: MappingFacts, records: readonly AuditRecord[]) => adviceOf([one], usageOf(records), NOW);
 const kinds = (one: MappingFacts, records: readonly AuditRecord[]) => advice(one, records).map(({ kind }) => kind);
 
-/** The change as a reader of files takes it. */
+/** The mapping with the change made, as a reader of files takes it. */
 function changed([first]: ReturnType<typeof adviceOf>) {
-  const { documents, faults } = yamlDocuments(first?.change ?? '');
-  expect(faults.concat(documents.flatMap((one) => one.faults))).toEqual([]);
-  return documents[0]?.value;
+  const source = { id: 'advice', baseDirectory: '/' };
+  const { documents, faults } = readDocuments(first?.change ?? '', source, { development: false, now: NOW });
+  expect(faults).toEqual([]);
+  const [document] = documents;
+  return { metadata: { name: document?.name }, spec: document?.valid ? document.spec : undefined };
 }
 
 describe('advice about a mapping that nobody used', () => {
@@ -38,6 +40,30 @@ describe('advice about a mapping that nobody used', () => {
     ['that is faulty', mapping('mesh', {}, { state: 'faulty' })],
   ])('is none for one %s', (_, one) => {
     expect(kinds(one, [])).toEqual([]);
+  });
+});
+
+describe('the change that advice shows', () => {
+  const wish = { request: { addresses: ['mesh'], ttl: 1000 } };
+
+  test('is the whole mapping, with its labels and all that is advised of it, and nothing else is another', () => {
+    const one = mapping('mesh', { ttl: { default: '30m', outliveSubject: true } }, { labels: { team: 'payments' } });
+    const found = advice(one, asks(20, wish));
+    expect(found.map(({ kind }) => kind)).toEqual(['wildcard', 'ttl']);
+    expect(found[0]?.change).toBe(found[1]?.change);
+    expect(found[0]?.change).toContain('\n  labels:\n    team: payments\n');
+    expect(changed(found).spec).toEqual({
+      ...one.spec,
+      subject: { issuer: 'eu-1', namespace: 'payments', serviceAccount: 'reports' },
+      ttl: { default: '17m', max: '17m', outliveSubject: true },
+    });
+  });
+
+  test('leaves a default alone that is not above the new maximum', () => {
+    const found = advice(mapping('mesh', { ttl: { default: '17m' } }), asks(20, wish));
+    expect(changed(found).spec).toMatchObject({ ttl: { default: '17m', max: '17m' } });
+    const lower = advice(mapping('mesh', { ttl: { default: '15m' } }), asks(20, wish));
+    expect(changed(lower).spec).toMatchObject({ ttl: { default: '15m', max: '17m' } });
   });
 });
 
