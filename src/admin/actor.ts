@@ -1,5 +1,5 @@
 import { type AdminRole, isLimited, type RoleEntry } from '../core/admin-role.ts';
-import type { Author } from '../core/author.ts';
+import type { Author, Person } from '../core/author.ts';
 import { AdminError } from './admin-error.ts';
 
 /** Whoever asks, verified. */
@@ -16,6 +16,8 @@ export interface Actor {
   readonly ownersLabels?: readonly string[];
   /** Claim `email`, if it is a text. It gives no right; it only tells that somebody is an owner. */
   readonly email?: string;
+  /** Its issuer says that nobody has looked whether the address is his. */
+  readonly emailVerified?: false;
   /** The bearer of the bootstrap token: it names the first owner and may nothing else. */
   readonly bootstrap?: true;
 }
@@ -65,11 +67,18 @@ export function givenFor({ given = [] }: Actor, right: Right): readonly RoleEntr
   return given.filter((entry) => RIGHTS[entry.role].includes(right) && (!isLimited(entry) || right in LIMITABLE));
 }
 
+/** Longer ones are no addresses (RFC 5321 section 4.5.3.1), and what has no `@` may be anybody's. */
+const ADDRESS = /^(?=.{3,320}$)[^@]+@.+$/u;
+
+/** Whoever asks, as it is kept of him who did what. */
+export function personOf({ issuer, subject, email = '', emailVerified }: Actor): Person {
+  return { issuer, subject, ...(emailVerified !== false && ADDRESS.test(email) && { email }) };
+}
+
 /** The actor as the author of what only an unlimited right lets him write. Throws AdminError `forbidden`. */
 export function authorOf(actor: Actor, right: Right): Author {
   assertMay(actor, right);
-  const { issuer, subject } = actor;
-  return { issuer, subject, as: givenFor(actor, right).map(({ value }) => value) };
+  return { ...personOf(actor), as: givenFor(actor, right).map(({ value }) => value) };
 }
 
 /** Rights over single documents, and what is asked or recorded of them: the others are for everything or not at all. */

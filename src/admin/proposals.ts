@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
+import { type Person, personFrom } from '../core/author.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { isJsonObject } from '../core/json.ts';
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, personOf } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import { ADMIN } from './first-owner.ts';
 
@@ -38,7 +39,7 @@ export interface Proposal {
    * set it is to be.
    */
   readonly id: string;
-  readonly by: { readonly issuer: string; readonly subject: string };
+  readonly by: Person;
   /** Milliseconds. */
   readonly at: number;
   readonly until: number;
@@ -74,9 +75,8 @@ export class Proposals {
       throw new AdminError('too_many', { detail, mend: 'change fewer at once' });
     }
     const at = this.#clock.now();
-    const { issuer, subject } = actor;
     const resources = writes.map(({ document: _, ...resource }) => resource);
-    const by = { issuer, subject };
+    const by = personOf(actor);
     assertRoom(open, by);
     return { id: idOf(writes), by, at, until: at + LIVES_MS, resources, reasons: reasons.slice(0, MOST_REASONS) };
   }
@@ -119,8 +119,8 @@ export class Proposals {
   }
 }
 
-function assertRoom(open: readonly Proposal[], by: Proposal['by']): void {
-  const own = open.filter((one) => isSame(one.by, by)).length;
+function assertRoom(open: readonly Proposal[], by: Person): void {
+  const own = open.filter((one) => isSameAccount(one.by, by)).length;
   if (open.length < MOST && own < MOST_OF_ONE) return;
   throw new AdminError('too_many', { detail: 'too many proposals wait for a second person' });
 }
@@ -130,7 +130,8 @@ export function idOf(writes: readonly ProposedWrite[]): string {
   return hash('sha256', JSON.stringify(parts), 'hex');
 }
 
-export function isSame(one: Proposal['by'], other: Proposal['by']): boolean {
+/** Whose a proposal is, which goes by the account alone. */
+export function isSameAccount(one: Person, other: Pick<Person, 'issuer' | 'subject'>): boolean {
   return one.issuer === other.issuer && one.subject === other.subject;
 }
 
@@ -150,9 +151,7 @@ function isProposal(value: unknown): value is Proposal {
     typeof id === 'string' &&
     typeof at === 'number' &&
     typeof until === 'number' &&
-    isJsonObject(by) &&
-    typeof by['issuer'] === 'string' &&
-    typeof by['subject'] === 'string' &&
+    personFrom(by) !== undefined &&
     isList(resources, isResource) &&
     isList(reasons, (one) => typeof one === 'string')
   );

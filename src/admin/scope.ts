@@ -3,7 +3,7 @@ import type { Author } from '../core/author.ts';
 import type { Coverages } from '../policy/coverage.ts';
 import { carries } from '../policy/subject.ts';
 import type { Document } from '../resources/document.ts';
-import { type Actor, assertMaySomewhere, givenFor, mayEverywhere, type Right } from './actor.ts';
+import { type Actor, assertMaySomewhere, givenFor, mayEverywhere, personOf, type Right } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 
 /** Where a right of an actor holds. */
@@ -62,19 +62,19 @@ export function writer(
   { before, after }: Readonly<Record<'before' | 'after', Document | undefined>>,
   grants: Coverages,
 ): Author {
-  const { issuer, subject } = actor;
+  const person = personOf(actor);
   const scope = scopeOf(actor, 'change mappings', grants);
   const there = [before, after].filter((document) => document !== undefined);
   // What let him write the former version says nothing of the new one: a grant may go by it.
   const as = [...new Set(scope.admitting(there.slice(-1)).map(({ value }) => value))];
-  if (scope.everywhere) return { issuer, subject, as };
+  if (scope.everywhere) return { ...person, as };
   const [outside] = there.filter((document) => !scope.admits(document));
   if (outside !== undefined) {
     const which = outside === before ? 'as it is' : 'as it would be';
     throw new AdminError('forbidden', { detail: `${outside.kind} ${outside.name} ${which} ${limitsOf(actor)}` });
   }
   assertOwnersLabels(actor, before, after, scope);
-  return { issuer, subject, as, scoped: true };
+  return { ...person, as, scoped: true };
 }
 
 /** Whoever is limited by labels must not choose by whom else a mapping can be written. */

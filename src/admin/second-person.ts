@@ -1,8 +1,9 @@
+import { isSamePerson } from '../core/author.ts';
 import type { Widening } from '../policy/widening.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, personOf } from './actor.ts';
 import { AdminError } from './admin-error.ts';
 import type { Act, AdminJournal } from './admin-journal.ts';
-import { idOf, intoAnotherSet, isSame, type Proposal, type Proposals, type ProposedWrite } from './proposals.ts';
+import { idOf, intoAnotherSet, isSameAccount, type Proposal, type Proposals, type ProposedWrite } from './proposals.ts';
 
 /** What a change that was judged asks before it is recorded and written. */
 export interface Asked {
@@ -55,7 +56,7 @@ export class SecondPerson {
     const id = idOf(writes);
     const known = open.find((one) => one.id === id);
     if (known !== undefined) assertSameSet(known, writes);
-    if (known !== undefined && !isSame(known.by, actor)) return { kind: 'passes', confirms: known };
+    if (known !== undefined && !isSamePerson(known.by, personOf(actor))) return { kind: 'passes', confirms: known };
     if (known !== undefined) return { kind: 'proposed', proposal: known };
     const proposal = proposals.made({ actor, writes, reasons }, open);
     await record(proposal.id);
@@ -79,7 +80,7 @@ export class SecondPerson {
 
   /** Takes the actor's own proposals about a resource back. Throws AdminError `not_found` where there is none. */
   async withdraw(act: Act & { readonly kind: string; readonly name: string }): Promise<readonly Proposal[]> {
-    const own = (await this.about(act.kind, act.name)).filter(({ by }) => isSame(by, act.actor));
+    const own = (await this.about(act.kind, act.name)).filter(({ by }) => isSameAccount(by, act.actor));
     if (own.length === 0) throw new AdminError('not_found', { detail: 'there is no proposal of yours about it' });
     await this.#deps.journal.withdrawing({ ...act, proposal: own.map(({ id }) => id).join(' ') });
     await this.#deps.proposals.drop(own.map(({ id }) => id));

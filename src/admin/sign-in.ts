@@ -59,9 +59,7 @@ export function createSignIn({ oidc, issuers, verify, owner, bootstrap, onRefuse
     const { subject } = identity;
     const given = givenTo(identity, oidc);
     const roles = everywhereOf(given);
-    const email = identity.kind === 'oidc' ? identity.claims['email'] : undefined;
-    const who = { issuer: oidc.issuer, subject, ...(typeof email === 'string' && { email }) };
-    const actor = { ...who, roles, given, ownersLabels };
+    const actor = { issuer: oidc.issuer, subject, ...emailOf(identity), roles, given, ownersLabels };
     if (roles.includes('owner')) return actor;
     const first = await owner.get().catch((error: unknown) => {
       // While the store cannot say more, what the claims give is what somebody may.
@@ -88,6 +86,14 @@ const DETAILS: Readonly<Record<string, string>> = {
   token_issuer: 'the token is not from the issuer of admin.oidc',
   token_malformed: 'the token is not a signed JWT',
 };
+
+/** Some issuers write the truth of an address as a text. */
+function emailOf(identity: VerifiedIdentity): Pick<Actor, 'email' | 'emailVerified'> {
+  if (identity.kind !== 'oidc') return {};
+  const { email, email_verified: verified } = identity.claims;
+  if (typeof email !== 'string') return {};
+  return { email, ...((verified === false || verified === 'false') && { emailVerified: false }) };
+}
 
 function givenTo(identity: VerifiedIdentity, { roles }: AdminOidc): readonly RoleEntry[] {
   if (identity.kind !== 'oidc') return [];

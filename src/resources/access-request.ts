@@ -8,7 +8,7 @@ const subjectName = z.string().min(1).max(4096);
 const milliseconds = z.number().int().min(0);
 
 /** Somebody of the admin API. */
-const person = z.strictObject({ issuer: text, subject: subjectName });
+const person = z.strictObject({ issuer: text, subject: subjectName, email: text.optional() });
 
 /** Whom access is for: all tokens that a TrustedIssuer gave this `sub`. */
 const beneficiary = z.strictObject({ issuer: name, subject: subjectName });

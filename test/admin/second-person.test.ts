@@ -11,8 +11,8 @@ const DAY_MS = 24 * 3_600_000;
 const WIDER = { widens: true, reasons: [], more: 0 };
 const RULES = { fourEyes: true, readOnly: false };
 
-function person(subject: string): Actor {
-  return { issuer: 'https://idp.example.org', subject, roles: ['editor'] };
+function person(subject: string, more: Partial<Actor> = {}): Actor {
+  return { issuer: 'https://idp.example.org', subject, roles: ['editor'], ...more };
 }
 
 function write(name: string, version = 0): ProposedWrite {
@@ -37,9 +37,9 @@ function installation() {
     const proposals = new Proposals(new MemoryDocumentStore(shared), clock);
     const journal = new AdminJournal(audit, clock);
     const rule = new SecondPerson({ rules: RULES, proposals, journal });
-    const ask = (subject: string, ...writes: ProposedWrite[]) =>
+    const ask = (who: string | Actor, ...writes: ProposedWrite[]) =>
       rule.ask({
-        actor: person(subject),
+        actor: typeof who === 'string' ? person(who) : who,
         widening: WIDER,
         writes,
         record: async (proposal) => void records.push(proposal),
@@ -67,6 +67,29 @@ describe('a proposal', () => {
     const first = await one.ask('alice', write('ledger'));
     expect(await other.ask('alice', write('ledger'))).toEqual(first);
     expect(await other.ask('bob', write('ledger'))).toMatchObject({ kind: 'passes' });
+  });
+
+  test('is not confirmed by another account of the same address, and is by one whose address nobody has looked at', async () => {
+    const { ask } = installation().replica();
+    const first = await ask(person('alice', { email: 'alice@example.org' }), write('ledger'));
+    expect(await ask(person('a-2', { email: 'Alice@Example.org' }), write('ledger'))).toEqual(first);
+    const elsewhere = person('alice', { issuer: 'https://other.example.org', email: 'alice@example.org' });
+    expect(await ask(elsewhere, write('ledger'))).toEqual(first);
+    const unseen = person('a-3', { email: 'alice@example.org', emailVerified: false });
+    expect((await ask(unseen, write('ledger'))).kind).toBe('passes');
+  });
+
+  test('goes by accounts where somebody has no address, or writes what is none', async () => {
+    const { ask } = installation().replica();
+    for (const [at, [one, other]] of [
+      [undefined, 'a@b.org'],
+      ['', ''],
+      ['none', 'none'],
+    ].entries()) {
+      const of = (email: string | undefined) => (email === undefined ? {} : { email });
+      expect((await ask(person('alice', of(one)), write(`m${at}`))).kind).toBe('proposed');
+      expect((await ask(person('bob', of(other)), write(`m${at}`))).kind).toBe('passes');
+    }
   });
 
   test('of a batch is confirmed by the same batch only: not by a part, another order or another version', async () => {

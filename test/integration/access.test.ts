@@ -259,6 +259,25 @@ describe('who may approve', () => {
     expect((await exchanged('edited')).outcome).toBe('issued');
   });
 
+  test('nobody by a second account of the same address, which both tokens have and neither calls unverified', async () => {
+    const known = (sub: string, email: string, more: object = {}) =>
+      person(sub, ['editors', 'approvers'], { email, ...more });
+    await putMapping(mapping('accounts', { approvals: 2 }), known('gail', 'gail@example.org'));
+    const asked = await askFor(wish('accounts'), known('henry', 'henry@example.org', { email_verified: true }));
+    const name = String(asked.body['name']);
+    const detail = async (who: Token) => (await decide(name, 'approve', who)).body['detail'];
+    expect(await detail(known('h-2', 'Henry@Example.org'))).toBe('whoever asks does not approve');
+    expect(await detail(known('g-2', 'GAIL@example.org'))).toBe('the last two editors of the mapping do not approve');
+    expect((await decide(name, 'approve', known('ida', 'ida@example.org'))).status).toBe(200);
+    expect(await detail(known('i-2', 'ida@example.org'))).toBe('this person has approved it already');
+    const unverified = known('i-3', 'ida@example.org', { email_verified: false });
+    expect((await decide(name, 'approve', unverified)).body).toMatchObject({ request: { state: 'approved' } });
+    expect((await get(name)).body['approvals']).toMatchObject([
+      { by: { subject: 'ida', email: 'ida@example.org' } },
+      { by: { subject: 'i-3' } },
+    ]);
+  });
+
   test('only people of the role whom the mapping names; a dry run decides nothing', async () => {
     const name = await opened('short');
     expect((await decide(name, 'approve', person('vera', ['viewers']))).status).toBe(403);

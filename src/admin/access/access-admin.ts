@@ -1,16 +1,16 @@
 import type { AccessRequests, StoredAccessRequest } from '../../catalog/access-requests.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
+import type { Person } from '../../core/author.ts';
 import type { Clock } from '../../core/clock.ts';
 import {
   type AccessRequest,
   type AccessState,
   accessRequestName,
   accessStateAt,
-  type Person,
 } from '../../resources/access-request.ts';
 import { VersionConflict } from '../../store/document-store.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { type Actor, assertMaySomewhere } from '../actor.ts';
+import { type Actor, assertMaySomewhere, personOf } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
 import type { Wish } from '../resource-admin.ts';
@@ -154,8 +154,7 @@ export class AccessAdmin {
     assertMayApprove(actor, { request, mapping, identityIssuer, editors });
     if (mapping.access.reason === 'required' && why === undefined) throw invalid('why', 'is required by the mapping');
     const now = this.#deps.clock.now();
-    const { issuer, subject } = actor;
-    const approvals = [...request.approvals, { by: { issuer, subject }, at: now, ...(why !== undefined && { why }) }];
+    const approvals = [...request.approvals, { by: personOf(actor), at: now, ...(why !== undefined && { why }) }];
     if (approvals.length < mapping.access.approvals) return { ...request, approvals };
     return { ...request, approvals, ...windowOf(now, request.durationSeconds) };
   }

@@ -1,5 +1,6 @@
-import type { AccessRequest, Person } from '../../resources/access-request.ts';
-import type { Actor } from '../actor.ts';
+import { isSamePerson, type Person } from '../../core/author.ts';
+import type { AccessRequest } from '../../resources/access-request.ts';
+import { type Actor, personOf } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import type { JustInTimeMapping } from './just-in-time-mappings.ts';
 
@@ -21,15 +22,16 @@ function isApprover({ subject, given = [] }: Actor, { access: { approvers } }: J
 export function assertMayApprove(actor: Actor, { request, mapping, identityIssuer, editors }: Asked): void {
   if (!isApprover(actor, mapping)) throw notEntitled('the mapping does not name this person among its approvers');
   const { identity, askedBy, approvals } = request;
-  if (askedBy !== undefined && isSame(actor, askedBy)) throw notEntitled('whoever asks does not approve');
+  const person = personOf(actor);
+  if (askedBy !== undefined && isSamePerson(person, askedBy)) throw notEntitled('whoever asks does not approve');
   if (actor.issuer === identityIssuer && actor.subject === identity.subject) {
     throw notEntitled('whoever asks does not approve');
   }
   if (isOwner(actor, mapping)) throw notEntitled('the owner of the mapping does not approve');
-  if (editors.some((editor) => isSame(actor, editor))) {
+  if (editors.some((editor) => isSamePerson(person, editor))) {
     throw notEntitled('the last two editors of the mapping do not approve');
   }
-  if (approvals.some(({ by }) => isSame(actor, by))) throw notEntitled('this person has approved it already');
+  if (approvals.some(({ by }) => isSamePerson(person, by))) throw notEntitled('this person has approved it already');
 }
 
 /** Throws AdminError `not_entitled`: a no is for approvers and for owners of the whole, who take part in nothing by it. */
@@ -38,12 +40,12 @@ export function assertMayDeny(actor: Actor, mapping: JustInTimeMapping | undefin
   throw notEntitled('the mapping does not name this person among its approvers');
 }
 
-/** Throws AdminError `not_entitled`: what was asked is taken back by whoever asked, or may say no. */
+/** Throws AdminError `not_entitled`: what was asked is taken back by the account that asked, or by whoever may say no. */
 export function assertMayWithdraw(
   actor: Actor,
   { request, mapping }: { readonly request: AccessRequest; readonly mapping: JustInTimeMapping | undefined },
 ): void {
-  if (request.askedBy !== undefined && isSame(actor, request.askedBy)) return;
+  if (request.askedBy !== undefined && isSameAccount(actor, request.askedBy)) return;
   assertMayDeny(actor, mapping);
 }
 
@@ -58,7 +60,7 @@ function isOwner({ subject, email }: Actor, { owner }: JustInTimeMapping): boole
   return subject.toLowerCase() === named || email?.toLowerCase() === named;
 }
 
-function isSame(actor: Actor, { issuer, subject }: Person): boolean {
+function isSameAccount(actor: Actor, { issuer, subject }: Pick<Person, 'issuer' | 'subject'>): boolean {
   return actor.issuer === issuer && actor.subject === subject;
 }
 

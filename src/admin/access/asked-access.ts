@@ -1,7 +1,7 @@
 import type { AccessRequest, Beneficiary } from '../../resources/access-request.ts';
 import { durationSeconds } from '../../resources/duration.ts';
 import type { TrustedIssuers } from '../../resources/issuers.ts';
-import type { Actor } from '../actor.ts';
+import { type Actor, personOf } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import type { JustInTimeMapping } from './just-in-time-mappings.ts';
 
@@ -42,7 +42,6 @@ export function askedAccess(wish: AccessWish, { actor, mapping, issuers, now }: 
   );
   const wished = wish.durationSeconds ?? ceiling;
   if (wished > ceiling) throw invalid('duration', `must be at most ${ceiling} s`);
-  const { issuer, subject } = actor;
   return {
     mapping: name,
     identity: beneficiary(wish.identity, issuers),
@@ -51,7 +50,7 @@ export function askedAccess(wish: AccessWish, { actor, mapping, issuers, now }: 
     state: 'asked',
     mappingVersion: version,
     askedAt: now,
-    askedBy: { issuer, subject },
+    askedBy: personOf(actor),
     needed: access.approvals,
     approvals: [],
     ...(access.maxUses !== undefined && { maxUses: access.maxUses }),

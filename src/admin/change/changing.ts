@@ -2,7 +2,7 @@ import type { Catalog } from '../../catalog/catalog.ts';
 import type { DeletedNames } from '../../catalog/deleted-names.ts';
 import { readAlone } from '../../catalog/preview.ts';
 import type { StoredResources } from '../../catalog/stored-resources.ts';
-import type { Author } from '../../core/author.ts';
+import { type Author, accountOf } from '../../core/author.ts';
 import type { Clock } from '../../core/clock.ts';
 import { inTurns } from '../../core/in-turns.ts';
 import type { Document } from '../../resources/document.ts';
@@ -77,9 +77,9 @@ export class Changing {
     });
     if (passage.kind === 'proposed') return { inForce: false, ...judgement, proposal: passage.proposal };
     const { confirms } = passage;
-    const confirmed = confirms && { proposal: confirms.id, by: confirms.by };
+    const confirmed = confirms && { proposal: confirms.id, by: accountOf(confirms.by) };
     await this.#record(edits, (edit) => journal.changing({ ...actOf(intent, edit), confirms: confirmed }));
-    const confirmedWrites = writes.map((write) => ({ ...write, ...(confirmed && { proposedBy: confirmed.by }) }));
+    const confirmedWrites = writes.map((write) => ({ ...write, ...(confirms && { proposedBy: confirms.by }) }));
     await stored.putAll(confirmedWrites).catch((cause) => {
       if (!(cause instanceof VersionConflict)) {
         throw new AdminError('unavailable', { detail: 'the store cannot be written', cause });

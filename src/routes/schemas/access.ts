@@ -8,7 +8,7 @@ const text = z.string();
 const said = z.string().min(1).max(1024);
 const short = z.string().min(1).max(4096);
 const instant = text.meta({ description: 'RFC 3339.' });
-const person = z.strictObject({ issuer: text, subject: text });
+const person = z.strictObject({ issuer: text, subject: text, email: text.optional() });
 
 /** Access that a person asks for: the body at `new`. */
 export const accessWish = z.strictObject({

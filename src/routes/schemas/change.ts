@@ -7,7 +7,9 @@ const text = z.string();
 export const proposal = z
   .strictObject({
     id: text.meta({ description: 'SHA-256 of the content and the versions that it is for.' }),
-    by: z.strictObject({ issuer: text, subject: text }).meta({ description: 'The first person.' }),
+    by: z
+      .strictObject({ issuer: text, subject: text, email: text.optional() })
+      .meta({ description: 'The first person.' }),
     at: text,
     until: text.meta({ description: 'From then on it is gone.' }),
     resources: z.array(z.strictObject({ kind: text, name: text, version: z.number().int(), set: text.optional() })),

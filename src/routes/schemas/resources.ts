@@ -13,12 +13,13 @@ const provenance = {
     .strictObject({
       issuer: text,
       subject: text,
+      email: text.optional(),
       as: z.array(text).meta({ description: 'The values of `admin.oidc.roles` that gave the right.' }),
       scoped: z.literal(true).optional().meta({ description: 'Each entry that gave the right was limited.' }),
     })
     .optional(),
   proposedBy: z
-    .strictObject({ issuer: text, subject: text })
+    .strictObject({ issuer: text, subject: text, email: text.optional() })
     .optional()
     .meta({ description: 'Who proposed what the author confirmed.' }),
   why: text.optional().meta({ description: "The author's own words." }),
