@@ -97,11 +97,11 @@ function issuerFaults({ document, subject, target, surroundings }: Examined): re
 }
 
 function aliasFaults({ document, surroundings: { mappingNames } }: Examined): readonly Fault[] {
-  return (document.spec.addresses ?? []).flatMap((alias, at) =>
-    isNameOfAnother(alias, document.name, mappingNames)
-      ? [errorAt(document, ['spec', 'addresses', at], { message: `${alias} is the name of another mapping` })]
-      : [],
-  );
+  return (document.spec.addresses ?? []).flatMap((alias, at) => {
+    if (!isNameOfAnother(alias, document.name, mappingNames)) return [];
+    const hint = 'a name belongs to one mapping: to share an address, a shadow too, list another one in both';
+    return [errorAt(document, ['spec', 'addresses', at], { message: `${alias} is the name of another mapping`, hint })];
+  });
 }
 
 function audienceFaults({ document, target, surroundings }: Examined): readonly Fault[] {
@@ -113,9 +113,9 @@ function audienceFaults({ document, target, surroundings }: Examined): readonly 
       const hint = 'a token with it would be taken for one of its own by a cloud, by an issuer or by Carnet';
       return [errorAt(document, path, { message: `${audience} is a reserved audience`, hint })];
     }
-    return isNameOfAnother(audience, document.name, mappingNames)
-      ? [errorAt(document, path, { message: `${audience} is the name of another mapping` })]
-      : [];
+    if (!isNameOfAnother(audience, document.name, mappingNames)) return [];
+    const hint = 'a name belongs to one mapping: to share the audience, a shadow too, rename that mapping';
+    return [errorAt(document, path, { message: `${audience} is the name of another mapping`, hint })];
   });
 }
 

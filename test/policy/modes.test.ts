@@ -92,6 +92,25 @@ describe('a shadow (DESIGN section 6)', () => {
     expect(answer(snapshotOf(PROD, shadow()), workload(), ask('shared'))).toBe('target_refused');
   });
 
+  test('of a mapping whose name is its audience is a fault that says why, and stands beside it once that has another name', () => {
+    const target = { jwtSvid: { audiences: ['ledger'] } };
+    const trial = shadow({ target });
+    const named = compiled([PROD, svidMapping('ledger', { subject: EVERYBODY, target }), trial]);
+    expect(named.faults).toMatchObject([
+      { name: 'trial', message: 'ledger is the name of another mapping', hint: expect.stringContaining('rename') },
+    ]);
+    const decision = decided([svidMapping('ledger-svid', { subject: EVERYBODY, target }), trial], 'ledger');
+    expect(decision).toMatchObject({ outcome: 'allowed', mapping: 'ledger-svid' });
+    expect(decision.beside).toEqual([{ mode: 'shadow', outcome: 'allowed', mapping: 'trial' }]);
+  });
+
+  test('that lists the name of another among its addresses is a fault that says how to share one', () => {
+    const { faults } = compiled([PROD, wide, shadow({ addresses: ['wide'] })]);
+    expect(faults).toMatchObject([
+      { field: 'spec.addresses[0]', hint: expect.stringContaining('another one in both') },
+    ]);
+  });
+
   test('says nothing of callers and addresses that are not its own', () => {
     expect(decided([wide, shadow()], 'wide')).not.toHaveProperty('beside');
     const others = shadow({ subject: { ...EVERYBODY, namespace: 'sensors' } });
