@@ -10,6 +10,20 @@ import { hashOfText, type KnownReadings } from './read-resources.ts';
 import { storedSource } from './stored-resources.ts';
 import { storedValue, versionFrom } from './stored-value.ts';
 
+/** What is wrong within documents may be a great deal: no more is looked for. */
+const ENOUGH_ERRORS = 100;
+
+/** Thrown by `preview` where so much is wrong within the documents that they are not looked at beside the others. */
+export class TooManyErrors extends Error {
+  override readonly name = 'TooManyErrors';
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super('too much is wrong within the documents');
+    this.faults = faults;
+  }
+}
+
 /** What the store would hold under a kind and name: a document, or none. */
 export interface StoredChange extends Provenance {
   readonly kind: Kind;
@@ -39,12 +53,19 @@ interface PreviewInput {
   readonly readContext: ReadContext;
 }
 
-/** The next Snapshot if the store changed like this, by the very reader and compiler of a reload. Remembers nothing. */
+/**
+ * The next Snapshot if the store changed like this, by the very reader and compiler of a reload. Remembers nothing. Throws
+ * TooManyErrors.
+ */
 export async function preview(changes: readonly StoredChange[], input: PreviewInput): Promise<Preview> {
   const { loaded, compiling, readContext } = input;
   const read: Read[] = [];
+  const errors: Fault[] = [];
   for (const change of changes) {
-    read.push(readChange(change, readContext));
+    const one = readChange(change, readContext);
+    read.push(one);
+    errors.push(...one.ownFaults.filter(({ severity }) => severity === 'error'));
+    if (errors.length >= ENOUGH_ERRORS) throw new TooManyErrors(errors);
     // Requests are served between two documents.
     await nextTurn();
   }

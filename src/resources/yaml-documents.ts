@@ -133,6 +133,8 @@ function placeOf({ contents }: Parsed, text: string, lines: LineCounter): Place 
  */
 function lineFinder(text: string, { start, end, line }: Place): YamlDocument['line'] {
   const part = text.slice(start, end);
+  // What was written by a machine: thousands of them may be wrong at once.
+  if (!part.includes('\n')) return () => line;
   let parsed: WeakRef<{ readonly document: Document; readonly lines: LineCounter }> | undefined;
   return (path) => {
     const again = parsed?.deref() ?? { document: parseDocument(part, OPTIONS), lines: lineCounter(part) };

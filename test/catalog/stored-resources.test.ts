@@ -173,6 +173,27 @@ describe('a preview of a change', () => {
     expect(guardrails(running)).toEqual(['cap']);
   });
 
+  test('looks at no more documents than it takes to find a hundred errors, and at none beside the others', async () => {
+    const counted: string[] = [];
+    const changes = Array.from({ length: 300 }, (_, number) => {
+      const name = `pay-${number}`;
+      const document = parsed(mapping(name));
+      return { kind: 'FederationMapping', name, document: { ...document, spec: [] } } as const;
+    });
+    const looked = changes.map((change) => ({
+      ...change,
+      get document() {
+        counted.push(change.name);
+        return change.document;
+      },
+    }));
+    const running = await started(await temporaryFolder());
+    await expect(running.catalog.preview(looked)).rejects.toMatchObject({ name: 'TooManyErrors' });
+    expect(new Set(counted).size).toBe(100);
+    const few = await running.catalog.preview(changes.slice(0, 99));
+    expect(few.changes).toHaveLength(99);
+  });
+
   describe('that is written next', () => {
     async function counting() {
       const compiled: Parameters<Compile>[0][] = [];

@@ -1,5 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts';
-import type { Preview, ReadChange, StoredChange } from '../../catalog/preview.ts';
+import { type Preview, type ReadChange, type StoredChange, TooManyErrors } from '../../catalog/preview.ts';
 import type { Compiled } from '../../policy/compile.ts';
 import { uncovered } from '../../policy/coverage.ts';
 import { errorAt } from '../../policy/fault.ts';
@@ -22,17 +22,24 @@ export interface Judged {
  * would take from mappings that are not changed.
  */
 export async function judged(catalog: Catalog, changes: readonly StoredChange[]): Promise<Judged> {
-  const preview = await catalog.preview(changes);
+  const preview = await catalog.preview(changes).catch((cause) => {
+    if (cause instanceof TooManyErrors) throw invalid(cause.faults);
+    throw cause;
+  });
   const bySource = Map.groupBy(faultsOf(preview.compiled), ({ source }) => source);
   const found = preview.changes.flatMap((read, index) => faultsIn(changes[index], read, bySource));
   const errors = found.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) throw new AdminError('invalid', { faults: errors.slice(0, MAX_TOLD_FAULTS).map(ofRequest) });
+  if (errors.length > 0) throw invalid(errors);
   assertCovered(preview);
   const { compiled } = catalog.loaded();
   const difference = changesBetween(compiled, preview.compiled);
   assertHarmless(changes, compiled, difference);
   const widening = wideningBetween(compiled.snapshot, preview.compiled.snapshot, preview.conditions);
   return { changes: difference, widening };
+}
+
+function invalid(errors: readonly Fault[]): AdminError {
+  return new AdminError('invalid', { faults: errors.slice(0, MAX_TOLD_FAULTS).map(ofRequest) });
 }
 
 /** Whoever is limited writes nothing that would refuse for want of a grant. Throws AdminError `invalid`. */
