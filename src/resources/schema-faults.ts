@@ -125,13 +125,22 @@ function valueAt(value: unknown, path: Path): unknown {
 
 /** Names that a schema has at a path, read from its JSON Schema, which is made at most once. */
 function knownFieldsOf(schema: z.ZodType): Whole['known'] {
-  let root: JsonObject | undefined;
   return (path) => {
-    root ??= z.toJSONSchema(schema, { io: 'input' }) as unknown as JsonObject;
-    let nodes: JsonObject[] = [root];
+    let nodes: JsonObject[] = [describedBy(schema)];
     for (const part of path) nodes = nodes.flatMap(branches).flatMap((node) => step(node, part));
     return nodes.flatMap(branches).flatMap((node) => Object.keys(member(node, 'properties') ?? {}));
   };
+}
+
+/** A millisecond's work for a schema, and thousands of documents may be wrong at once. */
+const descriptions = new WeakMap<z.ZodType, JsonObject>();
+
+function describedBy(schema: z.ZodType): JsonObject {
+  const known = descriptions.get(schema);
+  if (known !== undefined) return known;
+  const description = z.toJSONSchema(schema, { io: 'input' }) as unknown as JsonObject;
+  descriptions.set(schema, description);
+  return description;
 }
 
 function branches(node: JsonObject): JsonObject[] {
