@@ -48,11 +48,11 @@ export function compileMapping(
   { subject, target, unbuilt, when, grant }: Compilable,
 ): CompiledMapping {
   const addresses = addressesOf(name, spec.addresses ?? [], target);
-  const place = { name, subject, addresses, cloudAddresses: cloudAddressesOf(target) };
-  if (unbuilt.length > 0 || !isBuilt(target)) {
-    return { ...place, state: { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` } };
-  }
-  return { ...place, state: { kind: 'active', terms: termsOf(spec, target, { when, grant }) } };
+  const state: CompiledMapping['state'] =
+    unbuilt.length > 0 || !isBuilt(target)
+      ? { kind: 'inactive', why: `not built yet: ${unbuilt.join(', ')}` }
+      : { kind: 'active', terms: termsOf(spec, target, { when, grant }) };
+  return { name, subject, addresses, cloudAddresses: cloudAddressesOf(target), state };
 }
 
 function isBuilt(target: TargetSpec): target is BuiltTarget {
@@ -68,9 +68,9 @@ function termsOf(
   const limits = ttlLimitsOf(target);
   const maxSeconds = spec.ttl?.max === undefined ? limits.defaultMaxSeconds : durationSeconds(spec.ttl.max);
   const wished = spec.ttl?.default === undefined ? limits.defaultSeconds : durationSeconds(spec.ttl.default);
-  const list = Array.isArray(spec.intents) ? spec.intents : undefined;
   const accept = spec.residual?.accept ?? [];
-  return {
+  // What few mappings say is spread last: room for it would be kept in the terms of all.
+  const always = {
     target,
     deliver: spec.deliver,
     tokenTypes: spec.deliver === 'assertion' ? ASSERTION_TYPES : tokenTypesOf(target),
@@ -81,9 +81,22 @@ function termsOf(
       ...(spec.ttl?.outliveSubject !== undefined && { outliveSubject: spec.ttl.outliveSubject }),
       limits,
     },
+    mode: modeOf(spec),
+    accepts:
+      accept.length === 0 ? NOTHING_ACCEPTED : { intents: accept.includes('intents'), ttl: accept.includes('ttl') },
+  };
+  return { ...always, ...seldomSaid(spec, target, { when, grant }) };
+}
+
+function seldomSaid(
+  spec: FederationMappingSpec,
+  target: BuiltTarget,
+  { when, grant }: Pick<Compilable, 'when' | 'grant'>,
+): Partial<Terms> {
+  const list = Array.isArray(spec.intents) ? spec.intents : undefined;
+  return {
     ...(when !== undefined && { when }),
     ...(grant !== undefined && { grant }),
-    mode: modeOf(spec),
     ...(spec.expiresAt !== undefined && { expiresAt: Date.parse(spec.expiresAt) }),
     ...(spec.replay !== undefined && { replay: spec.replay }),
     ...(spec.shareAcrossPods === true && { shareAcrossPods: true }),
@@ -91,8 +104,6 @@ function termsOf(
       access: { version: mappingVersionOf(spec), spec: spec.access.justInTime, owner: spec.owner },
     }),
     ...(list !== undefined && { intents: { list, compiled: compileIntents(target, spec.deliver, list) } }),
-    accepts:
-      accept.length === 0 ? NOTHING_ACCEPTED : { intents: accept.includes('intents'), ttl: accept.includes('ttl') },
   };
 }
 

@@ -23,6 +23,8 @@ interface IndexChange {
   readonly fresh: readonly CompiledMapping[];
 }
 
+type Alone = [CompiledMapping];
+
 const NONE: readonly CompiledMapping[] = [];
 const NOTHING = { found: NONE, examined: 0 };
 
@@ -107,15 +109,16 @@ export class MappingIndex {
   *#take(mappings: readonly CompiledMapping[], issuers: TrustedIssuers): Steps<void> {
     const own = new Set<unknown>();
     for (const mapping of mappings) {
-      for (const address of mapping.addresses) this.#add(mapping, address, own);
+      const alone: Alone = [mapping];
+      for (const address of mapping.addresses) this.#add(alone, address, own);
       yield;
     }
     if (mappings.length > 0) this.#all = this.#all.concat(mappings);
     this.#matchSelectors(issuers);
   }
 
-  #add(mapping: CompiledMapping, address: string, own: Set<unknown>): void {
-    const { issuer, who } = mapping.subject;
+  #add(alone: Alone, address: string, own: Set<unknown>): void {
+    const { issuer, who } = alone[0].subject;
     const probe = probeOf(who);
     if (who.kind === 'claims') {
       const shapes = owned(this.#claimShapes, address, { own, copy: (known) => new Map(known) });
@@ -123,11 +126,11 @@ export class MappingIndex {
       shapes.set(probe.shape, { shape: claimShape(who.claims), count });
     }
     if (issuer.kind === 'name') {
-      append(this.#byIssuer, key(probe, address, issuer.name), mapping, own);
+      append(this.#byIssuer, key(probe, address, issuer.name), alone, own);
       return;
     }
     const selected = owned(this.#bySelector, key(probe, address), { own, copy: (known) => new Map(known) });
-    append(selected, issuer.text, mapping, own);
+    append(selected, issuer.text, alone, own);
   }
 
   *#remove(mappings: readonly CompiledMapping[]): Steps<void> {
@@ -239,10 +242,10 @@ function owned<V>(map: Map<string, V>, name: string, { own, copy }: Ownership<V>
   return made;
 }
 
-/** Most lists hold one mapping for good, so each begins with room for exactly one. */
-function append(map: Map<string, CompiledMapping[]>, name: string, mapping: CompiledMapping, own: Set<unknown>): void {
-  if (map.has(name)) owned(map, name, { own, copy: (known = []) => [...known] }).push(mapping);
-  else map.set(name, [mapping]);
+/** Most lists hold one mapping for good, so each begins as that mapping's only one, shared by all its addresses. */
+function append(map: Map<string, CompiledMapping[]>, name: string, alone: Alone, own: Set<unknown>): void {
+  if (map.has(name)) owned(map, name, { own, copy: (known = []) => [...known] }).push(alone[0]);
+  else map.set(name, alone);
 }
 
 function dropFrom(map: Map<string, CompiledMapping[]>, name: string, mapping: CompiledMapping): void {
