@@ -1,25 +1,21 @@
 import { hash as hashOf, randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { isJsonObject, type JsonValue } from '../core/json.ts';
-import {
-  type YamlDocument,
-  type YamlText,
-  yamlDocumentReadBefore,
-  yamlDocuments,
-} from '../resources/yaml-documents.ts';
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { ReadContext } from '../resources/context-checks.ts';
+import { type KeptDocument, readingOfKept, readKeepably } from '../resources/kept-reading.ts';
+import type { Origin, Reading } from '../resources/read-documents.ts';
 import type { CacheSeal } from '../store/cache-seal.ts';
 
 /** Beyond this everything is parsed anew: more than twice what all resource files together may have. */
 const MAX_FILE_BYTES = 160 * 1024 * 1024;
 
-/** All that a text is read by. Whatever of it changes, nothing that was read before counts any more. */
-const READER = [
-  '../resources/yaml-documents.ts',
-  '../resources/json-document.ts',
-  '../resources/yaml-nodes.ts',
-  '../resources/yaml-scalars.ts',
-  '../../node_modules/yaml/package.json',
-].map((name) => new URL(name, import.meta.url));
+/**
+ * All that a text is read by: parser, schemas and what both import. Whatever of it changes, nothing that was read before
+ * counts any more.
+ */
+export const READER = {
+  folders: ['core', 'resources'],
+  packages: ['fastest-levenshtein', 'yaml', 'zod'],
+} as const;
 
 interface ParsedTextsDeps {
   /** A file of Carnet's own, beside its store. */
@@ -29,12 +25,10 @@ interface ParsedTextsDeps {
   readonly onFailure: (cause: unknown) => void;
 }
 
-type Kept = Pick<YamlDocument, 'value' | 'place'>;
-
 /**
- * What the YAML reader made of texts that it found no fault in, kept from one start to the next by the hash of the text:
- * parsing is most of a start. Only parsing is left out. Schemas and policy see every document at every start, and a fault
- * finds its line by parsing again.
+ * What texts say in which nothing is wrong, kept from one start to the next by the hash of the text: parsing them and
+ * holding them to schemas is most of a start. Only that is left out. What depends on the time, on files and on other
+ * documents is checked at every start, and a fault finds its line by parsing again.
  *
  * What is found counts only under a seal over the text's hash and the reader, by a key that neither the file nor the
  * store holds, for it takes the place of what the resource files say. A file that is missing, foreign or damaged costs
@@ -57,24 +51,18 @@ export class ParsedTexts {
 
   /** Undefined where the reader's own files cannot be read: then nothing tells whether it is the same. */
   static async open(deps: ParsedTextsDeps): Promise<ParsedTexts | undefined> {
-    const reader = await Promise.all(READER.map((file) => readFile(file, 'utf8'))).catch(() => undefined);
-    if (reader === undefined) return undefined;
-    return new ParsedTexts(deps, hashOf('sha256', JSON.stringify(reader)), await entriesOf(deps.path));
+    const reader = await readerHash().catch(() => undefined);
+    return reader === undefined ? undefined : new ParsedTexts(deps, reader, await entriesOf(deps.path));
   }
 
-  /** The same as `yamlDocuments`; `hash` is the SHA-256 of the text. */
-  read(text: string, hash: string): YamlText {
+  /** The same as `readDocuments`; `hash` is the SHA-256 of the text and its origin. */
+  read(text: string, hash: string, read: { readonly origin: Origin; readonly context: ReadContext }): Reading {
     const found = this.#opened(hash);
-    if (found !== undefined) {
-      return { documents: found.map((kept) => yamlDocumentReadBefore(text, kept)), faults: [] };
-    }
-    const yaml = yamlDocuments(text);
-    const faultless = yaml.faults.length === 0 && yaml.documents.every(({ faults }) => faults.length === 0);
-    if (this.#fresh !== undefined && faultless) {
-      const kept = yaml.documents.map(({ value, place }) => ({ value, place }));
-      this.#fresh.set(hash, this.#deps.seal.seal(JSON.stringify(kept), this.#boundTo(hash)));
-    }
-    return yaml;
+    const known = found && readingOfKept(found, text, read);
+    if (known !== undefined) return known;
+    const { reading, kept } = readKeepably(text, read.origin, read.context);
+    if (kept !== undefined) this.#fresh?.set(hash, this.#deps.seal.seal(JSON.stringify(kept), this.#boundTo(hash)));
+    return reading;
   }
 
   /**
@@ -96,17 +84,13 @@ export class ParsedTexts {
   }
 
   #boundTo(hash: string): readonly string[] {
-    return ['parsed-text', this.#reader, hash];
+    return ['read-text', this.#reader, hash];
   }
 
-  #opened(hash: string): readonly Kept[] | undefined {
+  #opened(hash: string): readonly KeptDocument[] | undefined {
     const sealed = this.#found.get(hash);
     const body = sealed === undefined ? undefined : this.#deps.seal.open(sealed, this.#boundTo(hash));
-    if (body === undefined) return undefined;
-    return (JSON.parse(body) as readonly Kept[]).map(({ value = null, place }) => ({
-      value: withoutPrototypes(value),
-      place,
-    }));
+    return body === undefined ? undefined : (JSON.parse(body) as readonly KeptDocument[]);
   }
 
   async #write(hashes: readonly string[], known: ReadonlyMap<string, string>): Promise<void> {
@@ -122,6 +106,18 @@ export class ParsedTexts {
       await rm(draft, { force: true });
     }
   }
+}
+
+async function readerHash(): Promise<string> {
+  const source = new URL('..', import.meta.url);
+  const inFolders = READER.folders.map(async (folder) => {
+    const names = await readdir(new URL(folder, source), { recursive: true });
+    return names.filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`);
+  });
+  const sources = (await Promise.all(inFolders)).flat().sort();
+  const packages = READER.packages.map((name) => `../node_modules/${name}/package.json`);
+  const texts = await Promise.all([...sources, ...packages].map((file) => readFile(new URL(file, source), 'utf8')));
+  return hashOf('sha256', JSON.stringify([sources, texts]));
 }
 
 /** Sealed entries by their hashes, nothing of them believed yet: three lines each, none of which has a line feed in it. */
@@ -142,13 +138,4 @@ async function textOf(path: string): Promise<string> {
   } catch {
     return '';
   }
-}
-
-/** The YAML reader's objects have none. */
-function withoutPrototypes(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(withoutPrototypes);
-  if (!isJsonObject(value)) return value;
-  const object: Record<string, JsonValue> = Object.create(null);
-  for (const [name, member] of Object.entries(value)) object[name] = withoutPrototypes(member);
-  return object;
 }

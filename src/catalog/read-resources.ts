@@ -115,8 +115,9 @@ function hashed(text: Text, known: readonly KnownReadings[], { context, parsed }
   const same = before.find((one) => one.hash === hash && one.reading.faults.length === 0);
   if (same !== undefined) return of === undefined ? same : { ...same, ...of };
   // JSON that Carnet wrote itself is read sooner than what was kept of it.
-  const yaml = text.of === undefined ? parsed?.read(text.text, hash) : undefined;
-  return { hash, reading: readDocuments(text.text, origin, context, yaml), ...of };
+  const keeper = text.of === undefined ? parsed : undefined;
+  const reading = keeper?.read(text.text, hash, { origin, context }) ?? readDocuments(text.text, origin, context);
+  return { hash, reading, ...of };
 }
 
 function originOf({ id, baseDirectory, of }: Text): Origin {

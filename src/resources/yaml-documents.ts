@@ -74,24 +74,13 @@ export function yamlDocuments(input: string, mostParts: number = MAX_PARTS): Yam
   const json = text.length > mostParts / 2 ? undefined : jsonDocument(text);
   if (json !== undefined) {
     const place = { start: 0, end: text.length, line: 1 };
-    return { documents: [yamlDocumentReadBefore(text, { value: json, place })], faults: [] };
+    return { documents: [{ value: json, faults: [], torn: false, place, line: lineFinder(text, place) }], faults: [] };
   }
   const tokens = parseTokens(text, mostParts);
   if (!Array.isArray(tokens)) return { documents: [], faults: [tokens] };
   const lines = lineCounter(text);
   const read = composeAll(tokens).map((document) => readDocument(document, text, lines));
   return { documents: read.filter(({ value, faults }) => value !== null || faults.length > 0), faults: [] };
-}
-
-/**
- * A document of `input` as it was read before: `value` and `place` are what `yamlDocuments` made of the very same text,
- * without faults.
- */
-export function yamlDocumentReadBefore(
-  input: string,
-  { value, place }: Pick<YamlDocument, 'value' | 'place'>,
-): YamlDocument {
-  return { value, faults: [], torn: false, place, line: lineFinder(withoutMark(input), place) };
 }
 
 function withoutMark(input: string): string {
@@ -128,15 +117,15 @@ function placeOf({ contents }: Parsed, text: string, lines: LineCounter): Place 
 }
 
 /**
- * Lines are asked for when something is wrong. Until then only the text of the document is kept, an order of magnitude
- * smaller than its nodes, and it is parsed again: once for all that is asked in a row.
+ * The lines of a document at a place of its text. They are asked for when something is wrong: until then only the text is
+ * kept, an order of magnitude smaller than its nodes, and it is parsed again, once for all that is asked in a row.
  */
-function lineFinder(text: string, { start, end, line }: Place): YamlDocument['line'] {
-  const part = text.slice(start, end);
-  // What was written by a machine: thousands of them may be wrong at once.
-  if (!part.includes('\n')) return () => line;
+export function lineFinder(text: string, { start, end, line }: Place): YamlDocument['line'] {
   let parsed: WeakRef<{ readonly document: Document; readonly lines: LineCounter }> | undefined;
   return (path) => {
+    const part = withoutMark(text).slice(start, end);
+    // What was written by a machine: thousands of them may be wrong at once.
+    if (!part.includes('\n')) return line;
     const again = parsed?.deref() ?? { document: parseDocument(part, OPTIONS), lines: lineCounter(part) };
     if (parsed?.deref() !== again) parsed = new WeakRef(again);
     return line + again.lines.linePos(offsetOf(again.document.contents as ParsedNode | null, path)).line - 1;

@@ -3,14 +3,32 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ParsedTexts } from '../../src/catalog/parsed-texts.ts';
-import { readDocuments } from '../../src/resources/read-documents.ts';
-import { type YamlText, yamlDocuments } from '../../src/resources/yaml-documents.ts';
+import { ParsedTexts, READER } from '../../src/catalog/parsed-texts.ts';
+import { type Reading, readDocuments } from '../../src/resources/read-documents.ts';
 import { type CacheSeal, createCacheSeal } from '../../src/store/cache-seal.ts';
+import { importsOf } from '../support/imports.ts';
 import { temporaryFolder } from './folder.ts';
 
-const TEXT = 'a: 1\nb: [x, {c: null}]\n---\n---\n# of the second\nd:\n  e: "\\ud800 \\u2028"\n';
-const OTHER = 'other: text\n';
+const READ = { origin: { id: 'a.yaml', baseDirectory: '/' }, context: { development: false, now: 0 } };
+
+function ceiling(name: string): string {
+  return `apiVersion: carnet.dev/v1alpha1\nkind: Guardrail\nmetadata: {name: ${name}}\nspec:\n  maxTtl: 1h\n`;
+}
+
+function mapping(name: string, more = ''): string {
+  return `apiVersion: carnet.dev/v1alpha1
+kind: FederationMapping
+metadata: {labels: {b: x, a: "\\ud800 \\u2028"}, name: ${name}}
+spec:
+  owner: team@example.org
+  subject: {issuer: prod, namespace: ns, serviceAccount: "*"}
+  target: {jwtSvid: {audiences: [ledger, other]}}
+${more}`;
+}
+
+const TEXT = `${ceiling('a')}---\n---\n# of the second\n${mapping('b')}`;
+const OTHER = ceiling('other');
+const [SECOND, GONE, NEW, LATER] = [mapping('e'), ceiling('gone'), mapping('new'), ceiling('later')];
 const sha256 = (text: string) => hash('sha256', text);
 
 /** A file that a first start has written with what it made of some texts, and how a later start opens it. */
@@ -24,7 +42,7 @@ async function kept(...texts: readonly string[]) {
     return parsed;
   };
   const first = await open();
-  for (const text of texts) first.read(text, sha256(text));
+  for (const text of texts) first.read(text, sha256(text), READ);
   first.keepSoon(texts.map(sha256));
   await first.close();
   return { path, seal, open, failures };
@@ -32,70 +50,110 @@ async function kept(...texts: readonly string[]) {
 
 /** What is known under the hash of a text, or what the reader makes of another one where nothing is. */
 function known(parsed: ParsedTexts, text: string): readonly unknown[] {
-  return parsed.read(OTHER, sha256(text)).documents.map(({ value }) => value);
+  return said(parsed.read(OTHER, sha256(text), READ));
 }
 
-const anew = (text: string) => yamlDocuments(text).documents.map(({ value }) => value);
+const read = (text: string) => readDocuments(text, READ.origin, READ.context);
+const anew = (text: string) => said(read(text));
 
-/** Everything of a reading, with the lines of every field down to the second level. */
-function seen({ documents, faults }: YamlText) {
-  const told = documents.map(({ value, faults, torn, place, line }) => {
-    const names = Object.keys((value ?? {}) as object);
-    const lines = [[], ...names.flatMap((name) => [[name], [name, 0], [name, 'e']])].map(line);
-    return { value, faults, torn, place, lines };
+function said({ documents }: Reading): readonly unknown[] {
+  return documents.map(({ kind, name, labels, ...one }) => ({ kind, name, labels, spec: one.valid && one.spec }));
+}
+
+/** Everything of a reading, with the lines of fields. */
+function seen({ documents, ...rest }: Reading) {
+  const told = documents.map(({ source: { line, ...source }, ...document }) => {
+    const lines = [[], ['kind'], ['metadata', 'name'], ['spec'], ['spec', 'target', 'jwtSvid']].map(line);
+    return { ...document, source, lines };
   });
-  return { faults, told };
+  return { ...rest, told };
 }
 
 describe('what parsing gave before', () => {
-  test('is the same as what it would give now: values without prototypes, and lines', async () => {
-    const texts = [TEXT, `\uFEFF${TEXT}`, '', '# nothing\n', 'a: -0\n', 'a: 0x1f\nb: 1.50\n', '- x\n- {k: z}\n'];
+  test('is the same as what it would give now: documents, and lines', async () => {
+    const withKeys =
+      'apiVersion: carnet.dev/v1alpha1\nkind: TrustedIssuer\nmetadata: {name: i}\nspec: {issuer: "https://a.example.org", audiences: [c], oidc: {}, keys: {static: {jwks: {keys: [{kty: RSA, x: [1]}]}}}}\n';
+    const texts = [TEXT, `\uFEFF${TEXT}`, '', '# nothing\n', mapping('c', '  access: standing\n'), withKeys];
     const { open } = await kept(...texts);
     const parsed = await open();
     for (const text of texts) {
+      expect(read(text).faults).toEqual([]);
       expect(known(parsed, text)).toEqual(anew(text));
-      expect(seen(parsed.read(text, sha256(text)))).toStrictEqual(seen(yamlDocuments(text)));
+      expect(seen(parsed.read(text, sha256(text), READ))).toStrictEqual(seen(read(text)));
     }
   });
 
   test('is so for any documents (property)', async () => {
-    const key = fc.stringMatching(/^[a-z]{1,6}$/);
-    const documents = fc.array(fc.dictionary(key, fc.jsonValue({ maxDepth: 3 })), { maxLength: 4 });
+    const label = fc.dictionary(fc.stringMatching(/^[a-zA-Z_]{1,9}$/), fc.string({ maxLength: 20 }), { maxKeys: 4 });
+    const one = fc.record({
+      name: fc.stringMatching(/^[a-z]{1,6}$/),
+      labels: label,
+      owner: fc.string({ minLength: 1 }),
+    });
     await fc.assert(
-      fc.asyncProperty(documents, async (values) => {
-        const text = values.map((value) => `---\n${JSON.stringify(value)}\n`).join('');
+      fc.asyncProperty(fc.array(one, { maxLength: 4 }), async (values) => {
+        const text = values.map(({ name, labels, owner }) => `---\n${documentOf(name, labels, owner)}\n`).join('');
         const { open } = await kept(text);
-        expect(seen((await open()).read(text, sha256(text)))).toStrictEqual(seen(yamlDocuments(text)));
+        expect(seen((await open()).read(text, sha256(text), READ))).toStrictEqual(seen(read(text)));
       }),
       { numRuns: 50 },
     );
   });
 
-  test('still tells the line of what a schema does not accept', async () => {
-    const text =
-      '# first\napiVersion: carnet.dev/v1alpha1\nkind: Guardrail\nmetadata: {name: a}\nspec:\n  maxTtl: soon\n';
+  test('is asked again what depends on the time and the configuration, and tells the line of it', async () => {
+    const text = `# first\n${mapping('a', '  mode: report\n  until: "1970-01-20T00:00:00Z"\n')}`;
     const { open } = await kept(text);
-    const origin = { id: 'a.yaml', baseDirectory: '/' };
-    const context = { development: false, now: 0 };
-    const again = readDocuments(text, origin, context, (await open()).read(text, sha256(text)));
-    expect(again.faults).toMatchObject([{ line: 6, field: 'spec.maxTtl' }]);
-    expect(again.faults).toEqual(readDocuments(text, origin, context).faults);
+    const parsed = await open();
+    expect(parsed.read(text, sha256(text), READ).faults).toEqual([]);
+    const earlier = { ...READ, context: { ...READ.context, now: -20 * 86_400_000 } };
+    const again = parsed.read(text, sha256(text), earlier);
+    expect(again.faults).toMatchObject([{ line: 10, field: 'spec.until' }]);
+    expect(again).toMatchObject({ documents: [{ name: 'a', valid: false }] });
   });
 
   test.each([
-    ['that holds infinity', 'a: .inf\n'],
-    ['with a key twice', 'a: 1\na: 2\n'],
+    ['that holds infinity', mapping('a').replace('team@example.org', '.inf')],
+    ['with a key twice', mapping('a', '  mode: shadow\n  mode: enforce\n')],
     ['that is no YAML', 'a: [\n'],
     ['with a control character', 'a: "\u0007"\n'],
-    ['of which one document is faulty', 'a: 1\n---\nb: *x\n'],
+    ['of which one document is faulty', `${ceiling('b')}---\n${mapping('a', '  mode: odd\n')}`],
+    ['of which one document cannot be named', `${ceiling('b')}---\n${ceiling('_')}`],
+    ['whose report ends too late now', mapping('a', '  mode: report\n  until: "2050-01-20T00:00:00Z"\n')],
   ])('does not hold a text %s', async (_name, text) => {
     const { open, path } = await kept(text, TEXT);
     const parsed = await open();
+    expect(read(text).faults).not.toEqual([]);
     expect(known(parsed, text)).toEqual(anew(OTHER));
     expect(known(parsed, TEXT)).toEqual(anew(TEXT));
     expect(await readFile(path, 'utf8')).not.toContain(sha256(text));
   });
+
+  test('counts for the very sources and packages that it was read by', async () => {
+    const source = new URL('../../src/', import.meta.url).pathname;
+    const files = READER.folders.map(async (folder) => {
+      const names = await readdir(join(source, folder), { recursive: true });
+      return names.filter((name) => name.endsWith('.ts')).map((name) => join(source, folder, name));
+    });
+    for (const file of (await Promise.all(files)).flat()) {
+      for (const { specifier = '' } of importsOf(await readFile(file, 'utf8'))) {
+        const isOwn = READER.folders.some((folder) => join(file, '..', specifier).startsWith(join(source, folder)));
+        const isPackage = READER.packages.some((name) => name === specifier);
+        expect(isOwn || isPackage || specifier.startsWith('node:'), `${specifier} in ${file}`).toBe(true);
+      }
+    }
+  });
 });
+
+function documentOf(name: string, labels: Readonly<Record<string, string>>, owner: string): string {
+  const subject = { issuer: 'prod', namespace: 'ns', serviceAccount: '*' };
+  const spec = { owner, subject, target: { jwtSvid: { audiences: ['ledger'] } } };
+  return JSON.stringify({
+    apiVersion: 'carnet.dev/v1alpha1',
+    kind: 'FederationMapping',
+    metadata: { name, labels },
+    spec,
+  });
+}
 
 describe('the file that keeps it', () => {
   test('is its owner’s alone', async () => {
@@ -113,12 +171,12 @@ describe('the file that keeps it', () => {
   test('is not believed when another reader wrote it, with the right key', async () => {
     const { path, seal, open } = await kept(TEXT);
     const [hash = '', , body = ''] = (await readFile(path, 'utf8')).split('\n');
-    await writeFile(path, `${hash}\n${seal.seal(body, ['parsed-text', sha256('another reader'), hash])}\n`);
+    await writeFile(path, `${hash}\n${seal.seal(body, ['read-text', sha256('another reader'), hash])}\n`);
     expect(known(await open(), TEXT)).toEqual(anew(OTHER));
   });
 
   test.each([
-    ['a value in it was changed', (text: string) => text.replace('"a":1', '"a":2')],
+    ['a value in it was changed', (text: string) => text.replace('"maxTtl":"1h"', '"maxTtl":"2h"')],
     ['the place of a document was changed', (text: string) => text.replace('"start":0', '"start":1')],
     ['a seal in it was changed', (text: string) => text.replace(/\n(.)/, (_, one) => (one === 'A' ? '\nB' : '\nA'))],
     ['it ends in the middle', (text: string) => text.slice(0, text.length / 2)],
@@ -132,40 +190,40 @@ describe('the file that keeps it', () => {
     await writeFile(path, change(before));
     const parsed = await open();
     expect(known(parsed, TEXT)).toEqual(anew(OTHER));
-    expect(seen(parsed.read(TEXT, sha256(TEXT)))).toStrictEqual(seen(yamlDocuments(TEXT)));
+    expect(seen(parsed.read(TEXT, sha256(TEXT), READ))).toStrictEqual(seen(read(TEXT)));
     expect(failures).toEqual([]);
   });
 
   test('cannot give one text what belongs to another', async () => {
-    const { path, open } = await kept(TEXT, 'e: f\n');
+    const { path, open } = await kept(TEXT, SECOND);
     const text = await readFile(path, 'utf8');
     const swapped = text
       .replace(sha256(TEXT), 'x')
-      .replace(sha256('e: f\n'), sha256(TEXT))
-      .replace(/^x$/m, sha256('e: f\n'));
+      .replace(sha256(SECOND), sha256(TEXT))
+      .replace(/^x$/m, sha256(SECOND));
     await writeFile(path, swapped);
     const parsed = await open();
     expect(known(parsed, TEXT)).toEqual(anew(OTHER));
-    expect(known(parsed, 'e: f\n')).toEqual(anew(OTHER));
+    expect(known(parsed, SECOND)).toEqual(anew(OTHER));
   });
 
   test('is written anew when a text is, with those in use and no others', async () => {
-    const { path, open } = await kept(TEXT, 'gone: 1\n');
+    const { path, open } = await kept(TEXT, GONE);
     const second = await open();
-    for (const text of [TEXT, 'new: 1\n']) second.read(text, sha256(text));
-    second.keepSoon([TEXT, 'new: 1\n'].map(sha256));
+    for (const text of [TEXT, NEW]) second.read(text, sha256(text), READ);
+    second.keepSoon([TEXT, NEW].map(sha256));
     await second.close();
     const third = await open();
     expect(known(third, TEXT)).toEqual(anew(TEXT));
-    expect(known(third, 'new: 1\n')).toEqual(anew('new: 1\n'));
-    expect(await readFile(path, 'utf8')).not.toContain(sha256('gone: 1\n'));
+    expect(known(third, NEW)).toEqual(anew(NEW));
+    expect(await readFile(path, 'utf8')).not.toContain(sha256(GONE));
   });
 
   test('is left as it is when nothing is new', async () => {
     const { path, open } = await kept(TEXT);
     const { ino } = await stat(path);
     const second = await open();
-    second.read(TEXT, sha256(TEXT));
+    second.read(TEXT, sha256(TEXT), READ);
     second.keepSoon([sha256(TEXT)]);
     await second.close();
     expect((await stat(path)).ino).toBe(ino);
@@ -174,11 +232,11 @@ describe('the file that keeps it', () => {
   test('is written after the first reading of a process alone', async () => {
     const { path, open } = await kept(TEXT);
     const second = await open();
-    for (const text of [TEXT, 'new: 1\n', 'later: 1\n']) {
-      second.read(text, sha256(text));
-      second.keepSoon([TEXT, 'new: 1\n', 'later: 1\n'].map(sha256));
+    for (const text of [TEXT, NEW, LATER]) {
+      second.read(text, sha256(text), READ);
+      second.keepSoon([TEXT, NEW, LATER].map(sha256));
       await second.close();
-      expect(await readFile(path, 'utf8')).not.toContain(sha256('new: 1\n'));
+      expect(await readFile(path, 'utf8')).not.toContain(sha256(NEW));
     }
     expect(known(second, TEXT)).toEqual(anew(OTHER));
   });
@@ -187,7 +245,7 @@ describe('the file that keeps it', () => {
     const { path, open, failures } = await kept();
     await mkdir(path);
     const parsed = await open();
-    expect(seen(parsed.read(TEXT, sha256(TEXT)))).toStrictEqual(seen(yamlDocuments(TEXT)));
+    expect(seen(parsed.read(TEXT, sha256(TEXT), READ))).toStrictEqual(seen(read(TEXT)));
     parsed.keepSoon([sha256(TEXT)]);
     await parsed.close();
     expect(failures).toHaveLength(1);
