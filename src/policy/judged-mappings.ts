@@ -53,12 +53,14 @@ export function* judgeMappings(
   }
   const group = touched.size === 0 ? [] : documents.filter(({ name }) => touched.has(name));
   yield;
-  const gone = left.difference(new Set(group));
+  const regarded = new Set(group);
+  const gone = left.difference(regarded);
   const { names, isOther: isOtherName } = namesAfter(former.names, touched, group);
   const { reserved, isOther: isOtherAudience } = former.reserved.changed({
     gone: validMappings([...gone]),
     fresh: validMappings(group.filter((document) => !former.outcomes.has(document))),
-    lastGood: validMappings(lastGood.filter(({ name }) => names.has(name))),
+    // What is here counts as it is.
+    lastGood: validMappings(lastGood.filter((one) => names.has(one.name) && !regarded.has(one) && !outcomes.has(one))),
   });
   yield;
   const context = { ...given, mappingNames: names, reserved, lastGood: new LastGood(lastGood) };

@@ -39,17 +39,17 @@ export function outcomeOf(version: Version, context: MappingContext): Outcome {
   if (!holdsName) {
     return faulty(version, [duplicateFault(document, holder)], context.lastGood.ofThisSource(document), context);
   }
-  const lastGood = context.lastGood.of(document);
-  if (!document.valid || document.kind !== 'FederationMapping') return faulty(version, [], lastGood, context);
+  const faultyFor = (faults: readonly Fault[]) => faulty(version, faults, context.lastGood.of(document), context);
+  if (!document.valid || document.kind !== 'FederationMapping') return faultyFor([]);
   const subject = subjectOf(document.spec.subject);
   const target = targetOf(document.spec.target);
   if (subject === undefined || target === undefined) {
     const message = 'must have one subject and one target';
-    return faulty(version, [errorAt(document, ['spec'], { message })], lastGood, context);
+    return faultyFor([errorAt(document, ['spec'], { message })]);
   }
   const examined = { document, subject, target, surroundings: context };
   const faults = mappingFaults(examined);
-  if (faults.length > 0) return faulty(version, faults, lastGood, context);
+  if (faults.length > 0) return faultyFor(faults);
   const unbuilt = unbuiltFeatures(target);
   const inactive = unbuilt.map((feature) =>
     warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),

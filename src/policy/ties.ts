@@ -2,7 +2,7 @@ import type { Steps } from '../core/steps.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { type ClaimShape, claimShape, comparable, projection } from './claim-shape.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
-import { carries, type IssuerPart } from './subject.ts';
+import { carries, type IssuerPart, type Who } from './subject.ts';
 
 /** A mapping with the revision in which it was first seen; what is new has none. */
 export interface Aged {
@@ -147,7 +147,7 @@ class TieTable {
     for (const address of addresses) {
       const place = placeOf(mapping, address);
       if (who.kind !== 'claims') {
-        append(this.#exact, JSON.stringify([place, who]), mapping);
+        append(this.#exact, exactKey(place, who), mapping);
         continue;
       }
       const table = this.#claims.get(place) ?? new ClaimTable();
@@ -164,7 +164,7 @@ class TieTable {
   #peers(mapping: CompiledMapping, place: string): IteratorObject<CompiledMapping> {
     const { who } = mapping.subject;
     if (who.kind === 'claims') return this.#claims.get(place)?.peers(who.claims) ?? Iterator.from([]);
-    return (this.#exact.get(JSON.stringify([place, who])) ?? []).values();
+    return (this.#exact.get(exactKey(place, who)) ?? []).values();
   }
 
   #ties(peer: CompiledMapping, mapping: CompiledMapping): boolean {
@@ -217,7 +217,20 @@ function project(entry: ShapeEntry, names: readonly string[]): ReadonlyMap<strin
 }
 
 function placeOf({ subject }: CompiledMapping, address: string): string {
-  return JSON.stringify(subject.issuer.kind === 'name' ? [address, subject.issuer.name] : [address]);
+  return subject.issuer.kind === 'name' ? keyOf('name', address, subject.issuer.name) : keyOf('selector', address);
+}
+
+function exactKey(place: string, who: Exclude<Who, { kind: 'claims' }>): string {
+  return who.kind === 'spiffeId'
+    ? keyOf(place, who.kind, who.spiffeId)
+    : keyOf(place, who.kind, who.namespace, who.serviceAccount);
+}
+
+/** Each part says its length, which keeps them apart whatever characters they hold. */
+function keyOf(...parts: readonly string[]): string {
+  let key = '';
+  for (const part of parts) key += `${part.length}:${part}`;
+  return key;
 }
 
 function append(map: Map<string, CompiledMapping[]>, key: string, mapping: CompiledMapping): void {

@@ -41,10 +41,12 @@ export function* versionsOf(documents: readonly Document[], firstSeen: FirstSeen
  * last good version: what is refused as it stands now is not in force for having been good once.
  */
 export class LastGood {
-  readonly #byName: ReadonlyMap<string, readonly ValidDocument[]>;
+  readonly #documents: readonly ValidDocument[];
+  /** Made when it is first asked for: most often nothing is faulty. */
+  #byName: ReadonlyMap<string, readonly ValidDocument[]> | undefined;
 
   constructor(documents: readonly ValidDocument[]) {
-    this.#byName = Map.groupBy(documents, nameOf);
+    this.#documents = documents;
   }
 
   /** Of this very source, else of any: a file that was renamed and mistyped at once keeps its last good version. */
@@ -58,8 +60,8 @@ export class LastGood {
   }
 
   #others(document: Document): readonly ValidDocument[] {
-    const known = this.#byName.size === 0 ? undefined : this.#byName.get(nameOf(document));
-    return (known ?? []).filter((good) => good !== document).sort(byIdentity);
+    this.#byName ??= Map.groupBy(this.#documents, nameOf);
+    return (this.#byName.get(nameOf(document)) ?? []).filter((good) => good !== document).sort(byIdentity);
   }
 }
 
