@@ -96,16 +96,16 @@ export class ResourceMemory {
   ): Promise<readonly ValidDocument[]> {
     if (this.#chunks.size === 0) return [];
     const unsettled = present.filter((document) => !isSettled(document));
-    const names = new Set(await inTurns(unsettled, nameOf));
     const isAll = unsettled.length === present.length;
+    const names = isAll ? undefined : new Set(await inTurns(unsettled, nameOf));
     const chunks = new Set(isAll ? this.#chunks.keys() : unsettled.map(({ kind, name }) => chunkOf(kind, name)));
     const current = new Map<string, ValidDocument>();
     await inTurns(unsettled, (one) => one.valid && current.set(keyOf(one), one));
     const good: ValidDocument[] = [];
     for (const chunk of chunks) {
-      for (const entry of this.#chunks.get(chunk)?.entries.values() ?? []) {
-        if (entry.good === undefined || !(isAll || names.has(nameOf(entry)))) continue;
-        const same = current.get(entryKey(entry.kind, entry.name, entry.source));
+      for (const [key, entry] of this.#chunks.get(chunk)?.entries ?? []) {
+        if (entry.good === undefined || names?.has(nameOf(entry)) === false) continue;
+        const same = current.get(key);
         const version = same !== undefined && this.#says(same, entry.good) ? same : documentFromLine(entry.good);
         if (version !== undefined) good.push(version);
       }
@@ -179,16 +179,17 @@ export class ResourceMemory {
     );
     await inTurns(changed, (document) => {
       const { kind, name } = document;
-      entriesOf(chunkOf(kind, name)).set(keyOf(document), this.#entryOf(document, now.accepted.has(document)));
+      const key = keyOf(document);
+      entriesOf(chunkOf(kind, name)).set(key, this.#entryOf(key, document, now.accepted.has(document)));
     });
     return wanted;
   }
 
-  #entryOf(document: Document, isGood: boolean): Entry {
+  #entryOf(key: string, document: Document, isGood: boolean): Entry {
     const { kind, name, source } = document;
-    const known = this.#known.get(keyOf(document));
+    const known = this.#known.get(key);
     const line = isGood && document.valid ? this.#lineOf(document) : (known?.good ?? this.#goodOfAnySource(kind, name));
-    const seen = this.firstSeen(kind, name, source.id) ?? this.nextOrdinal();
+    const seen = known?.seen ?? this.#fresh.get(key) ?? this.nextOrdinal();
     return { kind, name, source: source.id, seen, ...(line !== undefined && { good: line }) };
   }
 

@@ -158,6 +158,7 @@ class TieTable {
 
   /** A mapping in the table, other than itself, that ties with this one at the address. */
   conflict(mapping: CompiledMapping, address: string): CompiledMapping | undefined {
+    if (this.#exact.size + this.#claims.size === 0) return undefined;
     return this.#peers(mapping, placeOf(mapping, address)).find((peer) => this.#ties(peer, mapping));
   }
 
