@@ -33,13 +33,14 @@ export function* tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): S
   const kept = new TieTable(reach);
   const isShared = yield* sharedAddresses(aged);
   const tied: Tied[] = [];
-  for (const generation of generations(aged)) {
+  const inOrder = generations(aged);
+  for (const generation of inOrder) {
     const fresh: Entry[] = [];
     for (const mapping of generation) {
-      const addresses = mapping.addresses.filter(isShared);
-      const tie = tieOf(mapping, addresses, kept, 'yields');
+      const spots = spotsOf(mapping, isShared);
+      const tie = tieOf({ mapping, spots }, kept, 'yields');
       if (tie !== undefined) tied.push(tie);
-      if (tie?.consequence !== 'leaves') fresh.push({ mapping, addresses: without(addresses, tie?.addresses) });
+      if (tie?.consequence !== 'leaves') fresh.push({ mapping, spots: without(spots, tie?.addresses) });
       yield;
     }
     const peers = new TieTable(reach);
@@ -48,29 +49,31 @@ export function* tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): S
       yield;
     }
     for (const entry of fresh) {
-      const tie = tieOf(entry.mapping, entry.addresses, peers, 'shares');
+      const tie = tieOf(entry, peers, 'shares');
       if (tie !== undefined) tied.push(tie);
-      if (tie?.consequence !== 'leaves') kept.add(entry);
+      // Nobody comes after the last.
+      if (tie?.consequence !== 'leaves' && generation !== inOrder.at(-1)) kept.add(entry);
       yield;
     }
   }
   return tied;
 }
 
+/** What mappings must have in common at an address to tie there: kind of issuer part, and the subject unless it is claims. */
+interface Spot {
+  readonly address: string;
+  readonly key: string;
+}
+
 /** A mapping with the addresses that are left to it. */
 interface Entry {
   readonly mapping: CompiledMapping;
-  readonly addresses: readonly string[];
+  readonly spots: readonly Spot[];
 }
 
-function tieOf(
-  mapping: CompiledMapping,
-  addresses: readonly string[],
-  table: TieTable,
-  atCloudAddress: 'yields' | 'shares',
-): Tied | undefined {
-  const ties = addresses.flatMap((address) => {
-    const other = table.conflict(mapping, address);
+function tieOf({ mapping, spots }: Entry, table: TieTable, atCloudAddress: 'yields' | 'shares'): Tied | undefined {
+  const ties = spots.flatMap(({ address, key }) => {
+    const other = table.conflict(mapping, key);
     return other === undefined ? [] : [{ address, other: other.name }];
   });
   const chosen = ties.find(({ address }) => !mapping.cloudAddresses.includes(address));
@@ -81,8 +84,8 @@ function tieOf(
   return { mapping, other: first.other, consequence: atCloudAddress, addresses: at };
 }
 
-function without(addresses: readonly string[], lost: readonly string[] = []): readonly string[] {
-  return addresses.filter((address) => !lost.includes(address));
+function without(spots: readonly Spot[], lost: readonly string[] = []): readonly Spot[] {
+  return lost.length === 0 ? spots : spots.filter(({ address }) => !lost.includes(address));
 }
 
 /** Tells the addresses that more than one has: at the others nothing can tie. */
@@ -132,7 +135,7 @@ class IssuerReach {
   }
 }
 
-/** Mappings by what they must have in common to tie: address, kind of issuer part, values of the subject. */
+/** Mappings by the keys of their spots. */
 class TieTable {
   readonly #reach: IssuerReach;
   readonly #exact = new Map<string, CompiledMapping[]>();
@@ -142,30 +145,27 @@ class TieTable {
     this.#reach = reach;
   }
 
-  add({ mapping, addresses }: Entry): void {
+  add({ mapping, spots }: Entry): void {
     const { who } = mapping.subject;
-    for (const address of addresses) {
-      const place = placeOf(mapping, address);
+    for (const { key } of spots) {
       if (who.kind !== 'claims') {
-        append(this.#exact, exactKey(place, who), mapping);
+        append(this.#exact, key, mapping);
         continue;
       }
-      const table = this.#claims.get(place) ?? new ClaimTable();
+      const table = this.#claims.get(key) ?? new ClaimTable();
       table.add(mapping, who.claims);
-      this.#claims.set(place, table);
+      this.#claims.set(key, table);
     }
   }
 
-  /** A mapping in the table, other than itself, that ties with this one at the address. */
-  conflict(mapping: CompiledMapping, address: string): CompiledMapping | undefined {
-    if (this.#exact.size + this.#claims.size === 0) return undefined;
-    return this.#peers(mapping, placeOf(mapping, address)).find((peer) => this.#ties(peer, mapping));
+  /** A mapping in the table, other than itself, that ties with this one at a spot. */
+  conflict(mapping: CompiledMapping, key: string): CompiledMapping | undefined {
+    return this.#peers(mapping, key).find((peer) => this.#ties(peer, mapping));
   }
 
-  #peers(mapping: CompiledMapping, place: string): IteratorObject<CompiledMapping> {
-    const { who } = mapping.subject;
-    if (who.kind === 'claims') return this.#claims.get(place)?.peers(who.claims) ?? Iterator.from([]);
-    return (this.#exact.get(exactKey(place, who)) ?? []).values();
+  #peers({ subject: { who } }: CompiledMapping, key: string): IteratorObject<CompiledMapping> {
+    if (who.kind === 'claims') return this.#claims.get(key)?.peers(who.claims) ?? Iterator.from([]);
+    return (this.#exact.get(key) ?? []).values();
   }
 
   #ties(peer: CompiledMapping, mapping: CompiledMapping): boolean {
@@ -217,18 +217,19 @@ function project(entry: ShapeEntry, names: readonly string[]): ReadonlyMap<strin
   return byValues;
 }
 
-function placeOf({ subject }: CompiledMapping, address: string): string {
-  return subject.issuer.kind === 'name' ? keyOf('name', address, subject.issuer.name) : keyOf('selector', address);
+function spotsOf({ addresses, subject }: CompiledMapping, isSpot: (address: string) => boolean): readonly Spot[] {
+  const { issuer, who } = subject;
+  const parts = [...(issuer.kind === 'name' ? ['name', issuer.name] : ['selector']), ...valuesOf(who)];
+  return addresses.filter(isSpot).map((address) => ({ address, key: keyOf([address, ...parts]) }));
 }
 
-function exactKey(place: string, who: Exclude<Who, { kind: 'claims' }>): string {
-  return who.kind === 'spiffeId'
-    ? keyOf(place, who.kind, who.spiffeId)
-    : keyOf(place, who.kind, who.namespace, who.serviceAccount);
+function valuesOf(who: Who): readonly string[] {
+  if (who.kind === 'claims') return [];
+  return who.kind === 'spiffeId' ? [who.kind, who.spiffeId] : [who.kind, who.namespace, who.serviceAccount];
 }
 
 /** Each part says its length, which keeps them apart whatever characters they hold. */
-function keyOf(...parts: readonly string[]): string {
+function keyOf(parts: readonly string[]): string {
   let key = '';
   for (const part of parts) key += `${part.length}:${part}`;
   return key;
