@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import { KINDS, type Kind } from '../resources/document.ts';
 import { type DocumentStore, type DocumentWrite, KEPT_COLLECTION } from '../store/document-store.ts';
 import type { HeldStops } from './held-stops.ts';
-import { type HeldStop, isAmong } from './stop-document.ts';
+import { besideOther, type HeldStop, isAmong } from './stop-document.ts';
 import { type StoredVersion, storedValue, versionFrom } from './stored-value.ts';
 
 /** Name of the collection in the store: every version of its documents is kept. */
@@ -189,12 +189,27 @@ export class StoredResources {
     await this.#held?.settle(known);
   }
 
+  /**
+   * Beside what was read, also before that is settled: two documents of one name would both be faults, so what the store has
+   * counts once, and where it has another one the stop counts by the name that it will be held on under.
+   */
   #heldTexts(): readonly ResourceText[] {
-    return (this.#held?.all() ?? []).map(({ name, document, author, at }) => ({
-      ...{ author, at, source: storedSource('Guardrail', name) },
-      text: JSON.stringify(document),
-    }));
+    return (this.#held?.all() ?? []).flatMap((stop) => {
+      const known = this.#textOf(stop);
+      if (known === undefined) return [heldText(stop)];
+      const renamed = besideOther(stop);
+      const isKnown = known.text === JSON.stringify(stop.document) || this.#textOf(renamed) !== undefined;
+      return isKnown ? [] : [heldText(renamed)];
+    });
   }
+
+  #textOf({ name }: HeldStop): ResourceText | undefined {
+    return this.#last?.get(`Guardrail/${name}`)?.text;
+  }
+}
+
+function heldText({ name, document, author, at }: HeldStop): ResourceText {
+  return { author, at, source: storedSource('Guardrail', name), text: JSON.stringify(document) };
 }
 
 function resourceOf({ version, text }: Read): StoredResource {

@@ -58,9 +58,18 @@ function sharing(): Shared {
   };
 }
 
-async function replica({ documents, cache, clock, key }: Shared): Promise<Replica> {
+/** A store that lists what it has, and cannot be asked what was before. */
+class StoreWithoutHistory extends MemoryDocumentStore {
+  override async history(): Promise<never> {
+    throw new Error('the store is down');
+  }
+}
+
+async function replica(
+  { documents, cache, clock, key }: Shared,
+  store = new MemoryDocumentStore(documents),
+): Promise<Replica> {
   const folder = await temporaryFolder();
-  const store = new MemoryDocumentStore(documents);
   const renamed: string[] = [];
   const onRenamed = (from: string, to: string) => void renamed.push(`${from} ${to}`);
   const held = await HeldStops.open(join(folder, 'audit/carnet.stops.json'), onRenamed);
@@ -161,6 +170,19 @@ describe('two stops of one name, put through two replicas at once', () => {
     await second.relay.flush();
     await second.catalog.reload();
     expect([inForce(second), second.held.all()]).toEqual([[], []]);
+  });
+
+  test('stay in force where the store has one, and cannot be asked for what it had before', async () => {
+    const shared = sharing();
+    const [first, second] = [await replica(shared), await replica(shared, new StoreWithoutHistory(shared.documents))];
+    await hold(first, stop('stop-same', 'prod'));
+    await hold(second, stop('stop-same', 'prod'));
+    await hold(first, stop('stop-other', 'prod'));
+    await hold(second, stop('stop-other', 'test'));
+    await first.relay.flush();
+    await second.catalog.reload();
+    const renamed = besideOther(stop('stop-other', 'test')).name;
+    expect([inForce(second), second.held.all().length]).toEqual([['stop-other', renamed, 'stop-same'], 2]);
   });
 
   test('are told of where one is renamed', async () => {
