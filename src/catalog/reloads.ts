@@ -45,7 +45,8 @@ export class Reloads {
     // The reading under way may have passed what the caller has changed: one more follows it.
     this.#waiting ??= this.#running.then(() => {
       this.#waiting = undefined;
-      return this.#run();
+      // One that was asked for between the end and this has begun after the caller's change.
+      return this.#running ?? this.#run();
     });
     return this.#waiting;
   }
