@@ -1,7 +1,11 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { bodyOf } from '../../src/routes/form-body.ts';
 import { FORM_TYPE, formBody, openDoor } from './door-fixture.ts';
 
 const HEAD = `POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM_TYPE[1]}\r\n`;
@@ -16,6 +20,15 @@ function opened(port: number): Socket {
 async function answered(socket: Socket): Promise<string> {
   const [chunk] = (await once(socket, 'data')) as [Buffer];
   return chunk.toString('latin1');
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heldBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function chunked(...parts: readonly string[]): string {
@@ -35,6 +48,27 @@ describe('the body of a form', () => {
     socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunks}`);
     expect(await answered(socket)).toMatch(/^HTTP\/1\.1 200 /);
     expect(requests.map(({ subjectToken }) => subjectToken.reveal())).toEqual([tokenOf(body), tokenOf(body)]);
+  });
+
+  test('takes little more memory than it has bytes, also where each byte is a chunk', async () => {
+    const [bodies, bytes] = [10, 50_000];
+    const allRead = Promise.withResolvers<void>();
+    let read = 0;
+    const server = createServer((request) => {
+      void bodyOf(request).catch(() => undefined);
+      request.on('data', () => {
+        read += 1;
+        if (read === bodies * bytes) allRead.resolve();
+      });
+    });
+    onTestFinished(() => void server.close().closeAllConnections());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const before = heldBytes();
+    const { port } = server.address() as AddressInfo;
+    for (let sent = 0; sent < bodies; sent += 1)
+      opened(port).write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(bytes)}`);
+    await allRead.promise;
+    expect(heldBytes() - before).toBeLessThan(bodies * bytes * 20);
   });
 
   test('that is refused whole leaves the connection open, and one that is not read to its end takes it along', async () => {
