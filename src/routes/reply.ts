@@ -25,9 +25,15 @@ export function encoded(rendered: Rendered) {
   return { ...head, bytes: Buffer.from(text) };
 }
 
+/** The framework closes connections whose requests come while it is closing; this goes for those of before. */
+function leaveOnceClosing({ server, raw }: FastifyReply): void {
+  if (!server.server.listening) raw.shouldKeepAlive = false;
+}
+
 /** As `send`, past everything of the framework but its hooks for what has been answered; a text leaves with its head. */
 export function sendAtOnce(reply: FastifyReply, rendered: Rendered): FastifyReply {
   const { status, headers, text } = asText(rendered);
+  leaveOnceClosing(reply);
   reply.hijack();
   reply.raw.writeHead(status, { 'content-length': Buffer.byteLength(text), ...headers }).end(text);
   return reply;
@@ -35,5 +41,6 @@ export function sendAtOnce(reply: FastifyReply, rendered: Rendered): FastifyRepl
 
 export function send(reply: FastifyReply, rendered: Rendered): FastifyReply {
   const { status, headers, bytes } = encoded(rendered);
+  leaveOnceClosing(reply);
   return reply.code(status).headers(headers).send(bytes);
 }

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/routes/schemas/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { credential, type Door, FORM_TYPE, formBody, openDoor, post, send, sendRaw } from './door-fixture.ts';
+import { credential, type Door, FORM_TYPE, formBody, openDoor, post, send, sendRaw, TOKEN } from './door-fixture.ts';
 
 const SERVED: Readonly<Record<string, readonly string[]>> = {
   'GET /livez': ['public', 'workload', 'admin', 'all'],
@@ -240,6 +240,22 @@ describe('a door that is asked more than it can answer', () => {
 });
 
 describe('closing', () => {
+  test.each([
+    ['a form', (body: string) => [`POST /oauth2/token HTTP/1.1`, `Content-Type: ${FORM_TYPE[1]}`, body]],
+    ['container credentials', () => ['GET /sdk/aws/reports HTTP/1.1', `Authorization: ${TOKEN}`, '']],
+  ])('ends a connection with the answer to %s that was asked for before, and does not wait for more', async (_, of) => {
+    const { door, gate, entered } = await heldDoor();
+    const [line, header, body = ''] = of(formBody());
+    const socket = connect(door.port, '127.0.0.1');
+    socket.write(`${line}\r\nHost: x\r\n${header}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    await entered.promise;
+    const closing = door.server.close();
+    await expect.poll(() => door.server.server.listening).toBe(false);
+    gate.resolve();
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 [\s\S]*connection: close/i);
+    await closing;
+  });
+
   test('lets a running exchange end, refuses new requests with 503 and Retry-After, then resolves', async () => {
     const { door, gate, entered } = await heldDoor();
     const running = post(door, formBody());
