@@ -2,9 +2,8 @@ import { setTimeout as pass } from 'node:timers/promises';
 import type { Authority } from './authority/authority.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
-import type { Target } from './core/credential.ts';
-import type { Grant } from './core/decision.ts';
 import type { ExchangeTargets } from './exchange/issuing.ts';
+import { atFirstUse } from './federation/at-first-use.ts';
 import { createJwtSvidTarget } from './federation/jwt-svid/jwt-svid-target.ts';
 import type { Outbound } from './outbound/outbound.ts';
 import type { Cache } from './store/cache.ts';
@@ -77,18 +76,5 @@ export function targetsOf({ config, authority, outbound, clock, log, metrics }: 
       return createOauthTarget({ ...federation, allowOrigins: config.outbound.allowOrigins });
     }),
     jwtSvid: createJwtSvidTarget({ authority }),
-  };
-}
-
-/** One target for all who ask, those who come while it is being made too. */
-function atFirstUse<G extends Grant>(kind: G['kind'], make: () => Promise<Target<G>>): Target<G> {
-  let made: Promise<Target<G>> | undefined;
-  return {
-    kind,
-    async issue(...asked) {
-      made ??= make();
-      const target = await made;
-      return await target.issue(...asked);
-    },
   };
 }
