@@ -67,6 +67,7 @@ export class StoredResources {
   #lastStops: readonly ResourceText[] = [];
   #stale = false;
   #changes = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** `held`: stops that the store may not have; they are read as if it had them. */
   constructor(store: DocumentStore, held?: HeldStops) {
@@ -110,8 +111,15 @@ export class StoredResources {
     return { texts: [...last, ...this.#heldTexts()], stale: this.#stale };
   }
 
+  /** Readings come one after the other, so that the last is of the last moment, whatever versions it finds. */
+  #readChanged(): Promise<ReadonlyMap<string, Read>> {
+    const turn = this.#turn.then(() => this.#readOnce());
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
   /** What the store has otherwise than it was read last is read, and nothing else. */
-  async #readChanged(): Promise<ReadonlyMap<string, Read>> {
+  async #readOnce(): Promise<ReadonlyMap<string, Read>> {
     const last = this.#last ?? new Map<string, Read>();
     const changed = await this.#store.list(RESOURCES, last);
     const read = await inTurns(changed, ({ name, value, version }) => {
@@ -119,8 +127,8 @@ export class StoredResources {
       const text = document && { ...provenance, source: `store:/${name}`, text: JSON.stringify(document) };
       return [name, { version, ...(text && { text }) }] as const;
     });
-    // At once, for a change of many is whole; another reading may be ahead.
-    for (const [name, one] of read) if ((last.get(name)?.version ?? 0) < one.version) last.set(name, one);
+    // At once, for a change of many is whole. A store that was restored from a backup has lower versions.
+    for (const [name, one] of read) if (last.get(name)?.version !== one.version) last.set(name, one);
     this.#last = last;
     if (changed.some(({ name }) => name.startsWith(STOP))) {
       this.#lastStops = textsOf([...last].flatMap(([name, one]) => (name.startsWith(STOP) ? [one] : [])));

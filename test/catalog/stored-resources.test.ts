@@ -124,6 +124,20 @@ describe('documents in the store, a second source beside the files (DESIGN secti
     expect(running.catalog.current().guardrails).toMatchObject([{ name: 'cap', maxTtlSeconds: 9 * 3600 }]);
   });
 
+  test('count as a store has them that was restored from a backup, where their versions are lower', async () => {
+    const documents = memoryDocuments();
+    const running = await started(await temporaryFolder(), new MemoryDocumentStore(documents));
+    await put(running, 'Guardrail', 'cap', guardrail('cap'));
+    await running.catalog.reload();
+    const backup = documents.collections.get('resources')?.get('Guardrail/cap');
+    await put(running, 'Guardrail', 'cap', undefined, 1);
+    await running.catalog.reload();
+    expect(guardrails(running)).toEqual([]);
+    if (backup !== undefined) documents.collections.get('resources')?.set('Guardrail/cap', backup);
+    await running.catalog.reload();
+    expect(guardrails(running)).toEqual(['cap']);
+  });
+
   test('may not name files: that is for documents from files', async () => {
     const running = await started(await temporaryFolder());
     const document = issuer('prod', { keys: { static: { jwksFile: './keys.json' } } });
