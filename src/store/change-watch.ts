@@ -6,7 +6,7 @@ interface Listener {
 }
 
 /**
- * Calls listeners when the write counter of their collection has grown, whoever wrote: `look` after own writes and where
+ * Calls listeners when the write counter of their collection is another, whoever wrote: `look` after own writes and where
  * another process gives notice, a timer for all else. Several writes between two looks are one call; a write of another
  * process right before a listener came can be one too. The timer runs only while somebody listens and never keeps a
  * process alive.
@@ -65,7 +65,8 @@ export class ChangeWatch {
 
   #tell(listener: Listener): void {
     const counter = this.#known.get(listener.collection) ?? 0;
-    if (counter <= listener.seen) return;
+    // Lower where the store was restored from a backup.
+    if (counter === listener.seen) return;
     listener.seen = counter;
     // A task of its own: what a listener throws is not the writer's failure.
     queueMicrotask(listener.onChange);
