@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
-import type { DocumentStore, DocumentWrite, StoredDocument } from './document-store.ts';
+import type { DocumentStore, DocumentWrite, KnownVersions, StoredDocument } from './document-store.ts';
 import { type Copied, RENEWED_AFTER_MS, type StoreCopy } from './store-copy.ts';
 import { StoreAway, StoreFault } from './store-fault.ts';
 
@@ -90,21 +90,25 @@ export class StandbyStore implements DocumentStore {
     return await this.#store.get(collection, name);
   }
 
-  async list(collection: string): Promise<readonly StoredDocument[]> {
+  /** What is read for the copy is all of it: to the caller goes what he does not know. */
+  async list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]> {
     const store = this.#store;
     if (store === undefined) return (await this.#copied(collection)).documents;
     this.#follow(collection);
     // What was to be copied is read now.
     clearTimeout(this.#soon.get(collection));
     this.#soon.delete(collection);
-    if (!this.#kept.has(collection)) return await store.list(collection);
+    if (!this.#kept.has(collection)) return await store.list(collection, known);
     // One after the other: what was read first must not be copied last.
     const turn = (this.#kept.get(collection) ?? Promise.resolve()).then(() => this.#listed(store, collection));
     this.#kept.set(
       collection,
       turn.catch(() => this.#copySoon(collection, AGAIN_MS)),
     );
-    return await turn;
+    const documents = await turn;
+    return known === undefined
+      ? documents
+      : documents.filter(({ name, version }) => known.get(name)?.version !== version);
   }
 
   async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
+import { inTurns } from '../core/in-turns.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { CacheSeal } from './cache-seal.ts';
 import type { StoredDocument } from './document-store.ts';
@@ -43,7 +44,8 @@ export class StoreCopy {
 
   /** Resolves once a crash would leave it. Where that fails there is no copy afterwards. Throws what the file system throws. */
   async keep(collection: string, { at, documents }: Copied): Promise<void> {
-    const text = JSON.stringify(documents.map(({ name, version, value }) => [name, version, value]));
+    const rows = await inTurns(documents, ({ name, version, value }) => JSON.stringify([name, version, value]));
+    const text = `[${rows.join()}]`;
     const digest = hash('sha256', text);
     const known = this.#known.get(collection);
     if (known?.hash === digest && at >= known.at && at - known.at < RENEWED_AFTER_MS) return;

@@ -187,6 +187,17 @@ describe('what is copied', () => {
     expect(await one.files()).toEqual(['one.store.resources.new']);
   });
 
+  test('is whole also where somebody asks only for what he does not know', async () => {
+    const one = await world();
+    const store = await listed(one);
+    await store.put('resources', 'Guardrail/other', { other: 1 }, 0);
+    const known = new Map([['Guardrail/cap', { version: 2 }]]);
+    expect((await store.list('resources', known)).map(({ name }) => name)).toEqual(['Guardrail/other']);
+    one.away();
+    const again = await one.open();
+    expect((await again.list('resources')).map(({ name }) => name)).toEqual(['Guardrail/cap', 'Guardrail/other']);
+  });
+
   test('is left as it is where nothing has changed, and taken anew within the hour', async () => {
     const one = await world();
     const store = await listed(one);
