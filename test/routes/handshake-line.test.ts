@@ -103,6 +103,22 @@ describe('the line before TLS handshakes', () => {
     expect(await dropped('full')).toBe(1);
   });
 
+  test('goes on to the next where somebody has gone, or was cut off, while waiting', async () => {
+    const { port, accepted, waitingClient, next } = await serverWithLine();
+    for (const isCutOff of [false, true]) {
+      const before = accepted.length;
+      const gone = connectPlain(port, '127.0.0.1');
+      while (accepted.length === before) await new Promise((resolve) => setImmediate(resolve));
+      if (isCutOff) accepted.at(-1)?.destroy();
+      gone.on('error', () => undefined).resetAndDestroy();
+      await closed(gone);
+      next();
+    }
+    const client = await waitingClient();
+    next();
+    expect(await answerOf(client)).toBe('HTTP/1.1 200 OK');
+  });
+
   test('serves everybody of a crowd, some in each turn', async () => {
     const queue = { clock: new FakeClock(), defer: setImmediate, connections: () => 0, mayWait: 100 };
     const { client } = await serverWithLine({ limit: 100, turns: new TurnQueue({ ...queue, batch: 8 }) });
