@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { HEADS_COLLECTION } from './audit/heads.ts';
 import { AccessClearing } from './catalog/access-clearing.ts';
 import type { AccessRequests } from './catalog/access-requests.ts';
+import { DELETED_MAPPINGS } from './catalog/deleted-names.ts';
 import { ParsedTexts } from './catalog/parsed-texts.ts';
+import { RESOURCE_HISTORY } from './catalog/resource-memory.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import type { Cache } from './store/cache.ts';
 import type { CacheSeal } from './store/cache-seal.ts';
-import type { DocumentStore } from './store/document-store.ts';
+import { type DocumentStore, KEPT_COLLECTION } from './store/document-store.ts';
 import { MemoryCache } from './store/memory-cache.ts';
 import { openStore } from './store/open-store.ts';
 import type { Log } from './telemetry/logger.ts';
@@ -42,6 +44,7 @@ export async function openDocuments(
     copyPath: join(audit.directory, `${stream}.store`),
     // What the log on this disk is compared with does not come from this disk.
     except: new Set([HEADS_COLLECTION]),
+    lasting: new Set([KEPT_COLLECTION, RESOURCE_HISTORY, DELETED_MAPPINGS]),
     clock,
     log,
     seal,

@@ -1,8 +1,8 @@
 import { isJsonObject } from '../core/json.ts';
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
 
-/** Name of the collection in the store. */
-const DELETED_MAPPINGS = 'deleted-mappings';
+/** Name of the collection in the store, of which no document is ever deleted. */
+export const DELETED_MAPPINGS = 'deleted-mappings';
 
 interface Known {
   readonly version: number;

@@ -7,8 +7,8 @@ import { documentFromLine, documentLine } from '../resources/stored-document.ts'
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
 import { type Entry, entriesFrom, entriesTo, entryKey, mergeEntries, sameEntries } from './memory-entries.ts';
 
-/** Name of the collection in the store. */
-const RESOURCE_HISTORY = 'resource-history';
+/** Name of the collection in the store, of which no document is ever deleted. */
+export const RESOURCE_HISTORY = 'resource-history';
 const MAX_ATTEMPTS = 8;
 
 interface Chunk {

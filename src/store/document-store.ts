@@ -16,8 +16,8 @@ export interface DocumentWrite {
   readonly ifVersion: number;
 }
 
-/** Versions of documents that are known, by name. */
-export type KnownVersions = ReadonlyMap<string, { readonly version: number }>;
+/** Versions of documents that are known, by name; of how many, or of fewer. */
+export type KnownVersions = Pick<ReadonlyMap<string, { readonly version: number }>, 'get' | 'size'>;
 
 /** Collection of which every version is kept. */
 export const KEPT_COLLECTION = 'resources';

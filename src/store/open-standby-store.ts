@@ -13,6 +13,8 @@ interface StandbyPlace {
   readonly copyPath: string;
   /** Collections of which no start may believe a copy. */
   readonly except: ReadonlySet<string>;
+  /** Collections of which no document is ever deleted. */
+  readonly lasting: ReadonlySet<string>;
   readonly seal: CacheSeal;
   readonly clock: Clock;
   readonly log: Log;

@@ -17,6 +17,8 @@ import { type ChunkRow, keyOf, writeChunk } from './write-chunk.ts';
 
 /** Rows of one statement: far below what either database binds, and short enough between two requests. */
 const CHUNK_ROWS = 500;
+/** Characters of JSON: a few milliseconds' work. */
+const PARSED_AT_ONCE = 256 * 1024;
 
 type Versioned = Pick<Row, 'version'>;
 
@@ -114,7 +116,17 @@ export class SqlDocumentStore implements DocumentStore {
 
   async list(collection: string, known: KnownVersions = NONE): Promise<readonly StoredDocument[]> {
     const rows = await this.#options.attempt(() => changedRows(this.#db, text(collection), known));
-    return await inTurns(rows, (row) => fromRow(collection, row));
+    const documents: StoredDocument[] = [];
+    let parsed = 0;
+    for (const row of rows) {
+      documents.push(fromRow(collection, row));
+      parsed += row.value.length;
+      if (parsed < PARSED_AT_ONCE) continue;
+      // Requests are served between two parts.
+      await nextTurn();
+      parsed = 0;
+    }
+    return documents;
   }
 
   watch(collection: string, onChange: () => void): () => void {

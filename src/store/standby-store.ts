@@ -17,6 +17,8 @@ interface StandbyOptions {
   readonly clock: Clock;
   /** Collections of which no start may believe a copy. */
   readonly except: ReadonlySet<string>;
+  /** Collections of which no document is ever deleted: of them only what has changed is read and copied. */
+  readonly lasting: ReadonlySet<string>;
   /** A copy cannot be kept, and there is none of the collection then. Must not throw. */
   readonly onFailure: (collection: string, cause: unknown) => void;
   /** The store cannot be had at the start, or for another reason than before; `undefined`: it is there. Must not throw. */
@@ -90,7 +92,6 @@ export class StandbyStore implements DocumentStore {
     return await this.#store.get(collection, name);
   }
 
-  /** What is read for the copy is all of it: to the caller goes what he does not know. */
   async list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]> {
     const store = this.#store;
     if (store === undefined) return (await this.#copied(collection)).documents;
@@ -100,15 +101,13 @@ export class StandbyStore implements DocumentStore {
     this.#soon.delete(collection);
     if (!this.#kept.has(collection)) return await store.list(collection, known);
     // One after the other: what was read first must not be copied last.
-    const turn = (this.#kept.get(collection) ?? Promise.resolve()).then(() => this.#listed(store, collection));
+    const before = this.#kept.get(collection) ?? Promise.resolve();
+    const turn = before.then(() => this.#listed(store, collection, known));
     this.#kept.set(
       collection,
       turn.catch(() => this.#copySoon(collection, AGAIN_MS)),
     );
-    const documents = await turn;
-    return known === undefined
-      ? documents
-      : documents.filter(({ name, version }) => known.get(name)?.version !== version);
+    return await turn;
   }
 
   async put(collection: string, name: string, value: JsonValue, ifVersion: number): Promise<number> {
@@ -121,7 +120,9 @@ export class StandbyStore implements DocumentStore {
     await this.#there().putAll(writes);
   }
 
+  /** Throws RangeError also for what is `lasting`. */
   async delete(collection: string, name: string, ifVersion: number): Promise<void> {
+    if (this.#options.lasting.has(collection)) throw new RangeError(`of ${collection} nothing is deleted`);
     await this.#there().delete(collection, name, ifVersion);
   }
 
@@ -168,12 +169,26 @@ export class StandbyStore implements DocumentStore {
     return found;
   }
 
-  async #listed(store: DocumentStore, collection: string): Promise<readonly StoredDocument[]> {
+  async #listed(
+    store: DocumentStore,
+    collection: string,
+    known: KnownVersions | undefined,
+  ): Promise<readonly StoredDocument[]> {
     const { copy, clock, onFailure } = this.#options;
+    const copied = this.#versions(collection);
     const at = clock.now();
+    if (copied !== undefined) {
+      const changed = await store.list(collection, known && inBoth(known, copied));
+      if (await copy.add(collection, { at, documents: changed })) return changed;
+    }
     const documents = await store.list(collection);
     await copy.keep(collection, { at, documents }).catch((cause) => onFailure(collection, cause));
     return documents;
+  }
+
+  /** Of what a copy is kept of by adding to it: what that has. */
+  #versions(collection: string): KnownVersions | undefined {
+    return this.#options.lasting.has(collection) ? this.#options.copy.versions(collection) : undefined;
   }
 
   /** Of a collection that is used for the first time, and not by listing it. */
@@ -195,7 +210,7 @@ export class StandbyStore implements DocumentStore {
     if (this.#closed || this.#soon.has(collection)) return;
     const timer = setTimeout(() => {
       this.#soon.delete(collection);
-      void this.list(collection).catch(() => undefined);
+      void this.list(collection, this.#versions(collection)).catch(() => undefined);
     }, afterMs).unref();
     this.#soon.set(collection, timer);
   }
@@ -236,4 +251,15 @@ export class StandbyStore implements DocumentStore {
     if (fault.message !== this.#away?.message) this.#options.onAway(fault.message);
     this.#away = fault;
   }
+}
+
+/** What is left out by this is known to whoever asks, and in the copy. */
+function inBoth(known: KnownVersions, copied: KnownVersions): KnownVersions {
+  return {
+    size: Math.min(known.size, copied.size),
+    get: (name) => {
+      const one = known.get(name);
+      return one?.version === copied.get(name)?.version ? one : undefined;
+    },
+  };
 }

@@ -1,19 +1,35 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createCacheSeal } from '../../src/store/cache-seal.ts';
-import type { DocumentStore } from '../../src/store/document-store.ts';
+import type { DocumentStore, KnownVersions, StoredDocument } from '../../src/store/document-store.ts';
 import { StandbyStore } from '../../src/store/standby-store.ts';
 import { StoreCopy } from '../../src/store/store-copy.ts';
 import { StoreAway, StoreFault } from '../../src/store/store-fault.ts';
 import { temporaryFolder } from '../catalog/folder.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { MemoryDocumentStore, memoryDocuments } from '../support/memory-document-store.ts';
+import { MemoryDocumentStore, type MemoryDocuments, memoryDocuments } from '../support/memory-document-store.ts';
 
 const NOW = Date.parse('2026-11-27T09:00:00Z');
 const HOUR = 3_600_000;
 const SOON = { timeout: 10_000 };
+
+/** Tells the names of what it gave at each list. */
+class TellingStore extends MemoryDocumentStore {
+  readonly #given: (readonly string[])[];
+
+  constructor(documents: MemoryDocuments, given: (readonly string[])[]) {
+    super(documents);
+    this.#given = given;
+  }
+
+  override async list(collection: string, known?: KnownVersions): Promise<readonly StoredDocument[]> {
+    const found = await super.list(collection, known);
+    this.#given.push(found.map(({ name }) => name));
+    return found;
+  }
+}
 
 async function world() {
   const folder = await temporaryFolder();
@@ -23,17 +39,19 @@ async function world() {
   const state = { fault: undefined as StoreFault | undefined };
   const failures: unknown[] = [];
   const told: (string | undefined)[] = [];
+  const given: (readonly string[])[] = [];
   const copy = (of = 'postgres://db/carnet', replica = 'one') =>
     new StoreCopy({ path: join(folder, `audit/${replica}.store`), seal, of });
   const open = async ({ from = copy() } = {}) => {
     const standby = await StandbyStore.open({
       open: async (): Promise<DocumentStore> => {
         if (state.fault !== undefined) throw state.fault;
-        return new MemoryDocumentStore(documents);
+        return new TellingStore(documents, given);
       },
       copy: from,
       clock,
       except: new Set(['audit-heads']),
+      lasting: new Set(['resources']),
       onFailure: (collection, cause) => failures.push([collection, cause]),
       onAway: (reason) => told.push(reason),
     });
@@ -45,7 +63,7 @@ async function world() {
   };
   const path = (collection: string) => join(folder, `audit/one.store.${collection}`);
   const files = () => readdir(join(folder, 'audit')).catch(() => [] as string[]);
-  return { clock, state, failures, told, copy, open, away, path, files };
+  return { clock, state, failures, told, given, copy, open, away, path, files };
 }
 
 /** Something in the store, listed once. */
@@ -179,7 +197,8 @@ describe('what is copied', () => {
   test('is not there once it cannot be kept: an older copy would say what is not in force any more', async () => {
     const one = await world();
     const store = await listed(one);
-    // A folder in the place of the draft.
+    // Nothing is added to what is not as it was left, and a folder is in the place of the draft.
+    await appendFile(one.path('resources'), 'x');
     await mkdir(`${one.path('resources')}.new`);
     await store.put('resources', 'Guardrail/cap', { cap: 3 }, 2);
     expect(await store.list('resources')).toMatchObject([{ value: { cap: 3 } }]);
@@ -196,6 +215,61 @@ describe('what is copied', () => {
     one.away();
     const again = await one.open();
     expect((await again.list('resources')).map(({ name }) => name)).toEqual(['Guardrail/cap', 'Guardrail/other']);
+  });
+
+  test('is what a list gives that leaves out known versions, and only that is asked of the store', async () => {
+    const one = await world();
+    const store = await listed(one);
+    const known = new Map((await store.list('resources')).map(({ name, version }) => [name, { version }]));
+    await store.put('resources', 'Guardrail/stop-all', { deny: 'true' }, 0);
+    const stop = { collection: 'resources', name: 'Guardrail/stop-all', version: 1, value: { deny: 'true' } };
+    expect(await store.list('resources', known)).toEqual([stop]);
+    expect(one.given.at(-1)).toEqual(['Guardrail/stop-all']);
+    one.away();
+    expect(await (await one.open()).list('resources')).toMatchObject([{ value: { cap: 2 } }, stop]);
+  });
+
+  test('is also what the reader knows and the copy does not: that is not left out', async () => {
+    const one = await world();
+    const store = await listed(one);
+    const version = await store.put('resources', 'Guardrail/cap', { cap: 3 }, 2);
+    const known = new Map([['Guardrail/cap', { version }]]);
+    expect(await store.list('resources', known)).toMatchObject([{ value: { cap: 3 } }]);
+    expect(await store.list('resources', known)).toEqual([]);
+    one.away();
+    expect(await (await one.open()).list('resources')).toMatchObject([{ value: { cap: 3 } }]);
+  });
+
+  test('is read as a whole where documents are deleted, whatever the reader knows, and where the copy was meddled with', async () => {
+    const one = await world();
+    const store = await listed(one);
+    await store.put('access-requests', 'a', { of: 'a' }, 0);
+    await store.put('access-requests', 'b', { of: 'b' }, 0);
+    const known = new Map((await store.list('access-requests')).map(({ name, version }) => [name, { version }]));
+    await store.delete('access-requests', 'a', 1);
+    expect(await store.list('access-requests', known)).toMatchObject([{ name: 'b' }]);
+    await expect(store.delete('resources', 'Guardrail/cap', 2)).rejects.toThrow(RangeError);
+    await rm(one.path('resources'));
+    await store.put('resources', 'Guardrail/cap', { cap: 3 }, 2);
+    await store.list('resources', new Map([['Guardrail/other', { version: 1 }]]));
+    expect(one.failures).toEqual([]);
+    one.away();
+    const later = await one.open();
+    expect(await later.list('access-requests')).toMatchObject([{ name: 'b' }]);
+    expect(await later.list('resources')).toMatchObject([{ value: { cap: 3 } }]);
+  });
+
+  test('is not all read again each hour where documents are never deleted', async () => {
+    const one = await world();
+    const store = await listed(one);
+    const known = new Map([['Guardrail/cap', { version: 2 }]]);
+    one.clock.advance(HOUR);
+    await store.list('resources', known);
+    expect(one.given.at(-1)).toEqual([]);
+    one.away();
+    const later = await one.open();
+    await later.list('resources');
+    expect(later.asOf()).toBe(NOW + HOUR);
   });
 
   test('is left as it is where nothing has changed, and taken anew within the hour', async () => {
