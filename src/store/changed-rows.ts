@@ -40,22 +40,24 @@ function page(sql: Sql, { collection, known }: Wanted, after: string): Promise<r
   return sql.rows<Head>(statement, [collection, after]);
 }
 
+/** Of all pages, the rows that are not at the version that is known. */
 async function pages(sql: Sql, wanted: Wanted): Promise<readonly Head[]> {
   const rows: Head[] = [];
-  for (let after = ''; ; after = rows.at(-1)?.name ?? '') {
-    const found = await page(sql, wanted, after);
-    for (const row of found) rows.push(row);
+  let found: readonly Head[] = [];
+  for (let after = ''; ; after = found.at(-1)?.name ?? '') {
+    found = await page(sql, wanted, after);
+    for (const row of found) if (wanted.known.get(row.name)?.version !== Number(row.version)) rows.push(row);
     if (found.length < PAGE_ROWS) return rows;
     await nextTurn();
   }
 }
 
-async function valuesOf(sql: Sql, { collection, known }: Wanted, heads: readonly Head[]): Promise<readonly Row[]> {
+async function valuesOf(sql: Sql, { collection }: Wanted, heads: readonly Head[]): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const names: string[] = [];
   for (const { name, version, value } of heads) {
     if (value !== undefined) rows.push({ name, version, value });
-    else if (known.get(name)?.version !== Number(version)) names.push(name);
+    else names.push(name);
   }
   for (let from = 0; from < names.length; from += NAMES_AT_ONCE) {
     const part = names.slice(from, from + NAMES_AT_ONCE);
