@@ -51,7 +51,7 @@ async function world() {
       copy: from,
       clock,
       except: new Set(['audit-heads']),
-      lasting: new Set(['resources']),
+      lasting: new Set(['resources', 'resource-history']),
       onFailure: (collection, cause) => failures.push([collection, cause]),
       onAway: (reason) => told.push(reason),
     });
@@ -248,7 +248,8 @@ describe('what is copied', () => {
     const known = new Map((await store.list('access-requests')).map(({ name, version }) => [name, { version }]));
     await store.delete('access-requests', 'a', 1);
     expect(await store.list('access-requests', known)).toMatchObject([{ name: 'b' }]);
-    await expect(store.delete('resources', 'Guardrail/cap', 2)).rejects.toThrow(RangeError);
+    await store.put('resource-history', 'chunk-00', { v: 1 }, 0);
+    await expect(store.delete('resource-history', 'chunk-00', 1)).rejects.toThrow(RangeError);
     await rm(one.path('resources'));
     await store.put('resources', 'Guardrail/cap', { cap: 3 }, 2);
     await store.list('resources', new Map([['Guardrail/other', { version: 1 }]]));
