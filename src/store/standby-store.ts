@@ -105,7 +105,11 @@ export class StandbyStore implements DocumentStore {
     const turn = before.then(() => this.#listed(store, collection, known));
     this.#kept.set(
       collection,
-      turn.catch(() => this.#copySoon(collection, AGAIN_MS)),
+      // Not with the documents, of which there may be many.
+      turn.then(
+        () => undefined,
+        () => this.#copySoon(collection, AGAIN_MS),
+      ),
     );
     return await turn;
   }
