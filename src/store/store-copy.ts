@@ -133,7 +133,10 @@ export class StoreCopy {
       if (body === undefined) return undefined;
       const read = JSON.parse(body) as readonly CopiedRow[] | number;
       if (typeof read === 'number') {
-        for (const some of begun) rows.add(some);
+        for (const some of begun) {
+          rows.add(some);
+          await nextTurn();
+        }
         [at, begun] = [read, []];
       } else {
         begun.push(read);
