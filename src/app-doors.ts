@@ -36,7 +36,7 @@ import { createVerifier, type Verify } from './verifiers/verify.ts';
 const BACKLOG = 4096;
 
 /** What the doors take of a running Carnet. */
-interface DoorParts {
+export interface DoorParts {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;

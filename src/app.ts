@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { type Door, doorDeps, openDoor, workloadVerifier } from './app-doors.ts';
+import { type Door, type DoorParts, doorDeps, openDoor, workloadVerifier } from './app-doors.ts';
 import { accessClearing, keyOwnership, openCache, openDocuments, openParsedTexts } from './app-stores.ts';
 import { allowedOrigins, issuerKeys } from './app-ways-out.ts';
 import { type AuditLog, openAuditLog } from './audit/audit-log.ts';
 import { streamName } from './audit/stream-name.ts';
 import { PURPOSES } from './authority/authority.ts';
 import { loadEncryptionKey } from './authority/encryption-key-file.ts';
-import { type KeyRotator, startKeyRotator } from './authority/key-rotator.ts';
-import { createAuthority, type LocalAuthority } from './authority/local-authority.ts';
+import { startKeyRotator } from './authority/key-rotator.ts';
+import { createAuthority } from './authority/local-authority.ts';
 import { AccessRequests } from './catalog/access-requests.ts';
 import { AccessVoiding } from './catalog/access-voiding.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
@@ -28,11 +28,9 @@ import type { Fault } from './resources/document.ts';
 import type { RegisterRoutes } from './routes/door-deps.ts';
 import type { Cache } from './store/cache.ts';
 import { type CacheSeal, createCacheSeal } from './store/cache-seal.ts';
-import type { DocumentStore } from './store/document-store.ts';
 import { LineBuffer } from './telemetry/line-buffer.ts';
-import { createLogger, type Log } from './telemetry/logger.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import type { IssuerKeys } from './verifiers/issuer-keys.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { memoryKeyOwnership } from './verifiers/key-ownership.ts';
 import type { Verify } from './verifiers/verify.ts';
 
@@ -59,27 +57,11 @@ interface AppDeps {
 }
 
 /** The concrete parts, in the order in which they are built; they are closed in the opposite one. */
-interface Parts {
-  readonly config: Config;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly store: DocumentStore;
-  readonly cache: Cache;
-  readonly rate: IdentityRate;
-  readonly authority: LocalAuthority;
-  readonly rotator: KeyRotator;
-  readonly audit: AuditLog;
-  readonly outbound: Outbound;
-  readonly keys: IssuerKeys;
+interface Parts extends DoorParts {
   readonly held: HeldStops;
   readonly shared: { readonly cache: Cache; readonly seal: CacheSeal } | undefined;
   readonly stored: StoredResources;
   readonly deletedNames: DeletedNames;
-  readonly access: AccessRequests;
-  readonly accessAsking: AccessAsking;
-  readonly catalog: Catalog;
-  readonly clouds: CloudCredentials;
 }
 
 /**
