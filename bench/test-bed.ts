@@ -29,7 +29,7 @@ export interface Variant {
 
 /** What bin/carnet executes, without the shell script that finds Node. */
 export const CARNET = [
-  '--max-semi-space-size=8',
+  '--max-semi-space-size=16',
   '--import',
   benchFile('../bin/compile-cache.js'),
   benchFile('../src/main.ts'),
@@ -61,11 +61,17 @@ function probed(prefix: readonly string[], args: readonly string[]): Command {
 export interface Asking {
   readonly tokens?: TokenClass | 'peer';
   readonly status?: number;
+  /** Kept connections with one request at a time; 64 unless told. */
+  readonly connections?: number;
 }
 
-/** 16 kept connections with one request at a time; an order is a number of requests. */
-export function askingClient(bed: TestBed, url: string, { tokens = 'accepted', status = 200 }: Asking = {}) {
-  const args = [benchFile('load-generator.ts'), url, bed.materialFile, tokens, String(status)];
+/** An order is a number of requests. */
+export function askingClient(
+  bed: TestBed,
+  url: string,
+  { tokens = 'accepted', status = 200, connections = 64 }: Asking = {},
+) {
+  const args = [benchFile('load-generator.ts'), url, bed.materialFile, tokens, String(status), String(connections)];
   return startClient<number>({ prefix: bed.cores.client, args });
 }
 
