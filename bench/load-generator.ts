@@ -3,13 +3,13 @@ import { Pool } from 'undici';
 import type { Material, TokenClass } from './material.ts';
 import { peerForm } from './peer-material.ts';
 
-// Sends forms over 16 kept connections, each with one request at a time, as many as the bench asks for.
-const CONNECTIONS = 16;
+// Sends forms over kept connections, each with one request at a time, as many as the bench asks for.
 const PATH = '/oauth2/token';
-const [url = '', materialFile = '', tokenClass = 'accepted', expected = '200'] = process.argv.slice(2);
+const [url = '', materialFile = '', tokenClass = 'accepted', expected = '200', many = '64'] = process.argv.slice(2);
+const connections = Number(many);
 const material = JSON.parse(await readFile(materialFile, 'utf8')) as Material;
 const nextBody = bodySource();
-const pool = new Pool(url, { connections: CONNECTIONS, pipelining: 1 });
+const pool = new Pool(url, { connections, pipelining: 1 });
 
 function bodySource(): (number: number) => Buffer {
   if (tokenClass === 'peer') return peerForm(material.peer);
@@ -49,7 +49,7 @@ async function send(count: number): Promise<void> {
       await one(sent);
     }
   };
-  await Promise.all(Array.from({ length: CONNECTIONS }, worker));
+  await Promise.all(Array.from({ length: connections }, worker));
 }
 
 process.on('message', async (count: number) => {

@@ -48,6 +48,9 @@ export const exchangeCore = loadVariant('exchange.core', async (bed) => [await b
 
 export const exchangeFull = loadVariant('exchange.full', async (bed) => [await carnet(bed)]);
 
+/** As before, with so few requests at a time that fewer of them share a batch and an fsync. */
+export const exchangeFew = loadVariant('exchange.few', async (bed) => [await carnet(bed)], { connections: 16 });
+
 /** Two replicas, a core for each; the client shares one with the second. */
 export const exchangeTwo = loadVariant('exchange.two', (bed) =>
   Promise.all([carnet(bed), carnet(bed, { prefix: bed.cores.client })]),

@@ -40,6 +40,12 @@ export const ROWS: readonly Row[] = [
   { key: LIMIT.key, label: 'L = verify + sign + HTTP floor', unit: 'µs' },
   { key: 'exchange.core', label: 'exchange, core', unit: 'µs', against: share },
   { key: 'exchange.full', label: 'exchange, full', unit: 'µs', against: share },
+  {
+    key: 'exchange.few',
+    label: 'exchange, full, 16 connections',
+    unit: 'µs',
+    against: times('exchange.full'),
+  },
   { key: 'peer', label: 'peer: oidc-provider', unit: 'µs', against: times('exchange.full') },
   { key: 'exchange.two', label: 'exchange, two processes', unit: 'µs', against: part('exchange.full') },
   { key: 'refused.malformed', label: 'refused: malformed', unit: 'µs', against: times('exchange.full') },

@@ -4,7 +4,7 @@ import type { Cores } from './cores.ts';
 import { growth } from './growth.ts';
 import { install } from './installation.ts';
 import { latency, overload } from './latency.ts';
-import { exchangeCore, exchangeFull, exchangeTwo, floor, peer, refused, refusedBusy } from './load.ts';
+import { exchangeCore, exchangeFew, exchangeFull, exchangeTwo, floor, peer, refused, refusedBusy } from './load.ts';
 import { mappingFiles } from './material.ts';
 import { benchFile, type Command, figuresOf, startServer } from './processes.ts';
 import { CARNET, type Measured, residentMebibytes, type TestBed, type Variant } from './test-bed.ts';
@@ -16,6 +16,7 @@ export const VARIANTS: readonly Variant[] = [
   floor('node'),
   exchangeCore,
   exchangeFull,
+  exchangeFew,
   peer,
   exchangeTwo,
   refused('malformed'),
