@@ -4,7 +4,7 @@ import type { FileLock } from '../store/file-lock.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Entry, EntryQueue } from './entry-queue.ts';
-import { type AuditEvent, toBody } from './events.ts';
+import type { AuditEvent } from './events.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { AuditLimits } from './limits.ts';
 import type { Head } from './line.ts';
@@ -42,10 +42,10 @@ export class CommittingLog {
   }
 
   /** Writes the first record. Throws StreamInUse. */
-  async start(body: RecordBody, everySecond: (run: () => void) => () => void): Promise<void> {
+  async start(record: RecordBody, everySecond: (run: () => void) => () => void): Promise<void> {
     const { clock, commit, upkeep } = this.#deps;
     await upkeep.measureSpace();
-    this.#enqueue({ body, at: clock.now() });
+    this.#enqueue({ record, at: clock.now() });
     commit.wake();
     await commit.settled();
     await upkeep.saveHead();
@@ -64,7 +64,7 @@ export class CommittingLog {
   record(event: AuditEvent): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const entry: Entry = {
-      body: toBody(event),
+      record: event,
       at: this.#deps.clock.now(),
       settle: (error) => (error === undefined ? resolve() : reject(error)),
     };
@@ -73,16 +73,16 @@ export class CommittingLog {
       this.#enqueue(entry);
     } else {
       reject(new OAuthError('audit_unavailable', { detail: obstacle }));
-      if (event.type === 'issued' || event.type === 'failed') this.#enqueue({ body: entry.body, at: entry.at });
+      if (event.type === 'issued' || event.type === 'failed') this.#enqueue({ record: event, at: entry.at });
     }
     return promise;
   }
 
   note(event: AuditEvent): void {
-    const entry: Entry = { body: toBody(event), at: this.#deps.clock.now() };
+    const entry: Entry = { record: event, at: this.#deps.clock.now() };
     if (event.type !== 'refused') this.#enqueue(entry);
     else if (this.#hasRoomForRefusal(entry)) this.#deps.commit.wakeSoon();
-    else this.#leaveOut(event.identity.issuer, event.error ?? 'refused');
+    else this.#leaveOut(event.about.identity.issuer, event.error ?? 'refused');
   }
 
   countRefused(issuer: string | undefined, reason: string, verified = false): void {
@@ -127,7 +127,7 @@ export class CommittingLog {
 
   #enqueue(entry: Entry): void {
     if (this.#closed) {
-      this.#deps.log.error('a record came after the audit log had closed', { kind: entry.body.type });
+      this.#deps.log.error('a record came after the audit log had closed', { kind: entry.record.type });
       return;
     }
     const { queue, commit } = this.#deps;
@@ -152,7 +152,7 @@ export class CommittingLog {
     await upkeep.stop();
     await commit.settled();
     if (commit.failure === undefined) upkeep.summarise();
-    queue.push({ body: { type: 'lifecycle', outcome: 'stopped' }, at: clock.now() });
+    queue.push({ record: { type: 'lifecycle', outcome: 'stopped' }, at: clock.now() });
     this.#closed = true;
     commit.retry();
     await commit.settled();

@@ -1,8 +1,9 @@
-import type { RecordBody, RecordType } from './record.ts';
+import type { Recordable } from './events.ts';
+import type { RecordType } from './record.ts';
 
 /** Something that waits for its place in the chain. */
 export interface Entry {
-  readonly body: RecordBody;
+  readonly record: Recordable;
   /** Milliseconds: when it was handed to the log. */
   readonly at: number;
   /** Who waits for it to be durable; absent for a note. Called once. */
@@ -12,8 +13,8 @@ export interface Entry {
 // What has happened cannot be unsaid: these stay queued through a failure, even when nobody waits any more.
 const HAPPENED: ReadonlySet<RecordType> = new Set(['issued', 'failed']);
 
-export function outlivesFailure({ body, settle }: Entry): boolean {
-  return settle === undefined || HAPPENED.has(body.type);
+export function outlivesFailure({ record, settle }: Entry): boolean {
+  return settle === undefined || HAPPENED.has(record.type);
 }
 
 const MAIN_BATCH = 512;

@@ -1,19 +1,12 @@
 import type { Beside, Grant } from '../core/decision.ts';
-import type { VerifiedIdentity } from '../core/identity.ts';
 import type { ErrorKey, Reason } from '../core/oauth-error.ts';
-import { identityAttributes } from './identity-attributes.ts';
-import type { RecordBody, RecordedAdminAct, RecordedGrant, RecordedRequest } from './record.ts';
+import type { RecordBody, RecordedAdminAct, RecordType } from './record.ts';
+import type { RecordedCase } from './recorded-case.ts';
 
 /** Something that happened to one request of a verified identity. */
 export interface ExchangeEvent {
   readonly type: 'allowed' | 'refused' | 'issued' | 'failed' | 'reused';
-  readonly traceId: string;
-  /** Of the snapshot that decided. */
-  readonly revision: string;
-  /** The version of the policy code. */
-  readonly decider: string;
-  readonly identity: VerifiedIdentity;
-  readonly request: RecordedRequest;
+  readonly about: RecordedCase;
   readonly mapping?: string | undefined;
   /** With `refused` and `failed`: what the caller was answered. */
   readonly error?: ErrorKey | undefined;
@@ -42,32 +35,38 @@ export interface ChangedEvent {
 
 export type AuditEvent = ExchangeEvent | ChangedEvent;
 
-/** The record of an event, in the frozen order of members (DESIGN section 11). */
-export function toBody(event: AuditEvent): RecordBody {
-  if (event.type === 'changed') {
-    const { type, traceId, revision, outcome, detail, admin } = event;
-    return { type, traceId, revision, outcome, detail, admin };
-  }
-  const { type, traceId, revision, decider, identity, request, mapping, reason, grant, credential, error } = event;
-  return {
-    type,
-    traceId,
-    revision,
-    decider,
-    issuer: identity.issuer,
-    identity: identityAttributes(identity),
-    jtiSha256: identity.jtiSha256,
-    request: { addresses: request.addresses, type: request.type, scope: request.scope, ttl: request.ttl },
-    mapping,
-    outcome: type,
-    reason,
-    grant: grant && recordedGrant(grant),
-    credential: credential && { id: credential.id, expiresAt: credential.expiresAt },
-    upstream: recordedUpstream(event),
-    error,
-    detail: event.detail,
-    beside: event.beside,
-  };
+/** What the log takes: an event, or a record that it writes of itself. */
+export type Recordable = AuditEvent | RecordBody;
+
+/** A record without its place in the chain. */
+export interface RecordJson {
+  readonly type: RecordType;
+  /** Objects, of which none is empty: their members in turn, after `type`, are the record's (DESIGN section 11). */
+  readonly objects: readonly string[];
+}
+
+/** The record of an event, in the frozen order of members. Throws what JSON.stringify throws. */
+export function recordJson(record: Recordable): RecordJson {
+  const { type } = record;
+  if ('about' in record) return { type, objects: [record.about.json(), outcomeJson(record)] };
+  if (type !== 'changed') return { type, objects: [JSON.stringify({ ...record, type: undefined })] };
+  const { traceId, revision, outcome, detail, admin } = record;
+  return { type, objects: [JSON.stringify({ traceId, revision, outcome, detail, admin })] };
+}
+
+function outcomeJson(event: ExchangeEvent): string {
+  const { type, about, mapping, reason, grant, credential, error, detail, beside } = event;
+  const named = mapping === undefined ? '' : `"mapping":${JSON.stringify(mapping)},`;
+  const granted = grant === undefined ? '' : `,"grant":${about.grantJson(grant)}`;
+  const issued = credential && { id: credential.id, expiresAt: credential.expiresAt };
+  return `{${named}"outcome":"${type}"${member('reason', reason)}${granted}${member('credential', issued)}${member(
+    'upstream',
+    recordedUpstream(event),
+  )}${member('error', error)}${member('detail', detail)}${member('beside', beside)}}`;
+}
+
+function member(name: string, value: unknown): string {
+  return value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
 }
 
 function recordedUpstream({
@@ -76,16 +75,4 @@ function recordedUpstream({
 }: ExchangeEvent): RecordBody['upstream'] {
   if (requestId === undefined && packedPolicyPercent === undefined) return undefined;
   return { requestId, packedPolicyPercent };
-}
-
-function recordedGrant(grant: Grant): RecordedGrant {
-  return {
-    target: grant.targetId,
-    ttl: grant.ttlSeconds,
-    enforcedBy: grant.enforcedBy,
-    kind: grant.kind,
-    deliver: grant.deliver,
-    session: grant.kind === 'aws' ? grant.sessionName : undefined,
-    access: grant.access,
-  };
 }

@@ -4,7 +4,8 @@ import { OAuthError } from '../core/oauth-error.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Entry, type EntryQueue, outlivesFailure } from './entry-queue.ts';
-import { type Head, toLine } from './line.ts';
+import type { Head } from './line.ts';
+import { LineBytes } from './line-bytes.ts';
 import type { RecordType } from './record.ts';
 import { ForeignWrite, type SegmentWriter } from './segment-writer.ts';
 
@@ -43,6 +44,7 @@ const LARGE_GROUP = 128;
  */
 export class GroupCommit {
   readonly #deps: CommitDeps;
+  readonly #lines = new LineBytes();
   #head: Head;
   #failure: Failure | undefined;
   #running: Promise<void> | undefined;
@@ -131,21 +133,20 @@ export class GroupCommit {
 
   #build(taken: readonly Entry[]): Batch {
     const { stream, log } = this.#deps;
-    let head = this.#head;
-    const lines: string[] = [];
     const entries: Entry[] = [];
+    let after = this.#head;
+    this.#lines.clear();
     for (const entry of taken) {
+      const { record, at } = entry;
       try {
-        const next = toLine({ stream, after: head, at: entry.at, body: entry.body });
-        lines.push(next.line);
+        after = this.#lines.add({ stream, after, at, record });
         entries.push(entry);
-        head = next.head;
       } catch (error) {
-        log.error('an audit record cannot be written as JSON', { stream, kind: entry.body.type, cause: error });
+        log.error('an audit record cannot be written as JSON', { stream, kind: record.type, cause: error });
         entry.settle?.(new OAuthError('audit_unavailable', { detail: 'record is not JSON', cause: error }));
       }
     }
-    return { entries, bytes: Buffer.from(lines.join('')), head };
+    return { entries, bytes: this.#lines.bytes, head: after };
   }
 
   async #commit({ entries, bytes, head }: Batch): Promise<boolean> {
@@ -184,7 +185,7 @@ export class GroupCommit {
         detail: reason,
         cause: error,
       });
-      kept.unshift({ body: { type: 'lifecycle', outcome: 'interrupted', detail: reason }, at: clock.now() });
+      kept.unshift({ record: { type: 'lifecycle', outcome: 'interrupted', detail: reason }, at: clock.now() });
     }
     queue.putBack(kept);
   }
@@ -197,12 +198,12 @@ export class GroupCommit {
   /** Tells everybody who waits that it failed, and gives back the entries that must still be written. */
   #release(entries: readonly Entry[], reason: string): Entry[] {
     for (const { settle } of entries) settle?.(new OAuthError('audit_unavailable', { detail: reason }));
-    return entries.filter(outlivesFailure).map(({ body, at }) => ({ body, at }));
+    return entries.filter(outlivesFailure).map(({ record, at }) => ({ record, at }));
   }
 }
 
 function countByType(entries: readonly Entry[]): ReadonlyMap<RecordType, number> {
   const counts = new Map<RecordType, number>();
-  for (const { body } of entries) counts.set(body.type, (counts.get(body.type) ?? 0) + 1);
+  for (const { record } of entries) counts.set(record.type, (counts.get(record.type) ?? 0) + 1);
   return counts;
 }

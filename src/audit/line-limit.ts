@@ -5,46 +5,36 @@ import type { RecordBody } from './record.ts';
 
 /** A line with its tail and newline is never longer. */
 export const MAX_LINE_BYTES = 32 * 1024;
-const TAIL_AND_NEWLINE_BYTES = 76;
+export const TAIL_AND_NEWLINE_BYTES = 76;
 // The closing brace of the JSON gives way to the tail.
-const MAX_JSON_BYTES = MAX_LINE_BYTES - TAIL_AND_NEWLINE_BYTES + 1;
+export const MAX_JSON_BYTES = MAX_LINE_BYTES - TAIL_AND_NEWLINE_BYTES + 1;
 const MAX_CLAIMS_BYTES = 16 * 1024;
 const MAX_ITEMS = 16;
 const STRING_LENGTHS = [1024, 256, 64];
 
+type RecordMembers = Omit<RecordBody, 'type'>;
+
 /**
- * The JSON of a record, cut to the limit of a line; `place` is how it begins, up to `prev`. What is cut, in this order,
+ * The members of a record that is longer than a line may be, cut to the limit, as one object. What is cut, in this order,
  * and only as far as needed:
  * 1. claims: the largest members go until the rest is 16 KiB; `claimsSha256` is the hash of the JSON of all of them;
  * 2. outside the claims every string longer than 1024, then 256, then 64 UTF-16 units ends there in `…`, and every
  *    list after 16 items.
  * `truncated` names the steps that were taken.
  */
-export function fitted(place: string, body: RecordBody): string {
-  const whole = joined(place, body);
-  if (fits(whole)) return whole;
+export function cutToLimit(place: string, objects: readonly string[]): string {
   const truncated: string[] = [];
-  let cut = body;
-  if (body.identity?.claims !== undefined && sizeOf(body.identity.claims) > MAX_CLAIMS_BYTES) {
-    cut = { ...body, identity: withFewerClaims(body.identity, body.identity.claims) };
+  let cut: RecordMembers = Object.assign({}, ...objects.map((object) => JSON.parse(object)));
+  if (cut.identity?.claims !== undefined && sizeOf(cut.identity.claims) > MAX_CLAIMS_BYTES) {
+    cut = { ...cut, identity: withFewerClaims(cut.identity, cut.identity.claims) };
     truncated.push('claims');
   }
-  let text = joined(place, { ...cut, truncated });
+  let text = JSON.stringify({ ...cut, truncated });
   for (const length of STRING_LENGTHS) {
-    if (fits(text)) break;
-    text = joined(place, { ...clipped(cut, length), truncated: [...truncated, `strings:${length}`] });
+    if (Buffer.byteLength(place) + Buffer.byteLength(text) - 1 <= MAX_JSON_BYTES) break;
+    text = JSON.stringify({ ...clipped(cut, length), truncated: [...truncated, `strings:${length}`] });
   }
   return text;
-}
-
-// Not one object with both: to copy the members would cost a quarter of the whole.
-function joined(place: string, members: object): string {
-  return `${place},${JSON.stringify(members).slice(1)}`;
-}
-
-// One UTF-16 unit is at most three bytes of UTF-8, so most lines need no counting.
-function fits(text: string): boolean {
-  return text.length * 3 <= MAX_JSON_BYTES || Buffer.byteLength(text) <= MAX_JSON_BYTES;
 }
 
 function sizeOf(value: JsonValue): number {
@@ -63,7 +53,7 @@ function withFewerClaims(identity: IdentityAttributes, claims: JsonObject): Iden
   return { ...identity, claims: kept, claimsSha256: hash('sha256', JSON.stringify(claims), 'hex') };
 }
 
-function clipped(body: RecordBody, length: number): object {
+function clipped(body: RecordMembers, length: number): object {
   const { claims, ...attributes } = body.identity ?? {};
   const identity = body.identity && { ...Object(clip(attributes, length)), claims };
   const entries = Object.entries(body).map(([name, value]) => [

@@ -1,8 +1,5 @@
 import { hash } from 'node:crypto';
-import { instantText } from '../core/instant.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { fitted } from './line-limit.ts';
-import type { RecordBody } from './record.ts';
 import { RECORD_VERSION } from './record.ts';
 
 /** The last record of a chain so far. */
@@ -15,29 +12,10 @@ export interface Head {
 /** Where every chain begins. */
 export const GENESIS: Head = { seq: 0, hash: '0'.repeat(64) };
 
-const TAIL_OPEN = ',"hash":"';
-const TAIL_CLOSE = '"}';
+export const TAIL_OPEN = ',"hash":"';
+export const TAIL_CLOSE = '"}';
 /** Bytes of `,"hash":"<64 hex>"}`: the same in every line of every version. */
 export const TAIL_BYTES = TAIL_OPEN.length + 64 + TAIL_CLOSE.length;
-
-export interface Placed {
-  readonly stream: string;
-  /** The record before. */
-  readonly after: Head;
-  /** Milliseconds. */
-  readonly at: number;
-  readonly body: RecordBody;
-}
-
-/** One record as its line, newline included, and the head that the chain then has. */
-export function toLine({ stream, after, at, body }: Placed): { readonly line: string; readonly head: Head } {
-  const seq = after.seq + 1;
-  const name = JSON.stringify(stream);
-  const place = `{"v":${RECORD_VERSION},"stream":${name},"seq":${seq},"at":"${instantText(at)}","prev":"${after.hash}"`;
-  const open = fitted(place, body).slice(0, -1);
-  const sum = hash('sha256', open, 'hex');
-  return { line: `${open}${TAIL_OPEN}${sum}${TAIL_CLOSE}\n`, head: { seq, hash: sum } };
-}
 
 /** The members by which a record holds its place; every version has them. */
 export interface Link {

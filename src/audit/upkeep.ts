@@ -61,7 +61,7 @@ export class Upkeep {
   summarise(): void {
     const { queue, commit, counts, clock } = this.#deps;
     const now = clock.now();
-    for (const body of counts.take(now)) queue.push({ body, at: now });
+    for (const record of counts.take(now)) queue.push({ record, at: now });
     commit.wake();
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { RecordedCase } from '../audit/recorded-case.ts';
 import { toSeconds } from '../core/clock.ts';
 import type { Decision } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
@@ -39,7 +40,7 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     for (const { mode, outcome } of decision.beside ?? []) deps.metrics.decisionsBeside.inc({ mode, outcome });
     askForAccess(deps, subject, decision);
     await useUp(deps, subject, { snapshot, decision });
-    return release(deps, subject, await journal.allowed(subject, decision));
+    return await release(deps, subject, await journal.allowed(subject, decision));
   };
 }
 
@@ -60,9 +61,17 @@ interface Opening {
   readonly traceId: string;
 }
 
-function openCase({ clock }: ExchangeDeps, { request, identity, snapshot, traceId }: Opening): Case {
+function openCase({ clock }: ExchangeDeps, { request: { ask }, identity, snapshot, traceId }: Opening): Case {
+  const { revision } = snapshot;
   const issuance = { id: randomUUID(), issuedAt: toSeconds(clock.now()), traceId };
-  return { traceId, revision: snapshot.revision, decider: DECIDER, request, identity, issuance };
+  const request = {
+    addresses: [ask.address],
+    type: ask.requestedTokenType,
+    scope: ask.scopes.length > 0 ? ask.scopes.join(' ') : undefined,
+    ttl: ask.ttlSeconds,
+  };
+  const about = new RecordedCase({ traceId, revision, decider: DECIDER, identity, request });
+  return { revision, ask, identity, issuance, about };
 }
 
 /** After verification, so that nobody can use up the allowance of somebody else; before policy, whose work it bounds. */
@@ -79,9 +88,9 @@ function admit({ rate, journal }: ExchangeDeps, subject: Case): void {
 }
 
 /** Nobody waits for it: the refusal names the request that is, or will be, open. */
-function askForAccess({ accessAsking }: ExchangeDeps, { identity, traceId }: Case, decision: Decision): void {
+function askForAccess({ accessAsking }: ExchangeDeps, { identity, issuance }: Case, decision: Decision): void {
   if (decision.outcome === 'allowed' || decision.awaiting === undefined) return;
-  accessAsking.ask({ identity, awaited: decision.awaiting, traceId });
+  accessAsking.ask({ identity, awaited: decision.awaiting, traceId: issuance.traceId });
 }
 
 interface Verdict {

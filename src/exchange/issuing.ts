@@ -20,24 +20,26 @@ export interface IssuingDeps {
 }
 
 /** The credential of a decision that is durable. Whatever is not released after that is recorded as failed. */
-export function release(deps: IssuingDeps, subject: Case, allowed: Allowed): Promise<Credential> {
+export async function release(deps: IssuingDeps, subject: Case, allowed: Allowed): Promise<Credential> {
   const { grant } = allowed;
-  return recordingFailure(deps, subject, grant, async () => {
+  try {
     // The record was waited for: who was stopped meanwhile is given nothing.
     assertNotStopped(deps, subject, grant);
-    const credential = await (signedHere(grant)
-      ? signed(deps, subject, grant)
-      : fromCloud(deps, subject, { ...allowed, grant }));
+    const credential = signedHere(grant)
+      ? await signed(deps, subject, grant)
+      : await fromCloud(deps, subject, { ...allowed, grant });
     assertNotStopped(deps, subject, grant);
     return credential;
-  });
+  } catch (thrown) {
+    throw recordedFailure(deps, subject, grant, thrown);
+  }
 }
 
 async function signed(deps: IssuingDeps, subject: Case, grant: Grant): Promise<Credential> {
   const credential = await issue(deps, subject, grant);
   // What was signed here is not issued yet, so who is stopped now leaves no trace of it.
   assertNotStopped(deps, subject, grant);
-  await deps.journal.issued(subject, grant, credential);
+  deps.journal.signed(subject, grant, credential);
   return credential;
 }
 
@@ -65,28 +67,23 @@ async function opened(deps: IssuingDeps, subject: Case, grant: Grant): Promise<C
   // It may have waited in line: who was stopped meanwhile opens no session at a cloud.
   assertNotStopped(deps, subject, grant);
   const credential = await issue(deps, subject, grant);
-  await deps.journal.issued(subject, grant, credential);
+  await deps.journal.opened(subject, grant, credential);
   return credential;
 }
 
 /** The records of a renewal are those of any issuance, under the trace of the request that found it to be time. */
 async function renewed(deps: IssuingDeps, subject: Case, allowed: AllowedFromCloud): Promise<Credential> {
   const { grant } = await deps.journal.allowed(subject, allowed);
-  return await recordingFailure(deps, subject, grant, () => opened(deps, subject, grant));
+  try {
+    return await opened(deps, subject, grant);
+  } catch (thrown) {
+    throw recordedFailure(deps, subject, grant, thrown);
+  }
 }
 
-async function recordingFailure<T>(
-  { journal }: IssuingDeps,
-  subject: Case,
-  grant: Grant,
-  work: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    journal.failed(subject, grant, thrown);
-    throw OAuthError.from(thrown);
-  }
+function recordedFailure({ journal }: IssuingDeps, subject: Case, grant: Grant, thrown: unknown): OAuthError {
+  journal.failed(subject, grant, thrown);
+  return OAuthError.from(thrown);
 }
 
 function issue({ targets }: IssuingDeps, { identity, issuance }: Case, grant: Grant): Promise<Credential> {
@@ -109,7 +106,7 @@ function assertNotStopped({ catalog, clock }: IssuingDeps, subject: Case, grant:
   const snapshot = catalog.current();
   // Access ends, and is withdrawn, without any change of resources.
   if (snapshot.revision === subject.revision && grant.access === undefined) return;
-  const decision = decide(beforeItsUse(snapshot, grant), subject.identity, subject.request.ask, clock.now());
+  const decision = decide(beforeItsUse(snapshot, grant), subject.identity, subject.ask, clock.now());
   if (decision.outcome === 'allowed' && givesTheSame(decision.grant, grant)) return;
   throw new OAuthError('target_denied', {
     reason: decision.outcome === 'refused' && decision.reason ? decision.reason : 'inactive',

@@ -1,19 +1,20 @@
 import type { AuditLog } from '../audit/audit-log.ts';
+import type { ExchangeEvent } from '../audit/events.ts';
+import type { RecordedCase } from '../audit/recorded-case.ts';
 import type { Credential, Issuance } from '../core/credential.ts';
-import type { Allowed, Decision, Grant, JwtSvidGrant, Refused } from '../core/decision.ts';
+import type { Allowed, Ask, Decision, Grant, JwtSvidGrant, Refused } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
-import type { ExchangeRequest } from './exchange-request.ts';
 
-/** One exchange after verification: everything that its records have in common. */
+/** One exchange after verification. */
 export interface Case {
-  readonly traceId: string;
   /** Of the one snapshot that this request sees. */
   readonly revision: string;
-  readonly decider: string;
-  readonly request: ExchangeRequest;
+  readonly ask: Ask;
   readonly identity: VerifiedIdentity;
   readonly issuance: Issuance;
+  /** What all its records have in common. */
+  readonly about: RecordedCase;
 }
 
 /** What an exchange leaves behind in the audit log, and when it has to wait for it (DESIGN section 4). */
@@ -35,61 +36,49 @@ export class Journal {
    */
   async allowed(subject: Case, decision: Decision): Promise<Allowed> {
     if (decision.outcome === 'refused') throw this.#refused(subject, decision);
-    await this.#audit.record({
-      ...common(subject),
-      type: 'allowed',
-      mapping: decision.mapping,
-      beside: decision.beside,
-      grant: decision.grant,
-      credential: signedHere(decision.grant)
-        ? { id: subject.issuance.id, expiresAt: subject.issuance.issuedAt + decision.grant.ttlSeconds }
-        : undefined,
-    });
+    const { about, issuance } = subject;
+    const { mapping, beside, grant } = decision;
+    const credential = signedHere(grant)
+      ? { id: issuance.id, expiresAt: issuance.issuedAt + grant.ttlSeconds }
+      : undefined;
+    await this.#audit.record({ type: 'allowed', about, mapping, beside, grant, credential });
     return decision;
   }
 
-  /**
-   * Resolves when the credential may be answered. What Carnet signs itself was named in "allowed", so its record
-   * follows without waiting; a cloud's credential waits until its name is durable. Throws `audit_unavailable`.
-   */
-  async issued(subject: Case, grant: Grant, credential: Credential): Promise<void> {
-    const event = {
-      ...common(subject),
-      type: 'issued' as const,
-      mapping: grant.mapping,
-      grant,
-      credential: { id: credential.id, expiresAt: credential.expiresAt },
-      upstreamRequestId: credential.upstreamRequestId,
-      packedPolicyPercent: credential.packedPolicyPercent,
-    };
-    if (signedHere(grant)) this.#audit.note(event);
-    else await this.#audit.record(event);
+  /** Records what Carnet itself has signed, without waiting: "allowed" has named it. */
+  signed({ about }: Case, grant: Grant, credential: Credential): void {
+    this.#audit.note(issuedEvent(about, grant, credential));
+  }
+
+  /** Resolves when a cloud's credential may be answered: its name is durable then. Throws `audit_unavailable`. */
+  async opened({ about }: Case, grant: Grant, credential: Credential): Promise<void> {
+    await this.#audit.record(issuedEvent(about, grant, credential));
   }
 
   /**
    * Resolves when a credential that was issued, and recorded, for another request may be answered to this one as well.
    * Throws `audit_unavailable`.
    */
-  async reused(subject: Case, grant: Grant, { id, expiresAt, upstreamRequestId }: Credential): Promise<void> {
+  async reused({ about }: Case, grant: Grant, { id, expiresAt, upstreamRequestId }: Credential): Promise<void> {
+    const { mapping } = grant;
     const credential = { id, expiresAt };
-    const event = { ...common(subject), type: 'reused' as const, mapping: grant.mapping, grant, credential };
-    await this.#audit.record({ ...event, upstreamRequestId });
+    await this.#audit.record({ type: 'reused', about, mapping, grant, credential, upstreamRequestId });
   }
 
   /** Records that nothing was released although it had been allowed, a session that a cloud has opened included. */
-  failed(subject: Case, grant: Grant, thrown: unknown): void {
+  failed({ about }: Case, grant: Grant, thrown: unknown): void {
     const { key, reason, detail } = OAuthError.from(thrown);
-    this.#audit.note({ ...common(subject), type: 'failed', mapping: grant.mapping, grant, error: key, reason, detail });
+    this.#audit.note({ type: 'failed', about, mapping: grant.mapping, grant, error: key, reason, detail });
   }
 
   /** Records, without waiting, that a limit rather than policy refused a verified identity. */
-  limited(subject: Case, error: OAuthError, mapping?: string): void {
+  limited({ about }: Case, error: OAuthError, mapping?: string): void {
     const { key, reason, detail } = error;
-    this.#audit.note({ ...common(subject), type: 'refused', mapping, error: key, reason, detail });
+    this.#audit.note({ type: 'refused', about, mapping, error: key, reason, detail });
   }
 
-  #refused(subject: Case, { error, mapping, reason, detail, awaiting, beside }: Refused): OAuthError {
-    this.#audit.note({ ...common(subject), type: 'refused', mapping, error, reason, detail, beside });
+  #refused({ about }: Case, { error, mapping, reason, detail, awaiting, beside }: Refused): OAuthError {
+    this.#audit.note({ type: 'refused', about, mapping, error, reason, detail, beside });
     const accessRequest = awaiting && {
       name: awaiting.request,
       state: awaiting.state === 'none' ? 'asked' : awaiting.state,
@@ -103,17 +92,16 @@ export function signedHere(grant: Grant): grant is JwtSvidGrant | (Grant & { rea
   return grant.kind === 'jwtSvid' || grant.deliver === 'assertion';
 }
 
-function common({ traceId, revision, decider, identity, request: { ask } }: Case) {
+function issuedEvent(about: RecordedCase, grant: Grant, credential: Credential): ExchangeEvent {
+  const { id, expiresAt, upstreamRequestId, packedPolicyPercent } = credential;
+  const { mapping } = grant;
   return {
-    traceId,
-    revision,
-    decider,
-    identity,
-    request: {
-      addresses: [ask.address],
-      type: ask.requestedTokenType,
-      scope: ask.scopes.length > 0 ? ask.scopes.join(' ') : undefined,
-      ttl: ask.ttlSeconds,
-    },
+    type: 'issued',
+    about,
+    mapping,
+    grant,
+    credential: { id, expiresAt },
+    upstreamRequestId,
+    packedPolicyPercent,
   };
 }

@@ -1,6 +1,8 @@
-import { type ExchangeEvent, toBody } from '../../src/audit/events.ts';
-import { GENESIS, parseLine, toLine } from '../../src/audit/line.ts';
-import type { AuditRecord, RecordBody } from '../../src/audit/record.ts';
+import { type ExchangeEvent, recordJson } from '../../src/audit/events.ts';
+import { GENESIS, type Head, parseLine } from '../../src/audit/line.ts';
+import { LineBytes, type Placed } from '../../src/audit/line-bytes.ts';
+import type { AuditRecord, RecordBody, RecordedRequest } from '../../src/audit/record.ts';
+import { RecordedCase } from '../../src/audit/recorded-case.ts';
 import type { Ask, JwtSvidGrant } from '../../src/core/decision.ts';
 import type { KubernetesIdentity, OidcIdentity, VerifiedIdentity } from '../../src/core/identity.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json.ts';
@@ -53,23 +55,36 @@ export function event(
   type: ExchangeEvent['type'],
   traceId: string,
   identity: VerifiedIdentity = podIdentity,
+  request: RecordedRequest = { addresses: ['mesh'] },
 ): ExchangeEvent {
   const refused = type === 'refused';
   return {
     type,
-    traceId,
-    revision: 'r-0123456789abcdef',
-    decider: '1',
-    identity,
-    request: { addresses: ['mesh'] },
+    about: new RecordedCase({ traceId, revision: 'r-0123456789abcdef', decider: '1', identity, request }),
     mapping: 'mesh',
     ...(refused ? { error: 'target_denied', reason: 'guardrail', detail: 'two-hours-at-most' } : { grant: svidGrant }),
   };
 }
 
+/** The members of a record in their order. */
+export function toBody(event: ExchangeEvent): RecordBody {
+  const { type, objects } = recordJson(event);
+  return Object.assign({ type }, ...objects.map((object) => JSON.parse(object)));
+}
+
+const lines = new LineBytes();
+
+/** A record as its line, newline included. */
+export function toLine(placed: Placed): { readonly line: string; readonly head: Head } {
+  lines.clear();
+  const head = lines.add(placed);
+  return { line: lines.bytes.toString(), head };
+}
+
 /** A body as it comes back from the log. */
-export function readBack(body: RecordBody, at: number): AuditRecord {
-  const link = parseLine(Buffer.from(toLine({ stream: STREAM, after: GENESIS, at, body }).line.trimEnd()));
+export function readBack(record: RecordBody, at: number): AuditRecord {
+  const { line } = toLine({ stream: STREAM, after: GENESIS, at, record });
+  const link = parseLine(Buffer.from(line.trimEnd()));
   if ('fault' in link) throw new Error(link.fault);
   return link.members as unknown as AuditRecord;
 }
@@ -78,7 +93,7 @@ export function readBack(body: RecordBody, at: number): AuditRecord {
 export function requestRecord(identity: VerifiedIdentity, asked: Ask, at: number): AuditRecord {
   const { address, requestedTokenType: type, scopes, ttlSeconds: ttl } = asked;
   const request = { addresses: [address], type, scope: scopes.length > 0 ? scopes.join(' ') : undefined, ttl };
-  return readBack(toBody({ ...event('allowed', 'trace', identity), request }), at);
+  return readBack(toBody(event('allowed', 'trace', identity, request)), at);
 }
 
 /** A DocumentStore with true compare-and-swap that can be told to fail. */

@@ -2,7 +2,6 @@ import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toBody } from '../../src/audit/events.ts';
 import { UnknownPlace } from '../../src/audit/fronts.ts';
 import {
   AuditHistory,
@@ -14,10 +13,10 @@ import {
   type HistoryQuery,
   ReaderGone,
 } from '../../src/audit/history.ts';
-import { GENESIS, type Head, toLine } from '../../src/audit/line.ts';
+import { GENESIS, type Head } from '../../src/audit/line.ts';
 import { segmentName } from '../../src/audit/segments.ts';
 import { bench, recordsOf, temporaryDirectory } from './audit-fixture.ts';
-import { event, STREAM } from './audit-records.ts';
+import { event, STREAM, toLine } from './audit-records.ts';
 
 const MINUTE = 60_000;
 
@@ -331,8 +330,8 @@ async function written(
   let text = '';
   let first = 1;
   for (const [index, size] of sizes.entries()) {
-    const body = { ...toBody(event('refused', `trace-${index}`)), detail: 'x'.repeat(size) };
-    const { line, head } = toLine({ stream, after, at: index * MINUTE, body });
+    const record = { ...event('refused', `trace-${index}`), detail: 'x'.repeat(size) };
+    const { line, head } = toLine({ stream, after, at: index * MINUTE, record });
     text += line;
     after = head;
     if (text.length >= segmentBytes || index === sizes.length - 1) {

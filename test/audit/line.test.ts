@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toBody } from '../../src/audit/events.ts';
-import { GENESIS, parseLine, TAIL_BYTES, toLine } from '../../src/audit/line.ts';
+import type { Recordable } from '../../src/audit/events.ts';
+import { GENESIS, parseLine, TAIL_BYTES } from '../../src/audit/line.ts';
 import { MAX_LINE_BYTES } from '../../src/audit/line-limit.ts';
 import type { AwsGrant } from '../../src/core/decision.ts';
 import { TokenType } from '../../src/core/token-types.ts';
-import { event, oidcIdentity, podIdentity, STREAM } from './audit-records.ts';
+import { event, oidcIdentity, podIdentity, STREAM, toLine } from './audit-records.ts';
 
 const AT = Date.parse('2026-11-22T09:00:00.123Z');
 
-function lineOf(body: Parameters<typeof toLine>[0]['body'], after = GENESIS): string {
-  return toLine({ stream: STREAM, after, at: AT, body }).line;
+function lineOf(record: Recordable, after = GENESIS): string {
+  return toLine({ stream: STREAM, after, at: AT, record }).line;
 }
 
 function membersOf(line: string): Record<string, unknown> {
@@ -20,14 +20,12 @@ function membersOf(line: string): Record<string, unknown> {
 
 describe('record v1', () => {
   test('is one JSON line with the frozen members in their order', () => {
-    const line = lineOf(
-      toBody({
-        ...event('issued', 't-1'),
-        credential: { id: 'j', expiresAt: 9 },
-        upstreamRequestId: 'r',
-        packedPolicyPercent: 31,
-      }),
-    );
+    const line = lineOf({
+      ...event('issued', 't-1'),
+      credential: { id: 'j', expiresAt: 9 },
+      upstreamRequestId: 'r',
+      packedPolicyPercent: 31,
+    });
     expect(line.indexOf('\n')).toBe(line.length - 1);
     expect(Object.keys(membersOf(line))).toEqual([
       ...['v', 'stream', 'seq', 'at', 'prev', 'type', 'traceId', 'revision', 'decider', 'issuer', 'identity'],
@@ -46,14 +44,14 @@ describe('record v1', () => {
   });
 
   test('says of the target’s answer what is known of it, and nothing where nothing is', () => {
-    const upstreamOf = (more: object) => membersOf(lineOf(toBody({ ...event('issued', 't-1'), ...more })))['upstream'];
+    const upstreamOf = (more: object) => membersOf(lineOf({ ...event('issued', 't-1'), ...more }))['upstream'];
     expect(upstreamOf({ packedPolicyPercent: 0 })).toEqual({ packedPolicyPercent: 0 });
     expect(upstreamOf({ upstreamRequestId: 'r' })).toEqual({ requestId: 'r' });
     expect(upstreamOf({})).toBeUndefined();
   });
 
   test('ends in the fixed tail, whose hash is SHA-256 over all bytes before it', () => {
-    const bytes = Buffer.from(lineOf(toBody(event('allowed', 'π-😀'))).slice(0, -1));
+    const bytes = Buffer.from(lineOf(event('allowed', 'π-😀')).slice(0, -1));
     const tail = bytes.subarray(-75).toString();
     expect(TAIL_BYTES).toBe(75);
     expect(tail).toMatch(/^,"hash":"[0-9a-f]{64}"\}$/);
@@ -61,24 +59,24 @@ describe('record v1', () => {
   });
 
   test('chains by seq and by the hash of the record before', () => {
-    const first = toLine({ stream: STREAM, after: GENESIS, at: AT, body: toBody(event('allowed', 'a')) });
-    const second = membersOf(lineOf(toBody(event('issued', 'a')), first.head));
+    const first = toLine({ stream: STREAM, after: GENESIS, at: AT, record: event('allowed', 'a') });
+    const second = membersOf(lineOf(event('issued', 'a'), first.head));
     expect(second).toMatchObject({ seq: 2, prev: first.head.hash });
   });
 
   test('holds the attributes decided on and the hashed jti, never the jti itself (E18)', () => {
-    const { identity, jtiSha256 } = membersOf(lineOf(toBody(event('allowed', 'a'))));
+    const { identity, jtiSha256 } = membersOf(lineOf(event('allowed', 'a')));
     const { issuer: _, jtiSha256: __, ...attributes } = podIdentity;
     expect(identity).toEqual(attributes);
     expect(jtiSha256).toBe(podIdentity.jtiSha256);
-    const oidc = lineOf(toBody(event('allowed', 'a', oidcIdentity({ jti: 'the-raw-jti', ref: 'refs/heads/main' }))));
+    const oidc = lineOf(event('allowed', 'a', oidcIdentity({ jti: 'the-raw-jti', ref: 'refs/heads/main' })));
     expect(membersOf(oidc)['identity']).toMatchObject({ kind: 'oidc', claims: { ref: 'refs/heads/main' } });
     expect(oidc).not.toContain('the-raw-jti');
   });
 
   test('keeps claims with prototype names as ordinary members', () => {
     const claims = JSON.parse('{"__proto__":{"admin":true},"constructor":"x","jti":"j"}');
-    const line = lineOf(toBody(event('allowed', 'a', oidcIdentity(claims))));
+    const line = lineOf(event('allowed', 'a', oidcIdentity(claims)));
     expect(line).toContain('"claims":{"__proto__":{"admin":true},"constructor":"x"}');
   });
 
@@ -97,7 +95,7 @@ describe('record v1', () => {
       tags: {},
       transitiveTagKeys: [],
     };
-    expect(membersOf(lineOf(toBody({ ...event('allowed', 'a'), grant })))['grant']).toEqual({
+    expect(membersOf(lineOf({ ...event('allowed', 'a'), grant }))['grant']).toEqual({
       target: grant.roleArn,
       ttl: 900,
       enforcedBy: ['session-policy'],
@@ -121,7 +119,7 @@ describe('the limit of a line', () => {
 
   test('drops the largest claims first and keeps the hash of all', () => {
     const claims = { small: 'kept', big: 'b'.repeat(20_000), huge: 'h'.repeat(30_000) };
-    const record = membersOf(lineOf(toBody(event('allowed', 'a', oidcIdentity(claims)))));
+    const record = membersOf(lineOf(event('allowed', 'a', oidcIdentity(claims))));
     expect(record['truncated']).toEqual(['claims']);
     expect(record['identity']).toMatchObject({
       subject: 'repo:acme/app',
@@ -140,7 +138,7 @@ describe('the limit of a line', () => {
         (word, list, claims) => {
           const identity = { ...oidcIdentity(JSON.parse(JSON.stringify(claims))), subject: word };
           const request = { addresses: list, scope: word, type: word };
-          const line = Buffer.from(lineOf(toBody({ ...event('refused', word, identity), request, detail: word })));
+          const line = Buffer.from(lineOf({ ...event('refused', word, identity, request), detail: word }));
           expect(line.length).toBeLessThanOrEqual(MAX_LINE_BYTES);
           expect(line.indexOf('\n')).toBe(line.length - 1);
           expect(parseLine(line.subarray(0, -1))).toMatchObject({ seq: 1, stream: STREAM });
@@ -152,7 +150,7 @@ describe('the limit of a line', () => {
 });
 
 describe('parseLine', () => {
-  const bytes = Buffer.from(lineOf(toBody(event('allowed', 'a'))).slice(0, -1));
+  const bytes = Buffer.from(lineOf(event('allowed', 'a')).slice(0, -1));
 
   test('accepts what was written, and nothing that differs in one bit', () => {
     expect(parseLine(bytes)).toMatchObject({ v: 1, seq: 1, type: 'allowed' });

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { toBody } from '../../src/audit/events.ts';
 import type { RecordBody } from '../../src/audit/record.ts';
 import { recordedAsk, recordedIdentity } from '../../src/audit/recorded-identity.ts';
 import type { Ask } from '../../src/core/decision.ts';
@@ -19,7 +18,7 @@ import {
   unboundWorkload,
   workload,
 } from '../support/policy-builders.ts';
-import { event, readBack, requestRecord } from './audit-records.ts';
+import { event, readBack, requestRecord, toBody } from './audit-records.ts';
 
 const SNAPSHOT = snapshotOf(
   cluster('prod-eu', { env: 'prod' }),

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ReplayTally } from '../../../src/admin/replay/replay-tally.ts';
 import { whatCounts } from '../../../src/admin/replay/what-counts.ts';
-import { toBody } from '../../../src/audit/events.ts';
-import { GENESIS, parseLine, toLine } from '../../../src/audit/line.ts';
 import type { AuditRecord, RecordedGrant } from '../../../src/audit/record.ts';
 import { decide } from '../../../src/policy/decide.ts';
 import type { Document } from '../../../src/resources/document.ts';
-import { event } from '../../audit/audit-records.ts';
+import { event, readBack, toBody } from '../../audit/audit-records.ts';
 import { ask, cluster, guardrail, NOW, snapshotOf, svidMapping, workload } from '../../support/policy-builders.ts';
 
 const PROD = cluster('prod-eu');
@@ -20,17 +18,9 @@ function requestName(mapping = REPAIR): string {
 }
 
 function allowed(access: unknown, at = NOW): AuditRecord {
-  const body = toBody({ ...event('allowed', 'trace', workload()), request: { addresses: ['ledger'] } });
+  const body = toBody(event('allowed', 'trace', workload(), { addresses: ['ledger'] }));
   const grant = { target: 'ledger', ttl: 300, kind: 'jwtSvid', access } as RecordedGrant;
-  const { line } = toLine({
-    stream: 's',
-    after: GENESIS,
-    at,
-    body: { ...body, mapping: 'repair', grant, decider: 'policy/4' },
-  });
-  const link = parseLine(Buffer.from(line.trimEnd()));
-  if ('fault' in link) throw new Error(link.fault);
-  return link.members as unknown as AuditRecord;
+  return readBack({ ...body, mapping: 'repair', grant, decider: 'policy/4' }, at);
 }
 
 function replayed(before: readonly Document[], after: readonly Document[], records: readonly AuditRecord[]) {

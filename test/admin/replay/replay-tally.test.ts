@@ -3,13 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { outcomeOf } from '../../../src/admin/replay/outcome.ts';
 import { type IsTold, ReplayTally } from '../../../src/admin/replay/replay-tally.ts';
 import { whatCounts } from '../../../src/admin/replay/what-counts.ts';
-import { toBody } from '../../../src/audit/events.ts';
 import type { AuditRecord } from '../../../src/audit/record.ts';
 import { recordedAsk, recordedIdentity } from '../../../src/audit/recorded-identity.ts';
 import type { Ask } from '../../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../../src/core/identity.ts';
 import type { Document } from '../../../src/resources/document.ts';
-import { event, readBack, requestRecord } from '../../audit/audit-records.ts';
+import { event, readBack, requestRecord, toBody } from '../../audit/audit-records.ts';
 import {
   ask,
   awsMapping,

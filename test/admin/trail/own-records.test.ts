@@ -5,15 +5,14 @@ import { describe, expect, test } from 'vitest';
 import type { Actor } from '../../../src/admin/actor.ts';
 import { createReports } from '../../../src/admin/reports/reports.ts';
 import { AuditTrail } from '../../../src/admin/trail/audit-trail.ts';
-import { toBody } from '../../../src/audit/events.ts';
 import { AuditHistory } from '../../../src/audit/history.ts';
-import { GENESIS, type Head, toLine } from '../../../src/audit/line.ts';
+import { GENESIS, type Head } from '../../../src/audit/line.ts';
 import type { RecordBody } from '../../../src/audit/record.ts';
 import { segmentName } from '../../../src/audit/segments.ts';
 import type { Loaded } from '../../../src/catalog/load-resources.ts';
 import type { StoredResource } from '../../../src/catalog/stored-resources.ts';
 import { temporaryDirectory } from '../../audit/audit-fixture.ts';
-import { event } from '../../audit/audit-records.ts';
+import { event, toBody, toLine } from '../../audit/audit-records.ts';
 import { compiled, NOW, svidMapping } from '../../support/policy-builders.ts';
 
 const TEAM = { team: 'payments' };
@@ -73,7 +72,7 @@ async function installed(
   let text = '';
   for (const [number, one] of happened.entries()) {
     const at = NOW + one.minute * MINUTE;
-    const { line, head } = toLine({ stream: 'carnet', after, at, body: bodyOf(one, number) });
+    const { line, head } = toLine({ stream: 'carnet', after, at, record: bodyOf(one, number) });
     [text, after] = [text + line, head];
   }
   await writeFile(join(directory, 'carnet', segmentName(1)), text);

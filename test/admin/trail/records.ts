@@ -1,6 +1,6 @@
-import { type ExchangeEvent, toBody } from '../../../src/audit/events.ts';
+import type { ExchangeEvent } from '../../../src/audit/events.ts';
 import type { AuditRecord, RecordBody } from '../../../src/audit/record.ts';
-import { event } from '../../audit/audit-records.ts';
+import { event, toBody } from '../../audit/audit-records.ts';
 
 export const NOW = Date.parse('2026-11-27T08:00:00.000Z');
 
