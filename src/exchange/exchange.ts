@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RecordedCase } from '../audit/recorded-case.ts';
 import { toSeconds } from '../core/clock.ts';
-import type { Decision } from '../core/decision.ts';
+import type { Allowed, Decision } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { DECIDER, decide } from '../policy/decide.ts';
@@ -39,8 +39,10 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     const decision = decide(snapshot, identity, request.ask, clock.now());
     for (const { mode, outcome } of decision.beside ?? []) deps.metrics.decisionsBeside.inc({ mode, outcome });
     askForAccess(deps, subject, decision);
-    await useUp(deps, subject, { snapshot, decision });
-    return await release(deps, subject, await journal.allowed(subject, decision));
+    if (decision.outcome === 'refused') throw journal.refused(subject, decision);
+    if (usesUp(decision)) await useUp(deps, subject, { snapshot, decision });
+    await journal.allowed(subject, decision);
+    return await release(deps, subject, decision);
   };
 }
 
@@ -93,14 +95,17 @@ function askForAccess({ accessAsking }: ExchangeDeps, { identity, issuance }: Ca
   accessAsking.ask({ identity, awaited: decision.awaiting, traceId: issuance.traceId });
 }
 
+function usesUp({ replay, grant }: Allowed): boolean {
+  return replay !== undefined || grant.access?.counted === true;
+}
+
 interface Verdict {
   readonly snapshot: Snapshot;
-  readonly decision: Decision;
+  readonly decision: Allowed;
 }
 
 /** What policy refuses uses nothing up; what fails after this stays used up (R5). */
 async function useUp(deps: ExchangeDeps, subject: Case, { snapshot, decision }: Verdict): Promise<void> {
-  if (decision.outcome === 'refused') return;
   const { replay, grant } = decision;
   try {
     if (replay !== undefined) await deps.singleUse.consume(subject.identity, snapshot.issuers);

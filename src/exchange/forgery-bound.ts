@@ -44,8 +44,8 @@ export class ForgeryBound {
   readonly #clock: Clock;
   readonly #metrics: Pick<Metrics, 'signatureChecks'>;
   readonly #issuers = lazily(() => new LRUCache<string, IssuerState>({ max: MAX_ISSUERS }));
-  /** Tokens that were good, by hash: nobody without the token can look like it. */
-  readonly #goodTokens = lazily(() => new LRUCache<string, true>({ max: MAX_TOKENS }));
+  /** Identities by hash of a token that was good when last checked: nobody without the token can look like it. */
+  readonly #goodTokens = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
   /** Identities of which a token was good; a forger who knows a name spends the allowance of that name alone. */
   readonly #goodIdentities = lazily(() => new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES }));
   /** Tokens that were not signed by these keys. That is a fact for ever: repeating one costs and counts nothing. */
@@ -59,21 +59,22 @@ export class ForgeryBound {
   /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
   readonly check: BoundCheck = async (presented, run) => {
     const token = hash('sha256', presented.token.reveal(), 'base64url');
-    const failed = this.#notSigned().get(token);
+    const known = this.#goodTokens().get(token);
+    const failed = known === undefined ? this.#notSigned().get(token) : undefined;
     if (failed !== undefined && failed === namesOf(presented.keys)) {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
     }
-    const known = this.#goodTokens().get(token) === true;
-    const identity = lengthPrefixedHash(presented.iss, presented.subject);
+    const identity = known ?? lengthPrefixedHash(presented.iss, presented.subject);
     const state = this.#stateOf(presented.iss);
-    const signer = await (known ? run() : this.#admitted({ presented, identity, state }, run));
+    const signer = await (known === undefined ? this.#admitted({ presented, identity, state }, run) : run());
     this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
       state.forgeries.spend(1, this.#clock.now());
+      this.#goodTokens().delete(token);
       this.#notSigned().set(token, namesOf(presented.keys));
     } else {
-      if (!known) this.#goodTokens().set(token, true);
+      if (known === undefined) this.#goodTokens().set(token, identity);
       if (this.#goodIdentities().get(identity) === undefined) {
         this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
       }

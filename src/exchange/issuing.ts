@@ -25,22 +25,16 @@ export async function release(deps: IssuingDeps, subject: Case, allowed: Allowed
   try {
     // The record was waited for: who was stopped meanwhile is given nothing.
     assertNotStopped(deps, subject, grant);
-    const credential = signedHere(grant)
-      ? await signed(deps, subject, grant)
-      : await fromCloud(deps, subject, { ...allowed, grant });
+    const credential = await (signedHere(grant)
+      ? issue(deps, subject, grant)
+      : fromCloud(deps, subject, { ...allowed, grant }));
+    // What was signed here is not issued yet, so who is stopped now leaves no trace of it.
     assertNotStopped(deps, subject, grant);
+    if (signedHere(grant)) deps.journal.signed(subject, grant, credential);
     return credential;
   } catch (thrown) {
     throw recordedFailure(deps, subject, grant, thrown);
   }
-}
-
-async function signed(deps: IssuingDeps, subject: Case, grant: Grant): Promise<Credential> {
-  const credential = await issue(deps, subject, grant);
-  // What was signed here is not issued yet, so who is stopped now leaves no trace of it.
-  assertNotStopped(deps, subject, grant);
-  deps.journal.signed(subject, grant, credential);
-  return credential;
 }
 
 interface AllowedFromCloud extends Allowed {
@@ -73,7 +67,8 @@ async function opened(deps: IssuingDeps, subject: Case, grant: Grant): Promise<C
 
 /** The records of a renewal are those of any issuance, under the trace of the request that found it to be time. */
 async function renewed(deps: IssuingDeps, subject: Case, allowed: AllowedFromCloud): Promise<Credential> {
-  const { grant } = await deps.journal.allowed(subject, allowed);
+  const { grant } = allowed;
+  await deps.journal.allowed(subject, allowed);
   try {
     return await opened(deps, subject, grant);
   } catch (thrown) {

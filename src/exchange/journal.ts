@@ -2,7 +2,7 @@ import type { AuditLog } from '../audit/audit-log.ts';
 import type { ExchangeEvent } from '../audit/events.ts';
 import type { RecordedCase } from '../audit/recorded-case.ts';
 import type { Credential, Issuance } from '../core/credential.ts';
-import type { Allowed, Ask, Decision, Grant, JwtSvidGrant, Refused } from '../core/decision.ts';
+import type { Allowed, Ask, Grant, JwtSvidGrant, Refused } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 
@@ -30,19 +30,12 @@ export class Journal {
     this.#audit.countRefused(error.issuer, error.key, verified);
   }
 
-  /**
-   * Resolves to the decision once "allowed" is durable: from here on a credential may exist. Throws the refusal, recorded
-   * without waiting, or `audit_unavailable`.
-   */
-  async allowed(subject: Case, decision: Decision): Promise<Allowed> {
-    if (decision.outcome === 'refused') throw this.#refused(subject, decision);
-    const { about, issuance } = subject;
-    const { mapping, beside, grant } = decision;
+  /** Resolves once "allowed" is durable: from here on a credential may exist. Throws `audit_unavailable`. */
+  allowed({ about, issuance }: Case, { mapping, beside, grant }: Allowed): Promise<void> {
     const credential = signedHere(grant)
       ? { id: issuance.id, expiresAt: issuance.issuedAt + grant.ttlSeconds }
       : undefined;
-    await this.#audit.record({ type: 'allowed', about, mapping, beside, grant, credential });
-    return decision;
+    return this.#audit.record({ type: 'allowed', about, mapping, beside, grant, credential });
   }
 
   /** Records what Carnet itself has signed, without waiting: "allowed" has named it. */
@@ -51,18 +44,18 @@ export class Journal {
   }
 
   /** Resolves when a cloud's credential may be answered: its name is durable then. Throws `audit_unavailable`. */
-  async opened({ about }: Case, grant: Grant, credential: Credential): Promise<void> {
-    await this.#audit.record(issuedEvent(about, grant, credential));
+  opened({ about }: Case, grant: Grant, credential: Credential): Promise<void> {
+    return this.#audit.record(issuedEvent(about, grant, credential));
   }
 
   /**
    * Resolves when a credential that was issued, and recorded, for another request may be answered to this one as well.
    * Throws `audit_unavailable`.
    */
-  async reused({ about }: Case, grant: Grant, { id, expiresAt, upstreamRequestId }: Credential): Promise<void> {
+  reused({ about }: Case, grant: Grant, { id, expiresAt, upstreamRequestId }: Credential): Promise<void> {
     const { mapping } = grant;
     const credential = { id, expiresAt };
-    await this.#audit.record({ type: 'reused', about, mapping, grant, credential, upstreamRequestId });
+    return this.#audit.record({ type: 'reused', about, mapping, grant, credential, upstreamRequestId });
   }
 
   /** Records that nothing was released although it had been allowed, a session that a cloud has opened included. */
@@ -77,7 +70,8 @@ export class Journal {
     this.#audit.note({ type: 'refused', about, mapping, error: key, reason, detail });
   }
 
-  #refused({ about }: Case, { error, mapping, reason, detail, awaiting, beside }: Refused): OAuthError {
+  /** Records a refusal by policy, without waiting, and gives what the caller learns of it. */
+  refused({ about }: Case, { error, mapping, reason, detail, awaiting, beside }: Refused): OAuthError {
     this.#audit.note({ type: 'refused', about, mapping, error, reason, detail, beside });
     const accessRequest = awaiting && {
       name: awaiting.request,
