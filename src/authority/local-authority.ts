@@ -10,7 +10,7 @@ import { signCompact } from './jws-signer.ts';
 import { KeyFault } from './key-fault.ts';
 import { activeKey, lastChangeAt, MAX_UNREAD_MS, publishedKeys } from './key-schedule.ts';
 import { type Keyring, type Keyrings, loadKeyrings, readRing } from './keyring.ts';
-import { checkClaims, checkSigned } from './token-profile.ts';
+import { checkSigned, payloadOf } from './token-profile.ts';
 
 interface LocalAuthorityDeps {
   /** `issuer` of the configuration: the cloud issuer, byte for byte. The SVID issuer is this and `/svid`. */
@@ -63,10 +63,9 @@ class KeyringAuthority implements LocalAuthority {
     if (this.#deps.clock.now() - this.#readAt > MAX_UNREAD_MS) await this.#readAgain();
     const active = activeKey(this.#rings[purpose], this.#deps.clock.now());
     if (!active) throw new OAuthError('signing_unavailable', { detail: `no key for ${purpose} is active` });
-    const issuer = this.#issuers[purpose];
-    const payload = JSON.stringify({ iss: issuer, ...claims });
-    checkClaims(purpose, issuer, JSON.parse(payload));
-    const token = await signCompact(active.key, payload);
+    const payload = payloadOf(purpose, this.#issuers[purpose], claims);
+    const signed = signCompact(active.key, payload);
+    const token = typeof signed === 'string' ? signed : await signed;
     checkSigned(token, { header: active.key.header, payload });
     return new Secret(token);
   }

@@ -9,39 +9,51 @@ const MAX_SVID_LIFETIME_SECONDS = 86_400;
 const MAX_CLOUD_SUBJECT_BYTES = 127;
 /** A mapping's name, with the namespace of one that is namespaced before it. */
 const MAPPING_SUBJECT = /^mapping:[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
-const SVID_CLAIMS: ReadonlySet<string> = new Set(['iss', 'sub', 'aud', 'iat', 'exp', 'jti']);
+const SVID_CLAIMS: ReadonlySet<string> = new Set(['sub', 'aud', 'iat', 'exp', 'jti']);
 
 /**
- * Refuses claims that the purpose may not sign (DESIGN section 8; spiffe.md clauses 12 to 16): throws Error naming the
- * rule and nothing of the claims. What one purpose may sign, the other may not: their subjects never overlap.
+ * What is to be signed for these claims: JSON, `iss` first. Refuses claims that the purpose may not sign (DESIGN section 8;
+ * spiffe.md clauses 12 to 16): throws Error naming the rule and nothing of the claims. What one purpose may sign, the
+ * other may not: their subjects never overlap.
  */
-export function checkClaims(purpose: Purpose, issuer: string, claims: JsonObject): void {
-  const { iss, sub, aud, iat, exp, jti } = claims;
-  demand(iss === issuer, 'iss is the issuer of the purpose');
-  demand(isText(sub), 'sub is a text');
+export function payloadOf(purpose: Purpose, issuer: string, claims: JsonObject): string {
+  return purpose === 'svid' ? svidPayload(issuer, claims) : assertionPayload(issuer, claims);
+}
+
+/** Written out of the very values that were checked. */
+function svidPayload(issuer: string, claims: JsonObject): string {
+  const { sub, aud, iat, exp, jti } = claims;
+  demand(isText(sub) && isSpiffeId(sub), 'sub of an SVID is a SPIFFE ID');
   demand(isText(aud), 'aud is one text');
   demand(isText(jti), 'jti is a text');
   demand(isTime(iat) && isTime(exp), 'iat and exp are whole seconds');
-  demand(Number(exp) > Number(iat), 'exp is after iat');
-  if (purpose === 'svid') checkSvid(String(sub), claims);
-  else checkAssertion(String(sub), claims);
-}
-
-function checkSvid(sub: string, claims: JsonObject): void {
-  demand(isSpiffeId(sub), 'sub of an SVID is a SPIFFE ID');
+  demand(exp > iat, 'exp is after iat');
+  demand(exp - iat <= MAX_SVID_LIFETIME_SECONDS, 'an SVID lives at most a day');
   demand(
     Object.keys(claims).every((name) => SVID_CLAIMS.has(name)),
     'an SVID has no further claims',
   );
-  const lifetimeSeconds = Number(claims['exp']) - Number(claims['iat']);
-  demand(lifetimeSeconds <= MAX_SVID_LIFETIME_SECONDS, 'an SVID lives at most a day');
+  const [named, audience, id] = [JSON.stringify(issuer), JSON.stringify(aud), JSON.stringify(jti)];
+  // A SPIFFE ID has no character that JSON would escape.
+  return `{"iss":${named},"sub":"${sub}","aud":${audience},"iat":${iat},"exp":${exp},"jti":${id}}`;
 }
 
-function checkAssertion(sub: string, { iat, nbf, exp }: JsonObject): void {
-  demand(MAPPING_SUBJECT.test(sub), 'sub of an assertion names a mapping');
+function assertionPayload(issuer: string, claims: JsonObject): string {
+  const payload = JSON.stringify({ iss: issuer, ...claims });
+  checkAssertion(issuer, JSON.parse(payload));
+  return payload;
+}
+
+function checkAssertion(issuer: string, { iss, sub, aud, iat, nbf, exp, jti }: JsonObject): void {
+  demand(iss === issuer, 'iss is the issuer of the purpose');
+  demand(isText(sub) && MAPPING_SUBJECT.test(sub), 'sub of an assertion names a mapping');
   demand(Buffer.byteLength(sub) <= MAX_CLOUD_SUBJECT_BYTES, 'sub of an assertion has at most 127 bytes');
-  demand(isTime(nbf) && Number(nbf) <= Number(iat), 'nbf of an assertion is a whole second, not after iat');
-  demand(Number(exp) - Number(iat) <= MAX_CLOUD_LIFETIME_SECONDS, 'an assertion lives at most 300 seconds');
+  demand(isText(aud), 'aud is one text');
+  demand(isText(jti), 'jti is a text');
+  demand(isTime(iat) && isTime(exp), 'iat and exp are whole seconds');
+  demand(exp > iat, 'exp is after iat');
+  demand(isTime(nbf) && nbf <= iat, 'nbf of an assertion is a whole second, not after iat');
+  demand(exp - iat <= MAX_CLOUD_LIFETIME_SECONDS, 'an assertion lives at most 300 seconds');
 }
 
 interface Expected {
@@ -67,14 +79,14 @@ function decode(part: string): string {
   return Buffer.from(part, 'base64url').toString();
 }
 
-function isText(value: JsonValue | undefined): boolean {
+function isText(value: JsonValue | undefined): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-function isTime(value: JsonValue | undefined): boolean {
+function isTime(value: JsonValue | undefined): value is number {
   return Number.isSafeInteger(value) && Number(value) > 0;
 }
 
-function demand(holds: boolean, rule: string): void {
+function demand(holds: boolean, rule: string): asserts holds {
   if (!holds) throw new Error(`refused to sign: the rule "${rule}" does not hold`);
 }

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkSigned } from '../../src/authority/token-profile.ts';
+import { checkSigned, payloadOf } from '../../src/authority/token-profile.ts';
 
 const encode = (text: string) => Buffer.from(text).toString('base64url');
 const HEADER = { alg: 'ES256', kid: 'k', typ: 'JWT' };
@@ -31,5 +32,24 @@ describe('checkSigned', () => {
     ['nothing', ''],
   ])('refuses a token with %s', (_, wrong) => {
     expect(() => checkSigned(wrong, expected)).toThrow();
+  });
+});
+
+describe('payloadOf', () => {
+  const ISSUER = 'https://carnet.example.org/svid';
+  const SVID = { sub: 'spiffe://example.org/a', aud: 'ledger', iat: 1_795_000_000, exp: 1_795_000_300, jti: 'one' };
+
+  test('is the JSON of the claims after iss, whatever their texts hold (spiffe.md clause 12)', () => {
+    const text = fc.string({ unit: 'binary', minLength: 1 });
+    fc.assert(
+      fc.property(text, text, (aud, jti) => {
+        const claims = { ...SVID, aud, jti };
+        expect(payloadOf('svid', ISSUER, claims)).toBe(JSON.stringify({ iss: ISSUER, ...claims }));
+      }),
+    );
+  });
+
+  test('has one iss, that of the purpose: an SVID is not signed for claims that bring their own', () => {
+    expect(() => payloadOf('svid', ISSUER, { ...SVID, iss: ISSUER })).toThrow('no further claims');
   });
 });
