@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { instantText } from '../core/instant.ts';
 import { Secret } from '../core/secret.ts';
-import { masked } from './masking.ts';
+import { isBare, masked } from './masking.ts';
 
 /**
  * Every field that a log line may have, beside `level`, `at` and `message`. What is not listed does not reach a log,
@@ -38,6 +38,7 @@ export const LOG_FIELDS = {
   development: 'true under development',
   version: 'version of Carnet',
 } as const;
+const FIELDS: ReadonlySet<string> = new Set(Object.keys(LOG_FIELDS));
 export type LogFields = { readonly [Field in keyof typeof LOG_FIELDS]?: unknown };
 
 /** A log that cannot hold a secret (E18). Messages are fixed texts; what varies is a field. */
@@ -99,19 +100,20 @@ function shownAs(field: keyof LogFields, value: unknown) {
 function members(fields: LogFields): string {
   let text = '';
   for (const field of Object.keys(fields) as (keyof LogFields)[]) {
-    if (!Object.hasOwn(LOG_FIELDS, field)) continue;
+    if (!FIELDS.has(field)) continue;
     const shown = readable(field, fields);
-    if (shown !== undefined) text += `,"${field}":${JSON.stringify(shown)}`;
+    if (shown !== undefined) text += `,"${field}":${shown}`;
   }
   return text;
 }
 
-/** A value that throws when it is looked at must not take the request down with it. */
-function readable(field: keyof LogFields, fields: LogFields) {
+/** As JSON. A value that throws when it is looked at must not take the request down with it. */
+function readable(field: keyof LogFields, fields: LogFields): string | undefined {
   try {
-    return shownAs(field, fields[field]);
+    const value = fields[field];
+    return isBare(value) ? `"${value}"` : JSON.stringify(shownAs(field, value));
   } catch {
-    return '[unreadable]';
+    return '"[unreadable]"';
   }
 }
 
@@ -121,7 +123,7 @@ export function createLogger({ level: lowest, clock, destination }: LoggerOption
     (level: Level) =>
     (message: string, fields: LogFields = {}) => {
       const at = instantText(clock.now());
-      const text = JSON.stringify(masked(message));
+      const text = isBare(message) ? `"${message}"` : JSON.stringify(masked(message));
       destination.write(`{"level":"${level}","at":"${at}"${members(fields)},"message":${text}}\n`);
     };
   const at = (level: Level) => (LEVELS.indexOf(level) < LEVELS.indexOf(lowest) ? () => undefined : write(level));

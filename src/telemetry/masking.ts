@@ -11,6 +11,14 @@ const PEM = /-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|$)/g;
 /** What none of the above can be found in: hex alone, or a short text without white space and query. */
 const HARMLESS = /^(?:[0-9a-f]{1,64}|[^\s?]{1,19})$/;
 
+/** Of the harmless ones those that JSON has as they are, between quotes: most values of most lines. */
+const BARE = /^(?:[0-9a-f]{1,64}|[\w./:-]{1,19})$/;
+
+/** True for a text that stands in a log as it is, whatever field it is of. */
+export function isBare(value: unknown): value is string {
+  return typeof value === 'string' && BARE.test(value);
+}
+
 function looksRandom(run: string): boolean {
   return /[A-Z]/.test(run) && /[a-z]/.test(run) && /[0-9]/.test(run);
 }

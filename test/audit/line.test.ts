@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Recordable } from '../../src/audit/events.ts';
 import { GENESIS, parseLine, TAIL_BYTES } from '../../src/audit/line.ts';
+import { LineBytes } from '../../src/audit/line-bytes.ts';
 import { MAX_LINE_BYTES } from '../../src/audit/line-limit.ts';
 import type { AwsGrant } from '../../src/core/decision.ts';
 import { TokenType } from '../../src/core/token-types.ts';
@@ -41,6 +42,24 @@ describe('record v1', () => {
       grant: { target: 'billing.internal', ttl: 300, enforcedBy: [] },
       upstream: { requestId: 'r', packedPolicyPercent: 31 },
     });
+  });
+
+  test('has its members in their order also where it has all of them', () => {
+    const all = { ...event('failed', 't-1'), reason: 'inactive', error: 'target_denied', detail: 'd' } as const;
+    const credential = { id: 'j', expiresAt: 9 };
+    const beside = [{ mode: 'report', outcome: 'allowed' }] as const;
+    const line = lineOf({ ...all, credential, upstreamRequestId: 'r', beside });
+    expect(Object.keys(membersOf(line)).slice(-10)).toEqual([
+      ...['mapping', 'outcome', 'reason', 'grant', 'credential', 'upstream', 'error', 'detail', 'beside', 'hash'],
+    ]);
+  });
+
+  test('is the same for each record of one request, but for what came of it and where it stands', () => {
+    const allowed = event('allowed', 't-1');
+    const [first, second] = [allowed, { ...allowed, type: 'issued' as const }].map((one) => membersOf(lineOf(one)));
+    expect(second).toEqual({ ...first, type: 'issued', outcome: 'issued', hash: second?.['hash'] });
+    const shorter = allowed.grant && { ...allowed.grant, ttlSeconds: 60 };
+    expect(membersOf(lineOf({ ...allowed, grant: shorter }))).toMatchObject({ grant: { ttl: 60 } });
   });
 
   test('says of the target’s answer what is known of it, and nothing where nothing is', () => {
@@ -126,6 +145,21 @@ describe('the limit of a line', () => {
       claims: { small: 'kept' },
       claimsSha256: createHash('sha256').update(JSON.stringify(claims)).digest('hex'),
     });
+  });
+
+  test('leaves the lines before it in a batch as they are, however many there are and however long it was', () => {
+    const lines = new LineBytes();
+    const long = event('allowed', 'long', oidcIdentity({ one: 'x'.repeat(900_000) }));
+    const records = [event('allowed', 'a'), long, ...Array.from({ length: 2_000 }, (_, n) => event('issued', `${n}`))];
+    let [text, after] = ['', GENESIS];
+    for (const record of records) {
+      const alone = toLine({ stream: STREAM, after, at: AT, record });
+      expect(lines.add({ stream: STREAM, after, at: AT, record })).toEqual(alone.head);
+      [text, after] = [text + alone.line, alone.head];
+    }
+    expect(lines.bytes.toString()).toBe(text);
+    lines.clear();
+    expect(lines.bytes).toHaveLength(0);
   });
 
   test('holds for whatever a caller can send, and the line stays sound', () => {

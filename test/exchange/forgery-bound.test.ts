@@ -26,15 +26,15 @@ function underTest() {
   /** Checks of forgeries end once it is opened. */
   const gate = { opened: Promise.resolve() };
   const runs = { good: 0, forged: 0 };
+  const presented = (token: string, changes: Partial<Presented> = {}): Presented => ({
+    token: new Secret(token),
+    iss: 'https://ci.example.org',
+    issuer: 'ci',
+    subject: `subject of ${token}`,
+    keys: [{ alg: 'RS256', thumbprint: 'k1' }],
+    ...changes,
+  });
   const present = async (token: string, changes: Partial<Presented> = {}): Promise<string> => {
-    const presented: Presented = {
-      token: new Secret(token),
-      iss: 'https://ci.example.org',
-      issuer: 'ci',
-      subject: `subject of ${token}`,
-      keys: [{ alg: 'RS256', thumbprint: 'k1' }],
-      ...changes,
-    };
     const good = token.startsWith('good');
     const check = async () => {
       runs[good ? 'good' : 'forged'] += 1;
@@ -43,7 +43,7 @@ function underTest() {
       return good ? SIGNER : undefined;
     };
     try {
-      return (await bound.check(presented, check)) === SIGNER ? 'signed' : 'not signed';
+      return (await bound.check(presented(token, changes), check)) === SIGNER ? 'signed' : 'not signed';
     } catch (error) {
       if (error instanceof OAuthError)
         return `${error.key} ${error.status} ${error.issuer} ${error.retryAfterSeconds}s`;
@@ -58,7 +58,7 @@ function underTest() {
     const { values } = await metrics.signatureChecks.get();
     return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
   };
-  return { clock, checks, gate, runs, present, many, count };
+  return { clock, bound, checks, gate, runs, presented, present, many, count };
 }
 
 describe('ForgeryBound without forgeries', () => {
@@ -197,6 +197,20 @@ describe('a token that is shown again and again, as SDKs do', () => {
     await present('forged with another signature');
     await present('forged', { iss: 'https://other.example.org' });
     expect(runs.forged).toBe(5);
+  });
+
+  test('is one from then on that was good once, when the keys of its issuer no longer verify it', async () => {
+    const { bound, presented } = underTest();
+    const verified: boolean[] = [];
+    const check = (isSigned: boolean) => async () => {
+      verified.push(isSigned);
+      return isSigned ? SIGNER : undefined;
+    };
+    const rotated: Partial<Presented> = { keys: [{ alg: 'RS256', thumbprint: 'k2' }] };
+    expect(await bound.check(presented('a token'), check(true))).toBe(SIGNER);
+    expect(await bound.check(presented('a token', rotated), check(false))).toBeUndefined();
+    expect(await bound.check(presented('a token', rotated), check(true))).toBeUndefined();
+    expect(verified).toEqual([true, false]);
   });
 
   test('is let through the bound each time when it is good: a good outcome is never remembered as one', async () => {

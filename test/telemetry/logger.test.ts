@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
@@ -48,6 +49,20 @@ describe('log lines', () => {
     log.debug('quiet');
     log.warn('loud');
     expect(lines).toHaveLength(1);
+  });
+
+  test('read back as what masking leaves of each text, whatever characters it has', () => {
+    const { log, lines } = recorder();
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.string({ unit: fc.constantFrom('a', '"', '\\', '.') }),
+    );
+    fc.assert(
+      fc.property(text, (detail) => {
+        log.info(detail, { detail });
+        expect(JSON.parse(lines.pop() ?? '')).toMatchObject({ detail: masked(detail), message: masked(detail) });
+      }),
+    );
   });
 
   test('leave out every field that is not listed, also one of the prototype', () => {
