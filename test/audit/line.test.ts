@@ -150,7 +150,7 @@ describe('the limit of a line', () => {
   test('leaves the lines before it in a batch as they are, however many there are and however long it was', () => {
     const lines = new LineBytes();
     const long = event('allowed', 'long', oidcIdentity({ one: 'x'.repeat(900_000) }));
-    const records = [event('allowed', 'a'), long, ...Array.from({ length: 2_000 }, (_, n) => event('issued', `${n}`))];
+    const records = [...Array.from({ length: 2_000 }, (_, n) => event('issued', `${n}`)), long, event('allowed', 'a')];
     let [text, after] = ['', GENESIS];
     for (const record of records) {
       const alone = toLine({ stream: STREAM, after, at: AT, record });
