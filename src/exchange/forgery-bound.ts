@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import { FairLine } from '../core/fair-line.ts';
 import { lazily } from '../core/lazily.ts';
-import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
+import { lengthPrefixedKey } from '../core/length-prefixed-hash.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -65,12 +65,11 @@ export class ForgeryBound {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
     }
-    const identity = known ?? lengthPrefixedHash(presented.iss, presented.subject);
-    const state = this.#stateOf(presented.iss);
-    const signer = await (known === undefined ? this.#admitted({ presented, identity, state }, run) : run());
+    const identity = known ?? lengthPrefixedKey(presented.iss, presented.subject);
+    const signer = await (known === undefined ? this.#admitted({ presented, identity }, run) : run());
     this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
-      state.forgeries.spend(1, this.#clock.now());
+      this.#stateOf(presented.iss).forgeries.spend(1, this.#clock.now());
       this.#goodTokens().delete(token);
       this.#notSigned().set(token, namesOf(presented.keys));
     } else {
@@ -84,14 +83,15 @@ export class ForgeryBound {
 
   async #admitted<T>(one: Attempt, run: () => Promise<T | undefined>): Promise<T | undefined> {
     const now = this.#clock.now();
-    if (one.state.forgeries.left(now) - one.state.unproven >= 1) return unproven(one.state, run);
+    const state = this.#stateOf(one.presented.iss);
+    if (state.forgeries.left(now) - state.unproven >= 1) return unproven(state, run);
     const allowance = this.#goodIdentities().get(one.identity);
     if (allowance?.take(now) === true) {
       const signer = await run();
       if (signer !== undefined) allowance.giveBack(1);
       return signer;
     }
-    const outcome = await one.state.line.run(one.identity, run);
+    const outcome = await state.line.run(one.identity, run);
     if (outcome !== 'refused') return outcome;
     this.#metrics.signatureChecks.inc({ outcome: 'refused' });
     throw new OAuthError('rate_limited', {
@@ -127,5 +127,4 @@ async function unproven<T>(state: IssuerState, run: () => Promise<T>): Promise<T
 interface Attempt {
   readonly presented: Presented;
   readonly identity: string;
-  readonly state: IssuerState;
 }

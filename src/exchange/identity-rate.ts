@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { lazily } from '../core/lazily.ts';
-import { lengthPrefixedHash } from '../core/length-prefixed-hash.ts';
+import { lengthPrefixedHash, lengthPrefixedKey } from '../core/length-prefixed-hash.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 import type { Cache } from '../store/cache.ts';
 
@@ -69,7 +69,7 @@ export class IdentityRate {
 
   admit({ issuer, subject }: Pick<VerifiedIdentity, 'issuer' | 'subject'>): Admission {
     const now = this.#deps.clock.now();
-    const name = lengthPrefixedHash(issuer, subject);
+    const name = lengthPrefixedKey(issuer, subject);
     const spending = this.#spendingOf(name, now);
     if (!spending.bucket.take(now)) {
       const worthRecord = now - spending.recordedAt >= RECORD_EVERY_MS;
@@ -105,7 +105,7 @@ export class IdentityRate {
     const spending = this.#identities().peek(name);
     if (spending === undefined) return;
     const { window, spent } = spending;
-    const sum = await shared.add(`rate:${window}:${name}`, spent - spending.shared, 2 * WINDOW_MS);
+    const sum = await shared.add(`rate:${window}:${lengthPrefixedHash(name)}`, spent - spending.shared, 2 * WINDOW_MS);
     // After the end of the window its sums say nothing about the next one.
     if (sum === 'unavailable' || spending.window !== window) return;
     spending.shared = spent;
