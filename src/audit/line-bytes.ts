@@ -40,8 +40,8 @@ export class LineBytes {
   add({ stream, after, at, record }: Placed): Head {
     const { type, objects } = recordJson(record);
     const seq = after.seq + 1;
-    const name = JSON.stringify(stream);
-    const place = `{"v":${RECORD_VERSION},"stream":${name},"seq":${seq},"at":"${instantText(at)}","prev":"${after.hash}","type":"${type}"}`;
+    // No name of a stream has a character that JSON would escape (isStreamName).
+    const place = `{"v":${RECORD_VERSION},"stream":"${stream}","seq":${seq},"at":"${instantText(at)}","prev":"${after.hash}","type":"${type}"}`;
     let end = this.#put(place, objects);
     // The closing brace of the JSON gives way to the tail.
     if (end + 1 - this.#length > MAX_JSON_BYTES) end = this.#put(place, [cutToLimit(place, objects)]);
@@ -52,7 +52,9 @@ export class LineBytes {
 
   /** Writes objects as the members of one and says where its closing brace would be. */
   #put(place: string, objects: RecordJson['objects']): number {
-    this.#makeRoom(objects.reduce((sum, { length }) => sum + length, place.length));
+    let units = place.length;
+    for (const object of objects) units += object.length;
+    this.#makeRoom(units);
     let end = this.#length + this.#room.write(place, this.#length) - 1;
     for (const object of objects) {
       const comma = end;
