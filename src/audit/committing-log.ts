@@ -115,7 +115,8 @@ export class CommittingLog {
     const { commit, clock, limits } = this.#deps;
     if (commit.failure !== undefined) return commit.failure.reason;
     if (this.#closing !== undefined) return 'the audit log is closed';
-    const stalled = clock.now() - (commit.writingSince ?? clock.now()) > limits.maxCommitMilliseconds;
+    const since = commit.writingSince;
+    const stalled = since !== undefined && clock.now() - since > limits.maxCommitMilliseconds;
     return stalled ? 'the disk of the audit log does not answer' : undefined;
   }
 
