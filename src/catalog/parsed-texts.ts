@@ -1,7 +1,7 @@
 import { hash as hashOf, randomBytes } from 'node:crypto';
 import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { ReadContext } from '../resources/context-checks.ts';
-import { type KeptDocument, readingOfKept, readKeepably } from '../resources/kept-reading.ts';
+import { readingOfKept, readKeepably } from '../resources/kept-reading.ts';
 import type { Origin, Reading } from '../resources/read-documents.ts';
 import type { CacheSeal } from '../store/cache-seal.ts';
 
@@ -61,7 +61,7 @@ export class ParsedTexts {
     const known = found && readingOfKept(found, text, read);
     if (known !== undefined) return known;
     const { reading, kept } = readKeepably(text, read.origin, read.context);
-    if (kept !== undefined) this.#fresh?.set(hash, this.#deps.seal.seal(JSON.stringify(kept), this.#boundTo(hash)));
+    if (kept !== undefined) this.#fresh?.set(hash, this.#deps.seal.seal(kept, this.#boundTo(hash)));
     return reading;
   }
 
@@ -87,10 +87,9 @@ export class ParsedTexts {
     return ['read-text', this.#reader, hash];
   }
 
-  #opened(hash: string): readonly KeptDocument[] | undefined {
+  #opened(hash: string): string | undefined {
     const sealed = this.#found.get(hash);
-    const body = sealed === undefined ? undefined : this.#deps.seal.open(sealed, this.#boundTo(hash));
-    return body === undefined ? undefined : (JSON.parse(body) as readonly KeptDocument[]);
+    return sealed === undefined ? undefined : this.#deps.seal.open(sealed, this.#boundTo(hash));
   }
 
   async #write(hashes: readonly string[], known: ReadonlyMap<string, string>): Promise<void> {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inTurns } from '../core/in-turns.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Document, FaultyDocument, Kind, ValidDocument } from '../resources/document.ts';
-import { documentFromLine, documentLine } from '../resources/stored-document.ts';
+import { documentFromLine, documentLine, keepLine } from '../resources/stored-document.ts';
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
 import { type Entry, entriesFrom, entriesTo, entryKey, mergeEntries, sameEntries } from './memory-entries.ts';
 
@@ -42,8 +42,6 @@ export class ResourceMemory {
   readonly #known = new Map<string, Entry>();
   /** Seen and not stored yet. */
   readonly #fresh = new Map<string, number>();
-  /** What `documentLine` gave: most documents are there again at the next reading. */
-  readonly #lines = new WeakMap<ValidDocument, string>();
 
   constructor(store: DocumentStore) {
     this.#store = store;
@@ -106,7 +104,7 @@ export class ResourceMemory {
       for (const [key, entry] of this.#chunks.get(chunk)?.entries ?? []) {
         if (entry.good === undefined || names?.has(nameOf(entry)) === false) continue;
         const same = current.get(key);
-        const version = same !== undefined && this.#says(same, entry.good) ? same : documentFromLine(entry.good);
+        const version = same !== undefined && says(same, entry.good) ? same : documentFromLine(entry.good);
         if (version !== undefined) good.push(version);
       }
       await nextTurn();
@@ -188,7 +186,7 @@ export class ResourceMemory {
   #entryOf(key: string, document: Document, isGood: boolean): Entry {
     const { kind, name, source } = document;
     const known = this.#known.get(key);
-    const line = isGood && document.valid ? this.#lineOf(document) : (known?.good ?? this.#goodOfAnySource(kind, name));
+    const line = isGood && document.valid ? documentLine(document) : (known?.good ?? this.#goodOfAnySource(kind, name));
     const seen = known?.seen ?? this.#fresh.get(key) ?? this.nextOrdinal();
     return { kind, name, source: source.id, seen, ...(line !== undefined && { good: line }) };
   }
@@ -232,21 +230,6 @@ export class ResourceMemory {
     }
   }
 
-  #lineOf(document: ValidDocument): string {
-    const known = this.#lines.get(document);
-    if (known !== undefined) return known;
-    const line = documentLine(document);
-    this.#lines.set(document, line);
-    return line;
-  }
-
-  #says(document: ValidDocument, line: string): boolean {
-    if (this.#lineOf(document) !== line) return false;
-    // One text in memory and not two.
-    this.#lines.set(document, line);
-    return true;
-  }
-
   /** A file that is renamed and damaged at once keeps what it used to say. */
   #goodOfAnySource(kind: Kind, name: string): string | undefined {
     const entries = this.#chunks.get(chunkOf(kind, name))?.entries.values() ?? [];
@@ -256,6 +239,13 @@ export class ResourceMemory {
   #entries(): readonly Entry[] {
     return [...this.#known.values()];
   }
+}
+
+function says(document: ValidDocument, line: string): boolean {
+  if (documentLine(document) !== line) return false;
+  // One text in memory and not two.
+  keepLine(document, line);
+  return true;
 }
 
 function nameOf({ kind, name }: Pick<Document, 'kind' | 'name'>): string {

@@ -36,8 +36,9 @@ export function* copied<K, V>(map: ReadonlyMap<K, V>): Steps<Map<K, V>> {
 /** Items that are put in order in one step. */
 const SORTED_AT_ONCE = 200;
 
-/** `list.toSorted(compare)`, by merging ever longer parts. */
+/** `list.toSorted(compare)`, by merging ever longer parts; the list itself where it is in order. */
 export function* sorted<T>(list: readonly T[], compare: (a: T, b: T) => number): Steps<readonly T[]> {
+  if (yield* isInOrder(list, compare)) return list;
   let parts: (readonly T[])[] = [];
   for (let from = 0; from < list.length; from += SORTED_AT_ONCE) {
     parts.push(list.slice(from, from + SORTED_AT_ONCE).sort(compare));
@@ -52,12 +53,21 @@ export function* sorted<T>(list: readonly T[], compare: (a: T, b: T) => number):
   return parts[0] ?? [];
 }
 
+function* isInOrder<T>(list: readonly T[], compare: (a: T, b: T) => number): Steps<boolean> {
+  for (let at = 1; at < list.length; at += 1) {
+    if (compare(list[at - 1] as T, list[at] as T) > 0) return false;
+    if (at % SORTED_AT_ONCE === 0) yield;
+  }
+  return true;
+}
+
 function* mergedInOrder<T>(a: readonly T[], b: readonly T[], compare: (a: T, b: T) => number): Steps<readonly T[]> {
   const merged: T[] = [];
-  for (let [left, right] = [0, 0]; left < a.length || right < b.length; ) {
-    const [one, other] = [a[left], b[right]];
-    const isLeft = right >= b.length || (left < a.length && compare(one as T, other as T) <= 0);
-    merged.push((isLeft ? one : other) as T);
+  let left = 0;
+  let right = 0;
+  while (left < a.length || right < b.length) {
+    const isLeft = right >= b.length || (left < a.length && compare(a[left] as T, b[right] as T) <= 0);
+    merged.push((isLeft ? a[left] : b[right]) as T);
     if (isLeft) left += 1;
     else right += 1;
     if (merged.length % SORTED_AT_ONCE === 0) yield;

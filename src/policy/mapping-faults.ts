@@ -36,18 +36,20 @@ interface Examined {
 /** `sub` of assertions, at most 127 bytes (GCP's limit, the tightest of the clouds). */
 const MAX_SUB_BYTES = 127;
 
+const CHECKS: readonly ((examined: Examined) => readonly Fault[])[] = [
+  issuerFaults,
+  aliasFaults,
+  audienceFaults,
+  subFaults,
+  ttlFaults,
+  accessFaults,
+  intentFaults,
+  whenFaults,
+];
+
 /** What is wrong with a mapping that its schema accepts. */
 export function mappingFaults(examined: Examined): readonly Fault[] {
-  return [
-    ...issuerFaults(examined),
-    ...aliasFaults(examined),
-    ...audienceFaults(examined),
-    ...subFaults(examined),
-    ...ttlFaults(examined),
-    ...accessFaults(examined),
-    ...intentFaults(examined),
-    ...whenFaults(examined),
-  ];
+  return CHECKS.flatMap((check) => check(examined));
 }
 
 /** What a mapping does that its author may not mean. */

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Steps } from '../core/steps.ts';
 import type { Document } from '../resources/document.ts';
+import { documentDigest } from '../resources/document-digest.ts';
 
 const PARTS = 256;
 
@@ -29,7 +30,7 @@ export class Revision {
     const changes = new Map<number, { readonly gone: string[]; readonly fresh: string[] }>();
     for (const [name, documents] of [['gone', gone] as const, ['fresh', fresh] as const]) {
       for (const document of documents) {
-        const digest = digestOf(document);
+        const digest = documentDigest(document);
         const at = Number.parseInt(digest.slice(0, 2), 16);
         const change = changes.get(at) ?? { gone: [], fresh: [] };
         change[name].push(digest);
@@ -50,7 +51,7 @@ export class Revision {
 
   /** `r-` and 16 hex digits, with the last good versions that are kept in the place of faulty documents. */
   named(kept: readonly Document[]): string {
-    const parts = [...this.#parts.map(({ whole }) => whole), ...kept.map(digestOf).sort()];
+    const parts = [...this.#parts.map(({ whole }) => whole), ...kept.map(documentDigest).sort()];
     return `r-${hash('sha256', parts.join('\n')).slice(0, 16)}`;
   }
 }
@@ -64,22 +65,4 @@ function withoutEach(digests: readonly string[], gone: readonly string[]): reado
     left.set(digest, count - 1);
     return count <= 0;
   });
-}
-
-function digestOf({ kind, name, labels, source, ...said }: Document): string {
-  const author = source.author === undefined ? [] : [source.author];
-  return hash('sha256', canonical([kind, name, labels, said.valid, said.valid ? said.spec : said.raw, ...author]));
-}
-
-/** JSON with members sorted; what JSON cannot say counts as null, absent members do not count. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const members = value as Readonly<Record<string, unknown>>;
-  let text = '';
-  for (const key of Object.keys(members).sort()) {
-    const member = members[key];
-    if (member !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonical(member)}`;
-  }
-  return `{${text}}`;
 }

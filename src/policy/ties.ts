@@ -31,13 +31,13 @@ export interface Tied {
 export function* tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): Steps<readonly Tied[]> {
   const reach = new IssuerReach(issuers);
   const kept = new TieTable(reach);
-  const isShared = yield* sharedAddresses(aged);
+  const contested = yield* contestedSpots(aged);
   const tied: Tied[] = [];
-  const inOrder = generations(aged);
+  const inOrder = generations(aged.filter(({ mapping }) => contested.has(mapping)));
   for (const generation of inOrder) {
     const fresh: Entry[] = [];
     for (const mapping of generation) {
-      const spots = spotsOf(mapping, isShared);
+      const spots = contested.get(mapping) ?? [];
       const tie = tieOf({ mapping, spots }, kept, 'yields');
       if (tie !== undefined) tied.push(tie);
       if (tie?.consequence !== 'leaves') fresh.push({ mapping, spots: without(spots, tie?.addresses) });
@@ -88,15 +88,41 @@ function without(spots: readonly Spot[], lost: readonly string[] = []): readonly
   return lost.length === 0 ? spots : spots.filter(({ address }) => !lost.includes(address));
 }
 
-/** Tells the addresses that more than one has: at the others nothing can tie. */
-function* sharedAddresses(aged: readonly Aged[]): Steps<(address: string) => boolean> {
-  const once = new Set<string>();
-  const shared = new Set<string>();
+/** Mappings that are looked at in one step, where looking is all. */
+const AT_ONCE = 50;
+
+/** The spots that more than one has, by those who have them: at the others nothing can tie. */
+function* contestedSpots(aged: readonly Aged[]): Steps<ReadonlyMap<CompiledMapping, readonly Spot[]>> {
+  const isSharedAddress = yield* sharedAmong(aged, ({ mapping }) => mapping.addresses);
+  const entries: Entry[] = [];
   for (const { mapping } of aged) {
-    for (const address of mapping.addresses) (once.has(address) ? shared : once).add(address);
+    const spots = spotsOf(mapping, isSharedAddress);
+    if (spots.length > 0) entries.push({ mapping, spots });
     yield;
   }
-  return (address) => shared.has(address);
+  const isSharedKey = yield* sharedAmong(entries, ({ spots }) => spots.map(({ key }) => key));
+  const contested = new Map<CompiledMapping, readonly Spot[]>();
+  let looked = 0;
+  for (const { mapping, spots } of entries) {
+    const left = spots.filter(({ key }) => isSharedKey(key));
+    if (left.length > 0) contested.set(mapping, left);
+    looked += 1;
+    if (looked % AT_ONCE === 0) yield;
+  }
+  return contested;
+}
+
+/** Tells the texts that more than one of them has. */
+function* sharedAmong<T>(all: readonly T[], of: (one: T) => readonly string[]): Steps<(text: string) => boolean> {
+  const once = new Set<string>();
+  const shared = new Set<string>();
+  let looked = 0;
+  for (const one of all) {
+    for (const text of of(one)) (once.has(text) ? shared : once).add(text);
+    looked += 1;
+    if (looked % AT_ONCE === 0) yield;
+  }
+  return (text) => shared.has(text);
 }
 
 /** Mappings by the revision in which they were first seen, the earliest first. */

@@ -4,8 +4,24 @@ import { KINDS, type ValidDocument } from './document.ts';
 import { labels as labelsSchema, name as nameSchema } from './names.ts';
 import { SPEC_SCHEMAS } from './resource-schemas.ts';
 
+/** Of each document the line that it was found to say: most are there again at the next reading. */
+const LINES = new WeakMap<ValidDocument, string>();
+
 /** A valid document as one line of JSON; equal documents give equal lines. */
-export function documentLine({ kind, name, labels, spec, source, index }: ValidDocument): string {
+export function documentLine(document: ValidDocument): string {
+  const known = LINES.get(document);
+  if (known !== undefined) return known;
+  const line = lineOf(document);
+  LINES.set(document, line);
+  return line;
+}
+
+/** `line` must be what `documentLine` gives: of equal texts, this one is held from now on. */
+export function keepLine(document: ValidDocument, line: string): void {
+  LINES.set(document, line);
+}
+
+function lineOf({ kind, name, labels, spec, source, index }: ValidDocument): string {
   const baseDirectory = source.baseDirectory ?? null;
   const { id, author } = source;
   return JSON.stringify({ kind, name, labels, source: id, baseDirectory, ...(author && { author }), index, spec });

@@ -147,46 +147,37 @@ export function targetOf(target: { readonly [K in TargetKind]?: TargetSpecs[K] |
 
 /** All strings by which a request may ask for a mapping. */
 export function addressesOf(name: string, aliases: readonly string[], target: TargetSpec): readonly string[] {
-  const { native, byName } = described(target);
-  return [...new Set([...(byName ? [name, ...aliases] : []), ...native])];
+  const native = described(target, nativeAddresses);
+  return [...new Set(described(target, answersToName) ? [name, ...aliases, ...native] : native)];
 }
 
 /** What a cloud or a server calls a mapping: strings that nobody chose, and that several mappings of one workload may share. */
 export function cloudAddressesOf(target: TargetSpec): readonly string[] {
-  return TARGETS[target.kind].cloud ? described(target).native : NO_ADDRESSES;
+  return TARGETS[target.kind].cloud ? described(target, nativeAddresses) : NO_ADDRESSES;
 }
 
 /** Audiences that belong to a mapping's target. */
 export function reservedAudiencesOf(target: TargetSpec): readonly string[] {
-  return described(target).reserved;
+  return described(target, reservedAudiences);
 }
 
 /** How long credentials of the target may live. */
 export function ttlLimitsOf(target: TargetSpec): TtlLimits {
-  return described(target).ttl;
+  return described(target, ttl);
 }
 
 /** Types that are issued for a target: first that which is issued when none is asked. */
 export function tokenTypesOf(target: TargetSpec): readonly [TokenType, ...TokenType[]] {
-  return described(target).tokenTypes;
+  return described(target, tokenTypes);
 }
 
-interface Description {
-  readonly ttl: TtlLimits;
-  readonly tokenTypes: readonly [TokenType, ...TokenType[]];
-  readonly native: readonly string[];
-  readonly byName: boolean;
-  readonly reserved: readonly string[];
-}
+const ttl = <S>(description: TargetDescription<S>, spec: S) => description.ttl(spec);
+const tokenTypes = <S>(description: TargetDescription<S>, spec: S) => description.tokenTypes(spec);
+const nativeAddresses = <S>(description: TargetDescription<S>, spec: S) => description.nativeAddresses(spec);
+const answersToName = <S>(description: TargetDescription<S>, spec: S) => description.answersToName(spec);
+const reservedAudiences = <S>(description: TargetDescription<S>, spec: S) => description.reservedAudiences(spec);
 
-function described(target: TargetSpec): Description {
-  const ask = <S>(description: TargetDescription<S>, spec: S): Description => ({
-    ttl: description.ttl(spec),
-    tokenTypes: description.tokenTypes(spec),
-    native: description.nativeAddresses(spec),
-    byName: description.answersToName(spec),
-    reserved: description.reservedAudiences(spec),
-  });
+function described<T>(target: TargetSpec, ask: <S>(description: TargetDescription<S>, spec: S) => T): T {
   switch (target.kind) {
     case 'aws':
       return ask(TARGETS.aws, target.spec);
