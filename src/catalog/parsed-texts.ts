@@ -1,5 +1,6 @@
 import { hash as hashOf, randomBytes } from 'node:crypto';
-import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import type { ReadContext } from '../resources/context-checks.ts';
 import { readingOfKept, readKeepably } from '../resources/kept-reading.ts';
 import type { Origin, Reading } from '../resources/read-documents.ts';
@@ -51,14 +52,14 @@ export class ParsedTexts {
 
   /** Undefined where the reader's own files cannot be read: then nothing tells whether it is the same. */
   static async open(deps: ParsedTextsDeps): Promise<ParsedTexts | undefined> {
-    const reader = await readerHash().catch(() => undefined);
+    const reader = readerHash();
     return reader === undefined ? undefined : new ParsedTexts(deps, reader, await entriesOf(deps.path));
   }
 
   /** The same as `readDocuments`; `hash` is the SHA-256 of the text and its origin. */
   read(text: string, hash: string, read: { readonly origin: Origin; readonly context: ReadContext }): Reading {
     const found = this.#opened(hash);
-    const known = found && readingOfKept(found, text, read);
+    const known = found === undefined ? undefined : readingOfKept(found, text, read);
     if (known !== undefined) return known;
     const { reading, kept } = readKeepably(text, read.origin, read.context);
     if (kept !== undefined) this.#fresh?.set(hash, this.#deps.seal.seal(kept, this.#boundTo(hash)));
@@ -107,16 +108,21 @@ export class ParsedTexts {
   }
 }
 
-async function readerHash(): Promise<string> {
+/** At once: nobody is served before it is known. */
+function readerHash(): string | undefined {
   const source = new URL('..', import.meta.url);
-  const inFolders = READER.folders.map(async (folder) => {
-    const names = await readdir(new URL(folder, source), { recursive: true });
-    return names.filter((name) => name.endsWith('.ts')).map((name) => `${folder}/${name}`);
-  });
-  const sources = (await Promise.all(inFolders)).flat().sort();
-  const packages = READER.packages.map((name) => `../node_modules/${name}/package.json`);
-  const texts = await Promise.all([...sources, ...packages].map((file) => readFile(new URL(file, source), 'utf8')));
-  return hashOf('sha256', JSON.stringify([sources, texts]));
+  try {
+    const sources = READER.folders.flatMap((folder) =>
+      readdirSync(new URL(folder, source), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => `${folder}/${name}`),
+    );
+    const packages = READER.packages.map((name) => `../node_modules/${name}/package.json`);
+    const files = [...sources.sort(), ...packages];
+    return hashOf('sha256', JSON.stringify(files.map((file) => [file, readFileSync(new URL(file, source), 'utf8')])));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sealed entries by their hashes, nothing of them believed yet: three lines each, none of which has a line feed in it. */

@@ -141,7 +141,7 @@ export class ResourceMemory {
    */
   async keep(present: readonly Document[], accepted: readonly ValidDocument[]): Promise<boolean> {
     const now = { present: new Set(present), accepted: new Set<Document>(accepted) };
-    const before = this.#kept;
+    const before = this.#kept ?? (await this.#storedOf(now));
     // Until all of it is written.
     this.#kept = undefined;
     this.#merged = false;
@@ -154,6 +154,22 @@ export class ResourceMemory {
     // What came from another replica may be of documents that are not here.
     if (!this.#merged) this.#kept = now;
     return reordered;
+  }
+
+  /** The documents of which the store has what it should have; undefined where it has others beside these. */
+  async #storedOf({ present, accepted }: Kept): Promise<Kept | undefined> {
+    const found = new Set<Entry>();
+    const stored = { present: new Set<Document>(), accepted: new Set<Document>() };
+    await inTurns([...present], (document) => {
+      const entry = this.#known.get(keyOf(document));
+      if (entry === undefined) return;
+      found.add(entry);
+      const isGood = accepted.has(document) && document.valid;
+      if (isGood && entry.good !== documentLine(document)) return;
+      stored.present.add(document);
+      if (isGood) stored.accepted.add(document);
+    });
+    return found.size === this.#known.size ? stored : undefined;
   }
 
   /** The chunks in which something may be different from what was kept, whole. */
