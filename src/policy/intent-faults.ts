@@ -12,7 +12,7 @@ interface Examined {
 
 /** What of a mapping's narrowing its target cannot be told. */
 export function intentFaults(examined: Examined): readonly Fault[] {
-  return [...listFaults(examined), ...managedPolicyFaults(examined), ...assertionFaults(examined)];
+  return listFaults(examined).concat(managedPolicyFaults(examined), assertionFaults(examined));
 }
 
 /** What the target does not enforce and nobody has accepted: the mapping is in force and refuses. */

@@ -54,7 +54,7 @@ export function mappingFaults(examined: Examined): readonly Fault[] {
 
 /** What a mapping does that its author may not mean. */
 export function mappingWarnings(examined: Examined): readonly Fault[] {
-  return [...replayWarnings(examined), ...residueWarnings(examined)];
+  return replayWarnings(examined).concat(residueWarnings(examined));
 }
 
 function replayWarnings({ document, subject, surroundings }: Examined): readonly Fault[] {

@@ -55,13 +55,13 @@ export function outcomeOf(version: Version, context: MappingContext): Outcome {
     warningAt(document, ['spec'], { message: `${feature} is not built yet: the mapping is inactive and refuses` }),
   );
   const grant = grantOf(document, context);
-  return {
+  const outcome = {
     version,
     mapping: compileMapping(document, { subject, target, unbuilt, when: whenOf(document, context), grant }),
-    faults: [...inactive, ...grantWarnings(document, grant), ...mappingWarnings(examined)],
+    faults: inactive.concat(grantWarnings(document, grant), mappingWarnings(examined)),
     good: document,
-    ...(document.spec.mode === 'shadow' && { shadow: true }),
   };
+  return document.spec.mode === 'shadow' ? { ...outcome, shadow: true } : outcome;
 }
 
 interface Others {

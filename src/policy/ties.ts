@@ -2,7 +2,7 @@ import type { Steps } from '../core/steps.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { type ClaimShape, claimShape, comparable, projection } from './claim-shape.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
-import { carries, type IssuerPart, type Who } from './subject.ts';
+import { carries, type IssuerPart, type Subject, type Who } from './subject.ts';
 
 /** A mapping with the revision in which it was first seen; what is new has none. */
 export interface Aged {
@@ -31,13 +31,14 @@ export interface Tied {
 export function* tiedMappings(aged: readonly Aged[], issuers: TrustedIssuers): Steps<readonly Tied[]> {
   const reach = new IssuerReach(issuers);
   const kept = new TieTable(reach);
-  const contested = yield* contestedSpots(aged);
+  const contested = yield* contestedAmong(aged);
+  const isShared = yield* sharedAddresses(contested);
   const tied: Tied[] = [];
-  const inOrder = generations(aged.filter(({ mapping }) => contested.has(mapping)));
+  const inOrder = generations(contested);
   for (const generation of inOrder) {
     const fresh: Entry[] = [];
     for (const mapping of generation) {
-      const spots = contested.get(mapping) ?? [];
+      const spots = spotsOf(mapping, isShared);
       const tie = tieOf({ mapping, spots }, kept, 'yields');
       if (tie !== undefined) tied.push(tie);
       if (tie?.consequence !== 'leaves') fresh.push({ mapping, spots: without(spots, tie?.addresses) });
@@ -88,41 +89,29 @@ function without(spots: readonly Spot[], lost: readonly string[] = []): readonly
   return lost.length === 0 ? spots : spots.filter(({ address }) => !lost.includes(address));
 }
 
-/** Mappings that are looked at in one step, where looking is all. */
-const AT_ONCE = 50;
-
-/** The spots that more than one has, by those who have them: at the others nothing can tie. */
-function* contestedSpots(aged: readonly Aged[]): Steps<ReadonlyMap<CompiledMapping, readonly Spot[]>> {
-  const isSharedAddress = yield* sharedAmong(aged, ({ mapping }) => mapping.addresses);
-  const entries: Entry[] = [];
-  for (const { mapping } of aged) {
-    const spots = spotsOf(mapping, isSharedAddress);
-    if (spots.length > 0) entries.push({ mapping, spots });
+/** Those whose subject is another one's too, as far as exact values tell: nobody else can tie. */
+function* contestedAmong(aged: readonly Aged[]): Steps<readonly Aged[]> {
+  const first = new Map<string, Aged>();
+  const contested = new Set<Aged>();
+  for (const one of aged) {
+    const key = keyOf(partsOf(one.mapping.subject));
+    const other = first.get(key);
+    if (other === undefined) first.set(key, one);
+    else contested.add(other).add(one);
     yield;
   }
-  const isSharedKey = yield* sharedAmong(entries, ({ spots }) => spots.map(({ key }) => key));
-  const contested = new Map<CompiledMapping, readonly Spot[]>();
-  let looked = 0;
-  for (const { mapping, spots } of entries) {
-    const left = spots.filter(({ key }) => isSharedKey(key));
-    if (left.length > 0) contested.set(mapping, left);
-    looked += 1;
-    if (looked % AT_ONCE === 0) yield;
-  }
-  return contested;
+  return contested.size === 0 ? [] : aged.filter((one) => contested.has(one));
 }
 
-/** Tells the texts that more than one of them has. */
-function* sharedAmong<T>(all: readonly T[], of: (one: T) => readonly string[]): Steps<(text: string) => boolean> {
+/** Tells the addresses that more than one has: at the others nothing can tie. */
+function* sharedAddresses(aged: readonly Aged[]): Steps<(address: string) => boolean> {
   const once = new Set<string>();
   const shared = new Set<string>();
-  let looked = 0;
-  for (const one of all) {
-    for (const text of of(one)) (once.has(text) ? shared : once).add(text);
-    looked += 1;
-    if (looked % AT_ONCE === 0) yield;
+  for (const { mapping } of aged) {
+    for (const address of mapping.addresses) (once.has(address) ? shared : once).add(address);
+    yield;
   }
-  return (text) => shared.has(text);
+  return (address) => shared.has(address);
 }
 
 /** Mappings by the revision in which they were first seen, the earliest first. */
@@ -244,9 +233,13 @@ function project(entry: ShapeEntry, names: readonly string[]): ReadonlyMap<strin
 }
 
 function spotsOf({ addresses, subject }: CompiledMapping, isSpot: (address: string) => boolean): readonly Spot[] {
-  const { issuer, who } = subject;
-  const parts = [...(issuer.kind === 'name' ? ['name', issuer.name] : ['selector']), ...valuesOf(who)];
+  const parts = partsOf(subject);
   return addresses.filter(isSpot).map((address) => ({ address, key: keyOf([address, ...parts]) }));
+}
+
+function partsOf({ issuer, who }: Subject): readonly string[] {
+  const values = valuesOf(who);
+  return issuer.kind === 'name' ? ['name', issuer.name, ...values] : ['selector', ...values];
 }
 
 function valuesOf(who: Who): readonly string[] {

@@ -16,13 +16,13 @@ export interface ReadContext {
 
 /** Faults of a document that its schema accepts, in this installation, at this time. */
 export function checkAgainst(document: ValidDocument, context: ReadContext): readonly SchemaFault[] {
-  return [...originFaults(document), ...kindFaults(document, context)];
+  return originFaults(document).concat(kindFaults(document, context));
 }
 
 function kindFaults(document: ValidDocument, context: ReadContext): readonly SchemaFault[] {
   if (document.kind === 'TrustedIssuer') return schemeFaults(addresses(document.spec), context.development);
   if (document.kind !== 'FederationMapping') return [];
-  return [...schemeFaults(serverAddresses(document.spec), context.development), ...reportFaults(document, context.now)];
+  return schemeFaults(serverAddresses(document.spec), context.development).concat(reportFaults(document, context.now));
 }
 
 function originFaults(document: ValidDocument): readonly SchemaFault[] {
