@@ -46,6 +46,23 @@ describe('carnet', () => {
     },
   );
 
+  test('serves by the same configuration however it is named', async () => {
+    const named = (file: string) => ({ exitCode: 78, out: '', err: expect.stringContaining(file) });
+    for (const args of [['--config', './other.yaml'], ['--config=./other.yaml']]) {
+      expect(await carnet('serve', ...args)).toEqual(named('other.yaml'));
+    }
+    expect(await carnet('serve')).toEqual(named('carnet.yaml'));
+  });
+
+  test.each([[['--config']], [['--config', './other.yaml', 'surplus']], [['--confg', 'x']]])(
+    'serves nothing when it is told so by %j',
+    async (args) => {
+      const { exitCode, err } = await carnet('serve', ...args);
+      expect(exitCode).toBe(2);
+      expect(err).not.toContain('yaml');
+    },
+  );
+
   test('prints a JSON Schema that knows every kind', async () => {
     const { exitCode, out } = await carnet('schema');
     expect(exitCode).toBe(0);

@@ -48,6 +48,9 @@ audit: { directory: ./data/audit }
     /node_modules\/(kysely|pg|ioredis|undici|jose|@aws-sdk|@azure|google-auth-library)\//,
     /src\/store\/(postgres|redis)-/,
     /src\/federation\/(aws|azure|gcp|oauth)\/.*-target/,
+    // All other commands, and what tells them apart.
+    /node_modules\/commander\//,
+    /src\/cli\/(commands|.*-commands?\.ts)/,
     // What makes documents of routes, and conditions where no resource has one.
     /node_modules\/(@fastify\/swagger|@bufbuild|@opentelemetry)\//,
     /src\/routes\/(schemas|docs\/docs-page|admin\/admin-routes)/,
