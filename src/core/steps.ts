@@ -21,6 +21,16 @@ export async function inSlices<T>(steps: Steps<T>): Promise<T> {
   }
 }
 
+/** `visit` for each of them, `atOnce` in one step: less than a step is not worth one. */
+export function* each<T>(items: Iterable<T>, atOnce: number, visit: (one: T) => void): Steps<void> {
+  let visited = 0;
+  for (const one of items) {
+    visit(one);
+    visited += 1;
+    if (visited % atOnce === 0) yield;
+  }
+}
+
 /** Entries of a map that are copied in one step. */
 const ENTRIES_AT_ONCE = 100;
 

@@ -1,4 +1,4 @@
-import type { Steps } from '../core/steps.ts';
+import { each, type Steps } from '../core/steps.ts';
 import type { Document, DocumentOf, ValidDocument } from '../resources/document.ts';
 import { type MappingContext, type Outcome, outcomeOf, stands } from './mapping-outcome.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
@@ -22,6 +22,8 @@ export interface JudgingInput {
 
 /** Documents that are looked at in one step, where looking is all. */
 const AT_ONCE = 500;
+/** That are judged in one step. */
+const JUDGED_AT_ONCE = 10;
 
 /** Without any mapping: what the first compilation begins with. */
 export function noneJudged(reserved: ReservedAudiences): JudgedMappings {
@@ -73,10 +75,7 @@ export function* judgeMappings(
     seen += 1;
     if (seen % AT_ONCE === 0) yield;
   }
-  for (const version of versions) {
-    outcomes.set(version.document, outcomeOf(version, context));
-    yield;
-  }
+  yield* each(versions, JUDGED_AT_ONCE, (version) => outcomes.set(version.document, outcomeOf(version, context)));
   return { outcomes, names, reserved, changed: [...gone, ...versions.map(({ document }) => document)] };
 }
 

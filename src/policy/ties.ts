@@ -1,4 +1,4 @@
-import type { Steps } from '../core/steps.ts';
+import { each, type Steps } from '../core/steps.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { type ClaimShape, claimShape, comparable, projection } from './claim-shape.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
@@ -89,17 +89,19 @@ function without(spots: readonly Spot[], lost: readonly string[] = []): readonly
   return lost.length === 0 ? spots : spots.filter(({ address }) => !lost.includes(address));
 }
 
+/** Mappings that are looked at in one step, where looking is all. */
+const AT_ONCE = 50;
+
 /** Those whose subject is another one's too, as far as exact values tell: nobody else can tie. */
 function* contestedAmong(aged: readonly Aged[]): Steps<readonly Aged[]> {
   const first = new Map<string, Aged>();
   const contested = new Set<Aged>();
-  for (const one of aged) {
+  yield* each(aged, AT_ONCE, (one) => {
     const key = keyOf(partsOf(one.mapping.subject));
     const other = first.get(key);
     if (other === undefined) first.set(key, one);
     else contested.add(other).add(one);
-    yield;
-  }
+  });
   return contested.size === 0 ? [] : aged.filter((one) => contested.has(one));
 }
 
@@ -107,10 +109,9 @@ function* contestedAmong(aged: readonly Aged[]): Steps<readonly Aged[]> {
 function* sharedAddresses(aged: readonly Aged[]): Steps<(address: string) => boolean> {
   const once = new Set<string>();
   const shared = new Set<string>();
-  for (const { mapping } of aged) {
+  yield* each(aged, AT_ONCE, ({ mapping }) => {
     for (const address of mapping.addresses) (once.has(address) ? shared : once).add(address);
-    yield;
-  }
+  });
   return (address) => shared.has(address);
 }
 

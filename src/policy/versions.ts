@@ -1,4 +1,4 @@
-import { type Steps, sorted } from '../core/steps.ts';
+import { each, type Steps, sorted } from '../core/steps.ts';
 import type { Document, ValidDocument } from '../resources/document.ts';
 
 /** The revision in which a document of this kind and name was first seen in its source; undefined when it is new. */
@@ -14,6 +14,9 @@ export interface Version {
   readonly holder?: Document;
 }
 
+/** Names whose documents are looked at in one step. */
+const NAMES_AT_ONCE = 50;
+
 /**
  * Documents of one kind with their standing, in an order that depends on the documents alone, never on the order in which
  * they were read. Of a name that is there more than once, the one first seen alone holds the name, else none.
@@ -22,7 +25,12 @@ export function* versionsOf(documents: readonly Document[], firstSeen: FirstSeen
   const groups = Map.groupBy(yield* sorted(documents, byIdentity), ({ name }) => name);
   yield;
   const versions: Version[] = [];
-  for (const group of groups.values()) {
+  yield* each(groups.values(), NAMES_AT_ONCE, (group) => {
+    const [only] = group;
+    if (only !== undefined && group.length === 1) {
+      versions.push({ document: only, firstSeen: firstSeen(only), holdsName: true });
+      return;
+    }
     const since = group.map((document) => firstSeen(document) ?? Number.POSITIVE_INFINITY);
     const first = since.indexOf(Math.min(...since));
     const holder = first === since.lastIndexOf(since[first] ?? 0) ? group[first] : undefined;
@@ -31,8 +39,7 @@ export function* versionsOf(documents: readonly Document[], firstSeen: FirstSeen
       const other = holdsName || holder === undefined ? undefined : { holder };
       versions.push({ document, firstSeen: firstSeen(document), holdsName, ...other });
     }
-    yield;
-  }
+  });
   return versions;
 }
 
