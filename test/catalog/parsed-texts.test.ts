@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ParsedTexts, READER } from '../../src/catalog/parsed-texts.ts';
+import { documentDigest } from '../../src/resources/document-digest.ts';
 import { type Reading, readDocuments } from '../../src/resources/read-documents.ts';
+import { documentLine } from '../../src/resources/stored-document.ts';
 import { type CacheSeal, createCacheSeal } from '../../src/store/cache-seal.ts';
 import { importsOf } from '../support/imports.ts';
 import { temporaryFolder } from './folder.ts';
@@ -60,11 +62,16 @@ function said({ documents }: Reading): readonly unknown[] {
   return documents.map(({ kind, name, labels, ...one }) => ({ kind, name, labels, spec: one.valid && one.spec }));
 }
 
-/** Everything of a reading, with the lines of fields. */
+/** Everything of a reading, with the lines of fields, and what is known of a document beside what a copy of it says. */
 function seen({ documents, ...rest }: Reading) {
-  const told = documents.map(({ source: { line, ...source }, ...document }) => {
+  const told = documents.map((one) => {
+    const { line, ...source } = one.source;
     const lines = [[], ['kind'], ['metadata', 'name'], ['spec'], ['spec', 'target', 'jwtSvid']].map(line);
-    return { ...document, source, lines };
+    const said = [one, { ...one }].map((document) => [
+      documentDigest(document),
+      document.valid && documentLine(document),
+    ]);
+    return { ...one, source, lines, said };
   });
   return { ...rest, told };
 }
@@ -178,6 +185,7 @@ describe('the file that keeps it', () => {
   test.each([
     ['a value in it was changed', (text: string) => text.replace('"maxTtl":"1h"', '"maxTtl":"2h"')],
     ['the place of a document was changed', (text: string) => text.replace('"start":0', '"start":1')],
+    ['a digest was changed', (text: string) => text.replace(/"digest":"./, '"digest":"x')],
     ['a seal in it was changed', (text: string) => text.replace(/\n(.)/, (_, one) => (one === 'A' ? '\nB' : '\nA'))],
     ['it ends in the middle', (text: string) => text.slice(0, text.length / 2)],
     ['lines are missing', (text: string) => text.split('\n').slice(1).join('\n')],

@@ -111,6 +111,21 @@ describe('ResourceMemory', () => {
     expect(store.writes).toBe(1);
   });
 
+  test('writes after a restart what has changed and nothing else', async () => {
+    const store = new CountingStore();
+    const [other] = documents(guardrail('a', { maxTtl: '7m' }));
+    if (other === undefined) throw new Error('one document');
+    await round(await opened(store), [a, b]);
+    store.writes = 0;
+    await round(await opened(store), [a, b]);
+    expect(store.writes).toBe(0);
+    await round(await opened(store), [other, b]);
+    expect(store.writes).toBe(1);
+    const again = await opened(store);
+    expect(await again.lastGood([faulty(a), b])).toMatchObject([{ name: 'a', spec: other.spec }, { name: 'b' }]);
+    expect([a, b].map((document) => seen(again, document))).toEqual([1, 1]);
+  });
+
   test('takes the order of another replica that wrote first, says so, and loses neither', async () => {
     const store = new MemoryDocumentStore();
     const [one, other] = [await opened(store), await opened(store)];
