@@ -123,7 +123,10 @@ describe('ResourceMemory', () => {
     expect(store.writes).toBe(1);
     const again = await opened(store);
     expect(await again.lastGood([faulty(a), b])).toMatchObject([{ name: 'a', spec: other.spec }, { name: 'b' }]);
-    expect([a, b].map((document) => seen(again, document))).toEqual([1, 1]);
+    await again.see([other, b, faulty(c)]);
+    await again.keep([other, b, faulty(c)], [other, b]);
+    const last = await opened(store);
+    expect([a, b, c].map((document) => seen(last, document))).toEqual([1, 1, 2]);
   });
 
   test('takes the order of another replica that wrote first, says so, and loses neither', async () => {
