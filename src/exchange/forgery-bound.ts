@@ -72,8 +72,8 @@ export class ForgeryBound {
       this.#stateOf(presented.iss).forgeries.spend(1, this.#clock.now());
       this.#goodTokens().delete(token);
       this.#notSigned().set(token, namesOf(presented.keys));
-    } else {
-      if (known === undefined) this.#goodTokens().set(token, identity);
+    } else if (known === undefined) {
+      this.#goodTokens().set(token, identity);
       if (this.#goodIdentities().get(identity) === undefined) {
         this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
       }
