@@ -11,6 +11,15 @@ describe('strict JSON', () => {
     expect(JSON.parse(JSON.stringify(read(text)))).toEqual(JSON.parse(text));
   });
 
+  test.each(['0', '7', '1732406400', '999999999999999', '9007199254740993', '10e2', '12.50', '-3', '1E-2'])(
+    'reads the number %s as JSON.parse does, wherever it stands (V7)',
+    (number) => {
+      for (const text of [number, `[${number}]`, `[${number},1]`, `{"a":${number}}`, `{"a":${number} ,"b":1}`]) {
+        expect(JSON.stringify(read(text))).toBe(JSON.stringify(JSON.parse(text)));
+      }
+    },
+  );
+
   test('makes objects without a prototype, so that inherited names are absent (V7)', () => {
     const object = read('{"constructor":1,"toString":2}') as Record<string, unknown>;
     expect(Object.getPrototypeOf(object)).toBeNull();
@@ -33,6 +42,12 @@ describe('strict JSON', () => {
     ['an infinite number', '1e999'],
     ['a negative infinite number', '[-1e999]'],
     ['a leading zero', '01'],
+    ['a leading zero before a comma', '[01,1]'],
+    ['a leading zero before a brace', '{"a":00}'],
+    ['a member without a value', '{"a":,"b":1}'],
+    ['a last member without a value', '{"a":}'],
+    ['an element without a value', '[1,,2]'],
+    ['a digit with a letter', '{"a":1a}'],
     ['a leading plus', '+1'],
     ['a bare dot', '1.'],
     ['NaN', 'NaN'],
