@@ -3,7 +3,7 @@ import { copied, type Steps, whole } from '../core/steps.ts';
 import type { TrustedIssuers } from '../resources/issuers.ts';
 import { type ClaimShape, claimShape, claimValues } from './claim-shape.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
-import { ANY, carries, type Subject, type Who } from './subject.ts';
+import { ANY, carries, type Shape, type Subject, shapeOf, type Who } from './subject.ts';
 
 export interface Candidates {
   /** Every mapping at the address whose subject matches the identity, in no order. */
@@ -27,6 +27,7 @@ type Alone = [CompiledMapping];
 
 const NONE: readonly CompiledMapping[] = [];
 const NOTHING = { found: NONE, examined: 0 };
+const NO_ISSUER: Candidates = { matching: NONE, examined: 1 };
 
 interface Probe {
   readonly shape: string;
@@ -45,6 +46,8 @@ export class MappingIndex {
   #claimShapes = new Map<string, Map<string, CountedShape>>();
   /** Texts of the selectors that match an issuer. */
   readonly #selectorsOf = new Map<string, Set<string>>();
+  /** Of all mappings together: what none of them has is not looked for. */
+  readonly #shapes = new Set<Shape>();
   #all: readonly CompiledMapping[] = [];
 
   constructor(mappings: readonly CompiledMapping[], issuers: TrustedIssuers) {
@@ -90,16 +93,16 @@ export class MappingIndex {
 
   candidates(identity: VerifiedIdentity, address: string): Candidates {
     const selectors = this.#selectorsOf.get(identity.issuer);
-    if (selectors === undefined) return { matching: [], examined: 1 };
-    const matching: CompiledMapping[] = [];
+    if (selectors === undefined) return NO_ISSUER;
+    let matching = NONE;
     let examined = 1;
     for (const probe of this.#probes(identity, address)) {
       const direct = this.#byIssuer.get(key(probe, address, identity.issuer)) ?? NONE;
-      matching.push(...direct);
+      matching = joined(matching, direct);
       examined += 1 + direct.length;
       if (selectors.size === 0) continue;
       const selected = pick(this.#bySelector.get(key(probe, address)), selectors);
-      matching.push(...selected.found);
+      matching = joined(matching, selected.found);
       examined += 1 + selected.examined;
     }
     return { matching, examined };
@@ -114,7 +117,7 @@ export class MappingIndex {
       yield;
     }
     if (mappings.length > 0) this.#all = this.#all.concat(mappings);
-    this.#matchSelectors(issuers);
+    this.#survey(issuers);
   }
 
   #add(alone: Alone, address: string, own: Set<unknown>): void {
@@ -160,9 +163,10 @@ export class MappingIndex {
     setOrDelete(this.#bySelector, place, selected, selected.size);
   }
 
-  #matchSelectors(issuers: TrustedIssuers): void {
+  #survey(issuers: TrustedIssuers): void {
     const selectors = new Map<string, Readonly<Record<string, string>>>();
     for (const { subject } of this.#all) {
+      this.#shapes.add(shapeOf(subject.who));
       if (subject.issuer.kind === 'selector') selectors.set(subject.issuer.text, subject.issuer.labels);
     }
     for (const issuer of issuers.byName.values()) {
@@ -173,11 +177,15 @@ export class MappingIndex {
 
   #probes(identity: VerifiedIdentity, address: string): readonly Probe[] {
     const probes: Probe[] = [];
-    if (identity.spiffeId !== undefined) probes.push({ shape: 'spiffeId', values: [identity.spiffeId] });
+    const shapes = this.#shapes;
+    const { spiffeId } = identity;
+    if (spiffeId !== undefined && shapes.has('spiffeId')) probes.push({ shape: 'spiffeId', values: [spiffeId] });
     if (identity.kind === 'kubernetes') {
       const { namespace, serviceAccount } = identity;
-      probes.push(workloadProbe(namespace, serviceAccount));
-      probes.push(workloadProbe(namespace, ANY), workloadProbe(ANY, serviceAccount), workloadProbe(ANY, ANY));
+      if (shapes.has('exact')) probes.push(workloadProbe(namespace, serviceAccount));
+      if (shapes.has('namespace')) probes.push(workloadProbe(namespace, ANY));
+      if (shapes.has('serviceAccount')) probes.push(workloadProbe(ANY, serviceAccount));
+      if (shapes.has('any')) probes.push(workloadProbe(ANY, ANY));
       return probes;
     }
     for (const { shape } of this.#claimShapes.get(address)?.values() ?? []) {
@@ -186,6 +194,12 @@ export class MappingIndex {
     }
     return probes;
   }
+}
+
+/** Most lists are alone, and are given as they stand. */
+function joined(some: readonly CompiledMapping[], more: readonly CompiledMapping[]): readonly CompiledMapping[] {
+  if (more.length === 0) return some;
+  return some.length === 0 ? more : [...some, ...more];
 }
 
 function probeOf(who: Who): Probe {

@@ -32,7 +32,7 @@ const RANK: Readonly<Record<Shape, number>> = {
   claims: 5,
 };
 
-function shapeOf(who: Who): Shape {
+export function shapeOf(who: Who): Shape {
   if (who.kind !== 'workload') return who.kind;
   if (who.namespace !== ANY) return who.serviceAccount !== ANY ? 'exact' : 'namespace';
   return who.serviceAccount !== ANY ? 'serviceAccount' : 'any';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { VerifiedIdentity } from '../../src/core/identity.ts';
+import { whole } from '../../src/core/steps.ts';
 import type { CompiledMapping } from '../../src/policy/compiled-mapping.ts';
 import { MappingIndex } from '../../src/policy/mapping-index.ts';
 import { type IssuerPart, type Subject, selectorText, type Who } from '../../src/policy/subject.ts';
@@ -63,6 +64,19 @@ describe('the index', () => {
   test('never takes a claim for a Kubernetes field', () => {
     const index = new MappingIndex([mapping('m', { issuer: GITHUB, who: pair('payments', 'reporter') })], issuers);
     expect(names(index, ciJob({ namespace: 'payments', serviceAccount: 'reporter' }))).toEqual([]);
+  });
+
+  test('looks for those shapes of subject only that some mapping has, whatever has come and gone', () => {
+    const exact = mapping('exact', { issuer: EU, who: pair('payments', 'reporter') });
+    const wide = mapping('wide', { issuer: EU, who: pair('payments', '*') }, ['elsewhere']);
+    const index = new MappingIndex([exact], issuers);
+    expect(index.candidates(workload(), 'shared')).toEqual({ matching: [exact], examined: 3 });
+    const wider = whole(index.changed({ gone: [], fresh: [wide] }, issuers));
+    expect(wider.candidates(workload(), 'shared')).toEqual({ matching: [exact], examined: 4 });
+    expect(wider.candidates(workload(), 'elsewhere')).toEqual({ matching: [wide], examined: 4 });
+    const narrower = whole(wider.changed({ gone: [exact], fresh: [] }, issuers));
+    expect(narrower.candidates(workload(), 'shared')).toEqual({ matching: [], examined: 2 });
+    expect(narrower.candidates(workload(), 'elsewhere')).toEqual({ matching: [wide], examined: 3 });
   });
 
   test('examines one probe for an issuer that is not there', () => {
