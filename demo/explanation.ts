@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { readResources } from '../src/catalog/read-resources.ts';
 import { systemClock } from '../src/core/clock.ts';
-import type { Decision } from '../src/core/decision.ts';
+import type { Explained } from '../src/core/decision.ts';
 import { Secret } from '../src/core/secret.ts';
 import { TokenType } from '../src/core/token-types.ts';
 import { compile } from '../src/policy/compile.ts';
 import { conditionsFor } from '../src/policy/conditions/conditions-for.ts';
-import { decide } from '../src/policy/decide.ts';
+import { decideAloud } from '../src/policy/decide.ts';
 import { readKeySet } from '../src/verifiers/key-set.ts';
 import { createVerifier } from '../src/verifiers/verify.ts';
 import type { Stage } from './stage.ts';
@@ -15,7 +15,7 @@ import type { Stage } from './stage.ts';
  * The decision on the workload's token, made here by the very functions that the service runs: it is pure, so the same
  * resources, identity and time give the same answer and the same reasons.
  */
-export async function explain({ url, resourcesFile, tokenFile, cluster }: Stage, address: string): Promise<Decision> {
+export async function explain({ url, resourcesFile, tokenFile, cluster }: Stage, address: string): Promise<Explained> {
   const now = systemClock.now();
   const { documents } = await readResources([resourcesFile], { development: true, now });
   const { snapshot } = compile({
@@ -32,5 +32,5 @@ export async function explain({ url, resourcesFile, tokenFile, cluster }: Stage,
   };
   const verify = createVerifier({ keys: { find }, clock: systemClock });
   const token = new Secret(await readFile(tokenFile, 'utf8'));
-  return decide(snapshot, await verify(token, TokenType.jwt, snapshot.issuers), { address, scopes: [] }, now);
+  return decideAloud(snapshot, await verify(token, TokenType.jwt, snapshot.issuers), { address, scopes: [] }, now);
 }

@@ -1,8 +1,8 @@
 import { type IdentityAttributes, identityAttributes } from '../audit/identity-attributes.ts';
-import type { Ask, Decision, Step } from '../core/decision.ts';
+import type { Ask, Explained, Step } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import type { ErrorKey } from '../core/oauth-error.ts';
-import { DECIDER, decide } from '../policy/decide.ts';
+import { DECIDER, decideAloud } from '../policy/decide.ts';
 import { MappingIndex } from '../policy/mapping-index.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 
@@ -23,7 +23,7 @@ export interface Explanation {
   readonly decider: string;
   /** Absent where the token is refused: `decision` then says why. */
   readonly identity?: IdentityAttributes & { readonly issuer: string };
-  readonly decision: Decision | { readonly outcome: 'refused'; readonly error: ErrorKey; readonly detail: string };
+  readonly decision: Explained | { readonly outcome: 'refused'; readonly error: ErrorKey; readonly detail: string };
   readonly candidates: readonly Candidate[];
   /** Candidates that are not listed. */
   readonly more: number;
@@ -31,13 +31,13 @@ export interface Explanation {
 
 /** What a snapshot makes of a request, and why, by the evaluator of exchanges; `now` in milliseconds. Pure. */
 export function explained(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask, now: number): Explanation {
-  const decision = decide(snapshot, identity, ask, now);
+  const decision = decideAloud(snapshot, identity, ask, now);
   const { matching } = snapshot.mappings.candidates(identity, ask.address);
   const sorted = matching.toSorted((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MAX_CANDIDATES);
   const candidates = sorted.map((one): Candidate => {
     // The same evaluator on a snapshot in which nothing else could be selected.
     const alone = { ...snapshot, mappings: new MappingIndex([one], snapshot.issuers) };
-    const failing = decide(alone, identity, ask, now).steps.find(({ passed }) => !passed);
+    const failing = decideAloud(alone, identity, ask, now).steps.find(({ passed }) => !passed);
     return { mapping: one.name, selected: decision.mapping === one.name, ...(failing && { failing }) };
   });
   return {

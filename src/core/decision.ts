@@ -190,7 +190,6 @@ export interface Allowed {
   /** The mapping or the issuer lets each token be used once only: it has to be used up before anything is issued. */
   readonly replay?: 'once';
   readonly beside?: readonly Beside[];
-  readonly steps: readonly Step[];
 }
 
 export interface Refused {
@@ -205,8 +204,10 @@ export interface Refused {
   /** With `awaiting_approval`. */
   readonly awaiting?: AwaitedAccess;
   readonly beside?: readonly Beside[];
-  readonly steps: readonly Step[];
 }
 
 /** Policy's answer: a pure function of snapshot, identity, ask and time. */
 export type Decision = Allowed | Refused;
+
+/** With what each gate said, in their order, up to the first that refuses. */
+export type Explained = Decision & { readonly steps: readonly Step[] };

@@ -15,6 +15,8 @@ export type Access =
   | { readonly kind: 'granted'; readonly access: GrantedAccess; readonly detail: string }
   | { readonly kind: 'awaiting'; readonly access: AwaitedAccess; readonly detail: string };
 
+const STANDING: Access = { kind: 'standing' };
+
 interface Asked {
   readonly mapping: string;
   readonly terms: Terms;
@@ -25,7 +27,7 @@ interface Asked {
 
 /** The one request that there can be for this mapping as it is now and this identity, and whether it has been approved. */
 export function accessOf(index: AccessIndex, { mapping, terms, identity, now }: Asked): Access {
-  if (terms.access === undefined) return { kind: 'standing' };
+  if (terms.access === undefined) return STANDING;
   const { version, spec } = terms.access;
   const name = accessRequestName(mapping, version, identity);
   const request = index.get(name);

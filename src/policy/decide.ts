@@ -1,8 +1,8 @@
-import type { Ask, Beside, Decision, Step } from '../core/decision.ts';
+import type { Ask, Beside, Decision, Explained, Step } from '../core/decision.ts';
 import type { VerifiedIdentity } from '../core/identity.ts';
 import { accessOf } from './access.ts';
 import { attributesOnce } from './attributes.ts';
-import { type Case, denied, EARLY_GATES, tokenType, type Verdict } from './gates.ts';
+import { type Case, type Denial, denied, EARLY_GATES, passed, type Tell, tokenTypeDenial } from './gates.ts';
 import { grantOf } from './grant.ts';
 import { ceiling } from './guardrails.ts';
 import { heldGrant } from './held.ts';
@@ -10,10 +10,10 @@ import { heldToIntents } from './hold-to-intents.ts';
 import type { MappingIndex } from './mapping-index.ts';
 import { modeAt } from './mode.ts';
 import { scopeOf } from './scope.ts';
-import { type Selection, selectMapping } from './select-mapping.ts';
+import { namesOf, type Selection, selectMapping } from './select-mapping.ts';
 import type { Snapshot } from './snapshot.ts';
 import { issuedTokenType } from './token-type.ts';
-import { ttlOf } from './ttl.ts';
+import { ttlOf, ttlText } from './ttl.ts';
 
 /** Version of this code: with the snapshot's revision and the recorded attributes it makes a decision repeatable. */
 export const DECIDER = 'policy/4';
@@ -23,8 +23,19 @@ export const DECIDER = 'policy/4';
  * its refusal is final: nothing falls through to a wider one.
  */
 export function decide(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask, now: number): Decision {
-  const decision = decideIn(snapshot.mappings, snapshot, { identity, ask, now });
-  const shadow = shadowOf(snapshot, { identity, ask, now });
+  return decideAndTell(snapshot, { identity, ask, now }, undefined);
+}
+
+/** The same answer by the same code, with what each gate says on the way to it. */
+export function decideAloud(snapshot: Snapshot, identity: VerifiedIdentity, ask: Ask, now: number): Explained {
+  const steps: Step[] = [];
+  const decision = decideAndTell(snapshot, { identity, ask, now }, (step) => steps.push(step));
+  return { ...decision, steps };
+}
+
+function decideAndTell(snapshot: Snapshot, question: Question, tell: Tell): Decision {
+  const decision = decideIn(snapshot.mappings, snapshot, question, tell);
+  const shadow = shadowOf(snapshot, question);
   return shadow === undefined ? decision : { ...decision, beside: [...(decision.beside ?? []), shadow] };
 }
 
@@ -37,7 +48,7 @@ interface Question {
 /** What the most specific shadow would have said. It never changes the answer. */
 function shadowOf(snapshot: Snapshot, question: Question): Beside | undefined {
   if (snapshot.shadows.size === 0) return undefined;
-  const decision = decideIn(snapshot.shadows, snapshot, question);
+  const decision = decideIn(snapshot.shadows, snapshot, question, undefined);
   if (decision.outcome === 'allowed') return { mode: 'shadow', outcome: 'allowed', mapping: decision.mapping };
   const { error, mapping, reason, detail } = decision;
   if (error === 'target_refused') return undefined;
@@ -45,18 +56,16 @@ function shadowOf(snapshot: Snapshot, question: Question): Beside | undefined {
   return { mode: 'shadow', outcome: 'refused', ...named, detail };
 }
 
-function decideIn(index: MappingIndex, snapshot: Snapshot, { identity, ask, now }: Question): Decision {
+function decideIn(index: MappingIndex, snapshot: Snapshot, { identity, ask, now }: Question, tell: Tell): Decision {
   const selection = selectMapping(index, identity, ask.address);
-  if (selection.kind !== 'one') return unselected(selection);
+  if (selection.kind !== 'one') return unselected(selection, tell);
   const { mapping } = selection;
-  const steps: Step[] = [
-    passed('candidates', `matching: ${selection.matching.join(', ')}; examined ${selection.examined}`),
-    passed('mapping', `${mapping.name} is the most specific`),
-  ];
+  tell?.(passed('candidates', candidatesText(selection)));
+  tell?.(passed('mapping', `${mapping.name} is the most specific`));
   if (mapping.state.kind === 'inactive') {
-    return refuse(mapping.name, steps, denied('active', 'inactive', mapping.state.why));
+    return refuse(mapping.name, denied('active', 'inactive', mapping.state.why), tell);
   }
-  steps.push(passed('active', 'uses only what is built'));
+  tell?.(passed('active', 'uses only what is built'));
   const { terms } = mapping.state;
   const issuer = snapshot.issuers.byName.get(identity.issuer);
   const attributes = attributesOnce({ identity, issuer, terms, ask, now });
@@ -64,33 +73,39 @@ function decideIn(index: MappingIndex, snapshot: Snapshot, { identity, ask, now 
   const access = accessOf(snapshot.access, { mapping: mapping.name, terms, identity, now });
   const breakGlass = access.kind === 'granted' && access.access.breakGlass === true;
   const subjected = { identity, issuer, mapping: mapping.name, terms, mode, attributes, breakGlass };
-  const limits = { ceiling: ceiling(snapshot.guardrails, subjected), replay: terms.replay ?? issuer?.replay };
-  const one = { mapping: mapping.name, terms, identity, ask, now, attributes, access, ...limits };
-  let reported: Verdict | undefined;
+  const one: Case = {
+    mapping: mapping.name,
+    terms,
+    identity,
+    ask,
+    now,
+    attributes,
+    access,
+    ceiling: ceiling(snapshot.guardrails, subjected),
+    replay: terms.replay ?? issuer?.replay,
+  };
+  let reported: Denial | undefined;
   for (const gate of EARLY_GATES) {
-    const verdict = gate(one);
-    if (verdict.refusal !== undefined) return refuse(mapping.name, steps, verdict);
-    steps.push(passed(verdict.step, verdict.detail));
-    if (verdict.reported !== undefined) reported = verdict;
+    const denial = gate(one, tell);
+    if (denial === undefined) continue;
+    if (denial.reported === undefined) return refuse(mapping.name, denial, tell);
+    reported = denial;
   }
-  const decision = settle(one, steps);
+  const decision = settle(one, tell);
   return mode === 'report' ? { ...decision, beside: [reportOf(mapping.name, decision, reported)] } : decision;
 }
 
 /** What enforcing would have come to. */
-function reportOf(mapping: string, decision: Decision, reported: Verdict | undefined): Beside {
+function reportOf(mapping: string, decision: Decision, reported: Denial | undefined): Beside {
   const common = { mode: 'report' as const, mapping };
-  if (reported?.reported !== undefined) {
-    const { reason } = reported.reported;
-    return { ...common, outcome: 'refused', ...(reason !== undefined && { reason }), detail: reported.detail };
-  }
-  if (decision.outcome === 'allowed') return { ...common, outcome: 'allowed' };
-  const { reason, detail } = decision;
+  const refusal = reported ?? (decision.outcome === 'refused' ? decision : undefined);
+  if (refusal === undefined) return { ...common, outcome: 'allowed' };
+  const { reason, detail } = refusal;
   return { ...common, outcome: 'refused', ...(reason !== undefined && { reason }), detail };
 }
 
 /** The last gates, which find values: ttl, scope, identity, intents. */
-function settle(one: Case, steps: Step[]): Decision {
+function settle(one: Case, tell: Tell): Decision {
   const { mapping, terms, identity, ask } = one;
   const access = one.access.kind === 'granted' ? one.access.access : undefined;
   const ttl = ttlOf({
@@ -102,62 +117,53 @@ function settle(one: Case, steps: Step[]): Decision {
     projected: identity.kind === 'kubernetes',
     accessSeconds: access && Math.floor((access.until - one.now) / 1000),
   });
-  if (!ttl.ok) return refuse(mapping, steps, denied('ttl', 'ttl_below_target_minimum', ttl.detail));
-  steps.push(passed('ttl', ttl.detail));
+  if (!ttl.ok) return refuse(mapping, denied('ttl', 'ttl_below_target_minimum', ttlText(ttl)), tell);
+  tell?.(passed('ttl', ttlText(ttl)));
   const scope = scopeOf(terms, ask.scopes);
-  if (!scope.ok) {
-    return refuse(mapping, steps, { step: 'scope', detail: scope.detail, refusal: { error: 'scope_refused' } });
-  }
-  steps.push(passed('scope', scope.detail));
+  if (!scope.ok) return refuse(mapping, { step: 'scope', detail: scope.detail, error: 'scope_refused' }, tell);
+  tell?.(passed('scope', scope.detail));
   const type = issuedTokenType(terms, ask.requestedTokenType);
-  if (type === undefined) return refuse(mapping, steps, tokenType(one));
+  if (type === undefined) return refuse(mapping, tokenTypeDenial(ask), tell);
   const { address } = ask;
   const { ttlSeconds, ttlCeilingSeconds } = ttl;
   const settled = { mapping, terms, identity, address, ttlSeconds, ttlCeilingSeconds, issuedTokenType: type, access };
   const result = grantOf(settled);
-  if (!result.ok) return refuse(mapping, steps, denied('identity', result.reason, result.detail));
-  steps.push(passed('identity', result.detail));
+  if (!result.ok) return refuse(mapping, denied('identity', result.reason, result.detail), tell);
+  tell?.(passed('identity', result.detail));
   const held = heldToIntents(terms, scope.narrowed, ask);
-  if (!held.ok) return refuse(mapping, steps, denied('intents', 'intents_not_enforceable', held.detail));
-  steps.push(passed('intents', held.detail));
-  return {
-    outcome: 'allowed',
-    mapping,
-    grant: heldGrant(result.grant, held),
-    steps,
-    ...(one.replay !== undefined && { replay: one.replay }),
-  };
+  if (!held.ok) return refuse(mapping, denied('intents', 'intents_not_enforceable', held.detail), tell);
+  tell?.(passed('intents', held.detail));
+  const allowed = { outcome: 'allowed', mapping, grant: heldGrant(result.grant, held) } as const;
+  return one.replay === undefined ? allowed : { ...allowed, replay: one.replay };
 }
 
-/** One and the same refusal whether the address exists or not; the truth is in `detail` and steps. */
-function unselected(selection: Exclude<Selection, { kind: 'one' }>): Decision {
+/** One and the same refusal whether the address exists or not; the truth is in `detail` and what is told. */
+function unselected(selection: Exclude<Selection, { kind: 'one' }>, tell: Tell): Decision {
   if (selection.kind === 'none') {
     const detail = 'no mapping at this address matches the identity';
-    const steps = [failed('candidates', `${detail}; examined ${selection.examined}`)];
-    return { outcome: 'refused', error: 'target_refused', detail, steps };
+    tell?.(failed('candidates', `${detail}; examined ${selection.examined}`));
+    return { outcome: 'refused', error: 'target_refused', detail };
   }
-  const detail = `none of ${selection.matching.join(', ')} is the most specific`;
-  const steps = [
-    passed('candidates', `matching: ${selection.matching.join(', ')}; examined ${selection.examined}`),
-    failed('mapping', detail),
-  ];
-  return { outcome: 'refused', error: 'target_denied', reason: 'ambiguous_mapping', detail, steps };
+  const detail = `none of ${namesOf(selection.matching)} is the most specific`;
+  tell?.(passed('candidates', candidatesText(selection)));
+  tell?.(failed('mapping', detail));
+  return { outcome: 'refused', error: 'target_denied', reason: 'ambiguous_mapping', detail };
 }
 
-function refuse(mapping: string, steps: readonly Step[], { step, detail, refusal }: Verdict): Decision {
+function candidatesText({ matching, examined }: Exclude<Selection, { kind: 'none' }>): string {
+  return `matching: ${namesOf(matching)}; examined ${examined}`;
+}
+
+function refuse(mapping: string, { step, detail, error, reason, awaiting }: Denial, tell: Tell): Decision {
+  tell?.(failed(step, detail));
   return {
     outcome: 'refused',
-    error: refusal?.error ?? 'target_denied',
+    error,
     mapping,
     detail,
-    steps: [...steps, failed(step, detail)],
-    ...(refusal?.reason !== undefined && { reason: refusal.reason }),
-    ...(refusal?.awaiting !== undefined && { awaiting: refusal.awaiting }),
+    ...(reason !== undefined && { reason }),
+    ...(awaiting !== undefined && { awaiting }),
   };
-}
-
-function passed(step: Step['step'], detail: string): Step {
-  return { step, passed: true, detail };
 }
 
 function failed(step: Step['step'], detail: string): Step {

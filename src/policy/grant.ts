@@ -54,9 +54,10 @@ function oauthGrant(
 }
 
 function svidGrant(settled: Settled, target: JwtSvidTarget): GrantResult {
-  const { spiffeId } = settled.identity;
-  const detail = `issuer ${settled.identity.issuer} gives this identity no SPIFFE ID`;
-  if (spiffeId === undefined) return { ok: false, reason: 'no_spiffe_id', detail };
+  const { spiffeId, issuer } = settled.identity;
+  if (spiffeId === undefined) {
+    return { ok: false, reason: 'no_spiffe_id', detail: `issuer ${issuer} gives this identity no SPIFFE ID` };
+  }
   const audience = audienceOf(target, settled.address);
   if (audience === undefined) return { ok: false, reason: 'inactive', detail: 'the address names no one audience' };
   const grant: JwtSvidGrant = { kind: 'jwtSvid', targetId: audience, audience, spiffeId, ...common(settled) };

@@ -68,12 +68,17 @@ export function compileGuardrail({ name, spec }: DocumentOf<'Guardrail'>, condit
 
 /** What all guardrails that match say together. */
 export function ceiling(guardrails: readonly CompiledGuardrail[], subjected: Subjected): Ceiling {
-  const matching = guardrails.filter((guardrail) => matches(guardrail, subjected));
-  return {
-    denials: matching.flatMap((guardrail) => denials(guardrail, subjected).map((why) => `${guardrail.name}: ${why}`)),
-    maxTtlSeconds: Math.min(...matching.map(({ maxTtlSeconds }) => maxTtlSeconds ?? Number.POSITIVE_INFINITY)),
-    matched: matching.map(({ name }) => name),
-  };
+  const denied: string[] = [];
+  const matched: string[] = [];
+  let maxTtlSeconds = Number.POSITIVE_INFINITY;
+  for (const guardrail of guardrails) {
+    if (!matches(guardrail, subjected)) continue;
+    const { name, maxTtlSeconds: cap = Number.POSITIVE_INFINITY } = guardrail;
+    matched.push(name);
+    maxTtlSeconds = Math.min(maxTtlSeconds, cap);
+    for (const why of denials(guardrail, subjected)) denied.push(`${name}: ${why}`);
+  }
+  return { denials: denied, maxTtlSeconds, matched };
 }
 
 /** True unless some part of `match` is certainly not so: what cannot be decided matches. */

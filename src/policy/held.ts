@@ -13,7 +13,8 @@ export type Held =
 
 /** The grant with what its target will be told to hold the credential to. */
 export function heldGrant(grant: Grant, { enforcedBy, narrowing }: Extract<Held, { ok: true }>): Grant {
-  const held = { ...grant, enforcedBy };
+  // A grant that is made out is held to nothing yet.
+  const held = enforcedBy.length === 0 ? grant : { ...grant, enforcedBy };
   if (narrowing === undefined) return held;
   if (held.kind === 'aws' && narrowing.kind === 'aws') return { ...held, ...narrowing };
   if (held.kind === 'gcp' && narrowing.kind === 'gcp') return { ...held, ...narrowing };

@@ -8,6 +8,9 @@ import type { Held } from './held.ts';
 /** What a target enforces anew for each credential, so that a request can be held to less than the mapping intends. */
 const PER_CREDENTIAL: readonly EnforcedBy[] = ['session-policy', 'credential-access-boundary', 'registry-token'];
 
+const WITHOUT: Held = { ok: true, enforcedBy: [], detail: 'the target has none' };
+const UNRESTRICTED: Held = { ok: true, enforcedBy: [], detail: 'unrestricted' };
+
 /**
  * How the credential is held to the mapping's intents, or to those that the request narrowed them to (DESIGN section 7).
  * Without intents only the caller's own narrowing holds it, where he sent one.
@@ -15,9 +18,7 @@ const PER_CREDENTIAL: readonly EnforcedBy[] = ['session-policy', 'credential-acc
 export function heldToIntents(terms: Terms, narrowed: readonly Intent[] | undefined, { narrowing }: Ask): Held {
   const { intents, target, deliver } = terms;
   if (intents === undefined && narrowing !== undefined) return callerNarrowing(terms, narrowing);
-  if (intents === undefined) {
-    return { ok: true, enforcedBy: [], detail: target.kind === 'jwtSvid' ? 'the target has none' : 'unrestricted' };
-  }
+  if (intents === undefined) return target.kind === 'jwtSvid' ? WITHOUT : UNRESTRICTED;
   if (narrowing !== undefined) return { ok: false, detail: "the caller's own narrowing needs intents: unrestricted" };
   const list = narrowed ?? intents.list;
   const compiled = narrowed === undefined ? intents.compiled : compileIntents(target, deliver, narrowed);

@@ -6,9 +6,11 @@ export type ScopeAnswer =
   | { readonly ok: true; readonly narrowed?: readonly Intent[]; readonly detail: string }
   | { readonly ok: false; readonly detail: string };
 
+const NONE_ASKED: ScopeAnswer = { ok: true, detail: 'none asked' };
+
 /** The intents that a request asks for: each lies within one of the mapping's, whose enforcement it shares. */
 export function scopeOf({ intents }: Terms, words: readonly string[]): ScopeAnswer {
-  if (words.length === 0) return { ok: true, detail: 'none asked' };
+  if (words.length === 0) return NONE_ASKED;
   if (intents === undefined) return { ok: false, detail: 'a scope needs intents to narrow' };
   if (words.length > MAX_INTENTS) return { ok: false, detail: `more than ${MAX_INTENTS} scopes` };
   const asked: Intent[] = [];

@@ -8,23 +8,29 @@ export type Selection =
   | {
       readonly kind: 'one';
       readonly mapping: CompiledMapping;
-      readonly matching: readonly string[];
+      readonly matching: readonly CompiledMapping[];
       readonly examined: number;
     }
   /** Several that nothing puts before one another. */
-  | { readonly kind: 'ambiguous'; readonly matching: readonly string[]; readonly examined: number };
+  | { readonly kind: 'ambiguous'; readonly matching: readonly CompiledMapping[]; readonly examined: number };
 
 /** The single most specific mapping at the address that matches the identity; the others never get a say. */
 export function selectMapping(index: MappingIndex, identity: VerifiedIdentity, address: string): Selection {
   const { matching, examined } = index.candidates(identity, address);
-  const [only, second] = matching;
-  if (only !== undefined && second === undefined)
-    return { kind: 'one', mapping: only, matching: [only.name], examined };
-  const names = matching.map(({ name }) => name).sort();
+  const only = matching.length === 1 ? matching[0] : undefined;
+  if (only !== undefined) return { kind: 'one', mapping: only, matching, examined };
   const first = matching.filter((mapping) =>
     matching.every((other) => compareSubjects(other.subject, mapping.subject) >= 0),
   );
   const [mapping, ...rest] = first;
-  if (mapping !== undefined && rest.length === 0) return { kind: 'one', mapping, matching: names, examined };
-  return matching.length === 0 ? { kind: 'none', examined } : { kind: 'ambiguous', matching: names, examined };
+  if (mapping !== undefined && rest.length === 0) return { kind: 'one', mapping, matching, examined };
+  return matching.length === 0 ? { kind: 'none', examined } : { kind: 'ambiguous', matching, examined };
+}
+
+/** In the order of the alphabet. */
+export function namesOf(mappings: readonly CompiledMapping[]): string {
+  return mappings
+    .map(({ name }) => name)
+    .sort()
+    .join(', ');
 }

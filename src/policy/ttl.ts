@@ -17,15 +17,28 @@ export interface TtlQuestion {
   readonly accessSeconds?: number | undefined;
 }
 
+/** What limits a credential, seconds. Undefined is no limit that there could be; Infinity is one that does not bind here. */
+interface Limits {
+  readonly asked: number;
+  readonly mapping: number;
+  readonly guardrail: number;
+  readonly grant: number | undefined;
+  readonly subject: number;
+  readonly access: number | undefined;
+  readonly target: number;
+}
+
+/** `ttlText` puts it into words. */
 export type TtlAnswer =
   | {
       readonly ok: true;
       readonly ttlSeconds: number;
+      readonly limits: Limits;
       /** Present where `ttlSeconds` is a wish: what lives for longer than this is dropped. */
       readonly ttlCeilingSeconds?: number;
-      readonly detail: string;
+      readonly remark?: string;
     }
-  | { readonly ok: false; readonly detail: string };
+  | { readonly ok: false; readonly ttlSeconds: number; readonly limits: Limits; readonly remark: string };
 
 /** How long an assertion handed to a workload lives; what the cloud gives for it is not Carnet's to shorten. */
 const ASSERTION_SECONDS = 60;
@@ -46,38 +59,40 @@ export function ttlOf(question: TtlQuestion): TtlAnswer {
   const assertion = terms.deliver === 'assertion';
   const access = accessLimit(question, cloud);
   const outlive = terms.ttl.outliveSubject ?? (cloud && projected);
-  const { ttlSeconds, detail } = leastOf([
-    ['asked', wishedSeconds(terms, askedSeconds)],
-    ['mapping', assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds],
-    ['guardrail', guardrailSeconds],
-    ['grant', Number.isFinite(grantSeconds) ? grantSeconds : undefined],
-    ['subject', outlive ? Number.POSITIVE_INFINITY : remainingSeconds],
-    ['access', access],
-    ['target', target.maxSeconds],
-  ]);
+  const limits: Limits = {
+    asked: wishedSeconds(terms, askedSeconds),
+    mapping: assertion ? Math.min(ASSERTION_SECONDS, terms.ttl.maxSeconds) : terms.ttl.maxSeconds,
+    guardrail: guardrailSeconds,
+    grant: Number.isFinite(grantSeconds) ? grantSeconds : undefined,
+    subject: outlive ? Number.POSITIVE_INFINITY : remainingSeconds,
+    access,
+    target: target.maxSeconds,
+  };
+  const ttlSeconds = least(limits);
   const minSeconds = assertion ? 1 : target.minSeconds;
   if (ttlSeconds < minSeconds) {
-    return { ok: false, detail: `${detail}; below the ${minSeconds} s that ${terms.target.kind} gives at least` };
+    const remark = `below the ${minSeconds} s that ${terms.target.kind} gives at least`;
+    return { ok: false, ttlSeconds, limits, remark };
   }
-  if (assertion || target.targetChooses === undefined) return { ok: true, ttlSeconds, detail };
-  const ceilingSeconds = Math.min(guardrailSeconds, grantSeconds, access ?? Number.POSITIVE_INFINITY);
+  if (assertion || target.targetChooses === undefined) return { ok: true, ttlSeconds, limits };
   const { usualSeconds } = target.targetChooses;
   if (access !== undefined && usualSeconds !== undefined && access < usualSeconds) {
-    return { ok: false, detail: `${detail}; ${terms.target.kind} may give ${usualSeconds} s` };
+    return { ok: false, ttlSeconds, limits, remark: `${terms.target.kind} may give ${usualSeconds} s` };
   }
-  return chosenByTarget(terms, { ttlSeconds, ceilingSeconds, detail });
+  return chosenByTarget(terms, ttlSeconds, limits);
 }
 
-/** Undefined is no limit that there could be; Infinity is one that does not bind here. */
-function leastOf(limits: readonly (readonly [name: string, seconds: number | undefined])[]) {
-  let ttlSeconds = Number.POSITIVE_INFINITY;
-  let told = '';
-  for (const [name, seconds] of limits) {
-    if (seconds === undefined) continue;
-    ttlSeconds = Math.min(ttlSeconds, seconds);
-    told += `${told === '' ? '' : ', '}${name} ${Number.isFinite(seconds) ? `${seconds} s` : 'none'}`;
-  }
-  return { ttlSeconds, detail: `${ttlSeconds} s, the least of ${told}` };
+function least({ asked, mapping, guardrail, grant, subject, access, target }: Limits): number {
+  const mayBeAbsent = Math.min(grant ?? Number.POSITIVE_INFINITY, access ?? Number.POSITIVE_INFINITY);
+  return Math.min(asked, mapping, guardrail, subject, target, mayBeAbsent);
+}
+
+/** Which limits there were, and what follows from them. */
+export function ttlText({ ttlSeconds, limits, remark }: TtlAnswer): string {
+  const told = Object.entries(limits)
+    .filter(([, seconds]) => seconds !== undefined)
+    .map(([name, seconds]) => `${name} ${Number.isFinite(seconds) ? `${seconds} s` : 'none'}`);
+  return `${ttlSeconds} s, the least of ${told.join(', ')}${remark === undefined ? '' : `; ${remark}`}`;
 }
 
 /** How long what is given may live, so that it ends before the access does. */
@@ -89,12 +104,13 @@ function accessLimit({ accessSeconds }: TtlQuestion, cloud: boolean): number | u
  * Where the target alone chooses, the ttl is a wish, which needs to be accepted in writing (DESIGN section 7). Of an OAuth
  * server nothing is known beforehand: without acceptance its token counts if it ends in time.
  */
-function chosenByTarget(
-  { target, accepts, ttl }: Terms,
-  { ttlSeconds, ceilingSeconds, detail }: { ttlSeconds: number; ceilingSeconds: number; detail: string },
-): TtlAnswer {
-  const chosen = `${detail}; ${target.kind} alone chooses`;
-  if (accepts.ttl) return { ok: true, ttlSeconds, ttlCeilingSeconds: ceilingSeconds, detail: `${chosen}, accepted` };
-  if (ttl.limits.targetChooses?.usualSeconds === undefined) return { ok: true, ttlSeconds, detail };
-  return { ok: false, detail: `${chosen}, and residual.accept does not hold ttl` };
+function chosenByTarget({ target, accepts, ttl }: Terms, ttlSeconds: number, limits: Limits): TtlAnswer {
+  const chosen = `${target.kind} alone chooses`;
+  const { guardrail, grant = Number.POSITIVE_INFINITY, access = Number.POSITIVE_INFINITY } = limits;
+  if (accepts.ttl) {
+    const ttlCeilingSeconds = Math.min(guardrail, grant, access);
+    return { ok: true, ttlSeconds, limits, ttlCeilingSeconds, remark: `${chosen}, accepted` };
+  }
+  if (ttl.limits.targetChooses?.usualSeconds === undefined) return { ok: true, ttlSeconds, limits };
+  return { ok: false, ttlSeconds, limits, remark: `${chosen}, and residual.accept does not hold ttl` };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TokenType } from '../../src/core/token-types.ts';
 import type { CompiledMapping } from '../../src/policy/compiled-mapping.ts';
-import { DECIDER, decide } from '../../src/policy/decide.ts';
+import { DECIDER, decideAloud } from '../../src/policy/decide.ts';
 import { MappingIndex } from '../../src/policy/mapping-index.ts';
 import type { Document } from '../../src/resources/document.ts';
 import {
@@ -22,14 +22,14 @@ import {
 function story(
   documents: readonly Document[],
   asked = ask('reports'),
-  identity: Parameters<typeof decide>[1] = workload(),
+  identity: Parameters<typeof decideAloud>[1] = workload(),
 ) {
   const snapshot = snapshotOf(
     cluster('prod-eu', { env: 'prod' }),
     ci('github', { spiffePath: '/ci/{claims.repository_id}' }),
     ...documents,
   );
-  const { steps, ...decision } = decide(snapshot, identity, asked, NOW);
+  const { steps, ...decision } = decideAloud(snapshot, identity, asked, NOW);
   const { grant: _grant, ...outcome } = { grant: undefined, ...decision };
   return { outcome, steps: steps.map(({ step, passed, detail }) => `${passed ? '+' : '-'} ${step}: ${detail}`) };
 }
@@ -41,7 +41,7 @@ const denied = (reason: string, detail: string) => ({
   reason,
   detail,
 });
-const SELECTED = ['+ candidates: matching: reports; examined 7', '+ mapping: reports is the most specific'];
+const SELECTED = ['+ candidates: matching: reports; examined 3', '+ mapping: reports is the most specific'];
 const ACTIVE = [...SELECTED, '+ active: uses only what is built'];
 const TYPED = [...ACTIVE, '+ token-type: urn:carnet:token-type:aws-credentials'];
 const POD = '+ pod-binding: asked pod, bound to pod';
@@ -148,7 +148,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
     const none = 'no mapping at this address matches the identity';
     expect(story([awsMapping('reports')], ask('nowhere'))).toStrictEqual({
       outcome: { outcome: 'refused', error: 'target_refused', detail: none },
-      steps: [`- candidates: ${none}; examined 6`],
+      steps: [`- candidates: ${none}; examined 2`],
     });
   });
 
@@ -159,7 +159,7 @@ describe('what a decision tells record and explanation (DESIGN section 6)', () =
     const twin: CompiledMapping = { ...one, name: 'two' };
     const mappings = new MappingIndex([one, twin], snapshot.issuers);
     const detail = 'none of one, two is the most specific';
-    expect(decide({ ...snapshot, mappings }, workload(), ask('one'), NOW)).toStrictEqual({
+    expect(decideAloud({ ...snapshot, mappings }, workload(), ask('one'), NOW)).toStrictEqual({
       outcome: 'refused',
       error: 'target_denied',
       reason: 'ambiguous_mapping',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type Compiled, compile } from '../../src/policy/compile.ts';
 import { CelConditions } from '../../src/policy/conditions/cel-conditions.ts';
 import { RememberedConditions } from '../../src/policy/conditions/remembered-conditions.ts';
-import { decide } from '../../src/policy/decide.ts';
+import { decideAloud } from '../../src/policy/decide.ts';
 import type { MappingIndex } from '../../src/policy/mapping-index.ts';
 import type { Document, Kind, ValidDocument } from '../../src/resources/document.ts';
 import {
@@ -132,7 +132,7 @@ function shown({ snapshot, faults, refused, accepted, mappingNames }: Compiled) 
       const { matching, examined } = index.candidates(caller, address);
       return [examined, inOrder(matching)];
     });
-  const decided = asked.map(({ caller, address }) => JSON.stringify(decide(snapshot, caller, ask(address), NOW)));
+  const decided = asked.map(({ caller, address }) => JSON.stringify(decideAloud(snapshot, caller, ask(address), NOW)));
   const lists = [mappings.all, shadows.all, guardrails, issuers.byName, faults, refused, accepted, mappingNames];
   return { revision, lists: lists.map(inOrder), found: [mappings, shadows].map(found), decided };
 }

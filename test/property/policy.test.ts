@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Ask } from '../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../src/core/identity.ts';
-import type { Compiled } from '../../src/policy/compile.ts';
-import { decide } from '../../src/policy/decide.ts';
+import { decide, decideAloud } from '../../src/policy/decide.ts';
 import type { Document } from '../../src/resources/document.ts';
 import {
   ask,
@@ -215,11 +214,6 @@ const seen = fc
   );
 const past = { numRuns: 400 };
 
-function withoutCounts({ snapshot }: Compiled, who: VerifiedIdentity, asked: Ask): unknown {
-  const { steps: _, ...decision } = decide(snapshot, who, asked, NOW);
-  return decision;
-}
-
 describe('policy, whatever the resources', () => {
   test('does not depend on the order of documents', () => {
     const all = fc.tuple(mappings, rails).chain(([some, more]) => {
@@ -232,7 +226,7 @@ describe('policy, whatever the resources', () => {
         const other = compiled(shuffled, { seen: revisions });
         expect(other.snapshot.revision).toBe(one.snapshot.revision);
         expect(other.faults).toEqual(one.faults);
-        expect(decide(other.snapshot, who, asked, NOW)).toEqual(decide(one.snapshot, who, asked, NOW));
+        expect(decideAloud(other.snapshot, who, asked, NOW)).toEqual(decideAloud(one.snapshot, who, asked, NOW));
       }),
       past,
     );
@@ -245,6 +239,20 @@ describe('policy, whatever the resources', () => {
         const before = JSON.stringify([who, asked]);
         expect(decide(snapshot, who, asked, NOW)).toEqual(decide(snapshot, who, asked, NOW));
         expect(JSON.stringify([who, asked])).toBe(before);
+      }),
+      past,
+    );
+  });
+
+  test('decides the same whether or not somebody hears why, and what is heard ends with the refusal', () => {
+    fc.assert(
+      fc.property(mappings, rails, identity, wish, (some, more, who, asked) => {
+        const { snapshot } = compiled([...ISSUERS, ...some, ...more]);
+        const { steps, ...decision } = decideAloud(snapshot, who, asked, NOW);
+        expect(decision).toStrictEqual(decide(snapshot, who, asked, NOW));
+        const refusing = steps.filter(({ passed }) => !passed);
+        if (decision.outcome === 'allowed') expect(refusing).toEqual([]);
+        else expect(refusing).toEqual([{ ...steps.at(-1), detail: expect.stringContaining(decision.detail) }]);
       }),
       past,
     );
@@ -282,8 +290,8 @@ describe('policy, whatever the resources', () => {
       fc.property(mappings, rails, others, seen, identity, wish, (some, more, extra, revisions, who, asked) => {
         fc.pre(who.issuer !== 'edge');
         const documents = [...ISSUERS, ...some, ...more];
-        const after = withoutCounts(compiled([...documents, extra], { seen: revisions }), who, asked);
-        expect(after).toEqual(withoutCounts(compiled(documents, { seen: revisions }), who, asked));
+        const after = decide(compiled([...documents, extra], { seen: revisions }).snapshot, who, asked, NOW);
+        expect(after).toEqual(decide(compiled(documents, { seen: revisions }).snapshot, who, asked, NOW));
       }),
       past,
     );

@@ -1,5 +1,5 @@
 import type { Allowed, Ask } from '../../src/core/decision.ts';
-import { decide } from '../../src/policy/decide.ts';
+import { decide, decideAloud } from '../../src/policy/decide.ts';
 import type { Document } from '../../src/resources/document.ts';
 import { answer, ask, awsMapping, cluster, compiled, NOW, ROLE, snapshotOf, workload } from './policy-builders.ts';
 
@@ -42,7 +42,7 @@ export function allowed(changes: object, wish: Partial<Ask> = {}, ...others: rea
 }
 
 export function step(changes: object, name: string, wish: Partial<Ask> = {}): string | undefined {
-  const { steps } = decide(snapshotOf(PROD, mapping(changes)), workload(), ask('m', wish), NOW);
+  const { steps } = decideAloud(snapshotOf(PROD, mapping(changes)), workload(), ask('m', wish), NOW);
   return steps.find((one) => one.step === name)?.detail;
 }
 
