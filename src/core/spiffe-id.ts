@@ -14,17 +14,7 @@ export function isPathSegment(text: string): boolean {
   return SEGMENT.test(text) && text !== '.' && text !== '..';
 }
 
-/**
- * The SPIFFE ID of a trust domain and path segments, or undefined when a part has an illegal character: such a name is
- * refused, never escaped (SPIFFE-ID sections 2.1 to 2.3).
- */
-export function spiffeId(trustDomain: string, segments: readonly string[]): string | undefined {
-  if (!isTrustDomain(trustDomain) || segments.length === 0 || !segments.every(isPathSegment)) return undefined;
-  const id = `spiffe://${trustDomain}/${segments.join('/')}`;
-  return id.length <= MAX_BYTES ? id : undefined;
-}
-
-/** True for a SPIFFE ID with a path: what `spiffeId` may give. */
+/** True for a SPIFFE ID with a path: legal characters, no segment empty, `.` or `..` (SPIFFE-ID sections 2.1 to 2.3). */
 export function isSpiffeId(text: string): boolean {
   return text.length <= MAX_BYTES && SPIFFE_ID.test(text);
 }

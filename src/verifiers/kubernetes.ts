@@ -7,6 +7,7 @@ import { identityBase, type SignedToken, spiffeIdFromPath } from './profile.ts';
 /** `iss` of tokens that lie in Secrets since before Kubernetes 1.21 and never expire (K20). */
 export const LEGACY_ISSUER = 'kubernetes/serviceaccount';
 
+const LEGACY = 'a legacy ServiceAccount token from a Secret; mount a projected one';
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const UID = /^[\x21-\x7e]{1,128}$/;
@@ -33,10 +34,11 @@ export function kubernetesIdentity(token: SignedToken, cluster: string, spiffePa
   if (checked.subject !== `system:serviceaccount:${namespace}:${serviceAccount}`) {
     throw refuse('sub differs from the kubernetes.io claims');
   }
-  const names: Readonly<Record<string, string>> = { cluster, namespace, serviceAccount };
-  const spiffeId = spiffeIdFromPath(token.trustDomain, spiffePath, (name) =>
-    Object.hasOwn(names, name) ? names[name] : undefined,
-  );
+  const spiffeId = spiffeIdFromPath(token.trustDomain, spiffePath, (name) => {
+    if (name === 'cluster') return cluster;
+    if (name === 'namespace') return namespace;
+    return name === 'serviceAccount' ? serviceAccount : undefined;
+  });
   return {
     kind: 'kubernetes',
     cluster,
@@ -53,10 +55,9 @@ export function kubernetesIdentity(token: SignedToken, cluster: string, spiffePa
 type Refuse = (detail: string) => OAuthError;
 
 function refuseForeignKinds(claims: JsonObject, refuse: Refuse): void {
-  const legacy = Object.keys(claims).some((name) => name.startsWith('kubernetes.io/serviceaccount'));
-  if (legacy || claims['iss'] === LEGACY_ISSUER) {
-    throw refuse('a legacy ServiceAccount token from a Secret; mount a projected one');
-  }
+  // What the strict reader made inherits nothing, so these are its own.
+  for (const name in claims) if (name.startsWith('kubernetes.io/serviceaccount')) throw refuse(LEGACY);
+  if (claims['iss'] === LEGACY_ISSUER) throw refuse(LEGACY);
   if (WEBHOOK_MEMBERS.some((member) => member in claims)) throw refuse('a token for webhooks, not for workloads');
 }
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { JsonObject } from '../core/json.ts';
-import { spiffeId } from '../core/spiffe-id.ts';
+import { isSpiffeId } from '../core/spiffe-id.ts';
 import type { TrustedIssuer } from '../resources/issuers.ts';
 import type { CheckedClaims } from './claims.ts';
 
@@ -27,11 +27,8 @@ export function identityBase({ issuer, signingInput }: SignedToken, checked: Che
   };
 }
 
-/** A slash that is not inside the braces of a variable: names of claims may be addresses. */
-const BETWEEN_SEGMENTS = /\/(?![^{}]*\})/;
-
-/** A path in segments, each in parts: literal text, the name of a variable, literal text and so on. */
-type Template = readonly (readonly string[])[];
+/** Literal text, the name of a variable, literal text and so on. */
+type Template = readonly string[];
 
 const MAX_TEMPLATES = 4096;
 /** Read once each: there are as many as issuers have paths. */
@@ -40,37 +37,29 @@ const templates = new Map<string, Template>();
 function templateOf(spiffePath: string): Template {
   const known = templates.get(spiffePath);
   if (known !== undefined) return known;
-  const segments = spiffePath.split(BETWEEN_SEGMENTS).slice(1);
-  const template = segments.map((segment) => segment.split(/\{([^{}]*)\}/));
+  const template = spiffePath.split(/\{([^{}]*)\}/);
   if (templates.size === MAX_TEMPLATES) templates.clear();
   templates.set(spiffePath, template);
   return template;
 }
 
 /**
- * The SPIFFE ID by a `spiffePath` template. A variable fills within its segment only. Undefined when the identity lacks
- * a variable or a value has a character that is illegal in a SPIFFE ID: never escaped, never shortened.
+ * The SPIFFE ID by a `spiffePath` template, which begins with a slash. A variable fills within its segment only. Undefined
+ * when the identity lacks a variable or a value has a character that is illegal in a SPIFFE ID: never escaped, never
+ * shortened (SPIFFE-ID sections 2.1 to 2.3).
  */
 export function spiffeIdFromPath(
   trustDomain: string,
   spiffePath: string,
   variable: (name: string) => string | undefined,
 ): string | undefined {
-  const segments: string[] = [];
-  for (const parts of templateOf(spiffePath)) {
-    const segment = fill(parts, variable);
-    if (segment === undefined) return undefined;
-    segments.push(segment);
+  let id = `spiffe://${trustDomain}`;
+  let isName = false;
+  for (const part of templateOf(spiffePath)) {
+    const text = isName ? variable(part) : part;
+    if (text === undefined || (isName && (text === '' || text.includes('/')))) return undefined;
+    id += text;
+    isName = !isName;
   }
-  return spiffeId(trustDomain, segments);
-}
-
-function fill(parts: readonly string[], variable: (name: string) => string | undefined): string | undefined {
-  let filled = '';
-  for (const [at, part] of parts.entries()) {
-    const text = at % 2 === 0 ? part : variable(part);
-    if (text === undefined || (at % 2 === 1 && text === '')) return undefined;
-    filled += text;
-  }
-  return filled;
+  return isSpiffeId(id) ? id : undefined;
 }
