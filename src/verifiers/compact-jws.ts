@@ -34,16 +34,38 @@ export function readCompactJws(token: Secret): CompactJws {
   const first = text.indexOf('.');
   const second = text.indexOf('.', first + 1);
   if (first === -1 || second === -1 || text.includes('.', second + 1)) throw malformed('not three segments');
-  const header = bytesOf(text.slice(0, first));
+  const segment = text.slice(0, first);
+  const header = headers.get(segment) ?? bytesOf(segment);
   const payload = bytesOf(text.slice(first + 1, second));
   bytesOf(text.slice(second + 1));
   const unverifiedClaims = readObject(payload, 'claims');
-  const { alg, kid } = readHeader(readObject(header, 'header'));
+  const { alg, kid } = header instanceof Uint8Array ? headerIn(header) : header;
   return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second) };
 }
 
+interface Header {
+  readonly alg: SignatureAlgorithm;
+  readonly kid: string;
+}
+
+const MAX_HEADERS = 256;
+/** Longer ones are read each time. */
+const MAX_HELD_BYTES = 384;
+/** Headers that were read and are legal, by their segment: all tokens that a key signs have the same one. */
+const headers = new Map<string, Header>();
+
+function headerIn(bytes: Buffer): Header {
+  const header = readHeader(readObject(bytes, 'header'));
+  if (bytes.length <= MAX_HELD_BYTES) {
+    if (headers.size === MAX_HEADERS) headers.clear();
+    // Encoded anew: a piece of the token's text would keep all of it in memory.
+    headers.set(bytes.toString('base64url'), header);
+  }
+  return header;
+}
+
 /** Canonical base64url is what encoding the bytes gives again: bits that stand for no byte are zero (RFC 4648 section 3.5). */
-function bytesOf(segment: string): Uint8Array {
+function bytesOf(segment: string): Buffer {
   const bytes = Buffer.from(segment, 'base64url');
   if (segment !== '' && bytes.toString('base64url') === segment) return bytes;
   throw malformed(SEGMENT.test(segment) ? 'base64url is not canonical' : 'a segment is empty or not base64url');
@@ -58,7 +80,7 @@ function readObject(bytes: Uint8Array, what: string): JsonObject {
   }
 }
 
-function readHeader(header: JsonObject): { alg: SignatureAlgorithm; kid: string } {
+function readHeader(header: JsonObject): Header {
   const refused = REFUSED_MEMBERS.find((member) => member in header);
   if (refused !== undefined) throw malformed(`header: ${refused} is not accepted`);
   const { alg, kid, typ } = header;

@@ -21,6 +21,18 @@ describe('the form of a token (V1)', () => {
     expect(read(token()).signingInput).toBe(token().slice(0, -5));
   });
 
+  test('reads a header again as it read it first, and refuses one that is refused, however often they come', async () => {
+    for (const kid of ['k1', 'k2', 'k1', 'x'.repeat(256), 'k2', 'x'.repeat(256)]) {
+      expect(read(withHeader({ kid }))).toMatchObject({ alg: 'RS256', kid });
+    }
+    for (let time = 0; time < 3; time += 1) {
+      expect(await detailOf(withHeader({ crit: ['exp'] }))).toBe('header: crit is not accepted');
+      expect(read(withHeader({ alg: 'ES256' }))).toMatchObject({ alg: 'ES256', kid: 'k1' });
+    }
+    for (let number = 0; number < 1000; number += 1)
+      expect(read(withHeader({ kid: `k${number}` })).kid).toBe(`k${number}`);
+  });
+
   test.each([
     ['two segments', 'e30.e30'],
     ['one segment', 'e30'],
