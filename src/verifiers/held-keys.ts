@@ -98,7 +98,7 @@ export class HeldKeys {
   }
 
   async find(kid: string, effort: Effort): Promise<KeyLookup> {
-    const ready = this.#keyWithNothingDue(kid);
+    const ready = this.keyWithNothingDue(kid);
     if (ready !== undefined) return { found: 'key', key: ready };
     if (effort === 'ready' && !this.#isReady(kid)) return NOT_READY;
     if ((effort === 'seek' || this.#holds(kid)) && !(await this.#freshen())) return CROWDED;
@@ -138,7 +138,7 @@ export class HeldKeys {
   }
 
   /** The usual case in one look: nothing has to be asked for, be it in the background. */
-  #keyWithNothingDue(kid: string): VerificationKey | undefined {
+  keyWithNothingDue(kid: string): VerificationKey | undefined {
     const now = this.#deps.clock.now();
     const due = now < this.#attemptedAt || now >= this.#refreshAfter || now >= this.#freshUntil;
     return due ? undefined : this.#set?.byKid.get(kid);

@@ -12,6 +12,7 @@ import {
 } from './held-keys.ts';
 import { fetchKeys, staticVersion } from './key-fetch.ts';
 import type { Holding, KeyOwnership } from './key-ownership.ts';
+import type { VerificationKey } from './key-set.ts';
 import { createSharedFetch, type SharedKeysDeps } from './shared-keys.ts';
 
 export interface IssuerKeysState extends HeldKeysState {
@@ -21,8 +22,8 @@ export interface IssuerKeysState extends HeldKeysState {
 
 /** The keys of all trusted issuers. */
 export interface IssuerKeys {
-  /** The key of an issuer by `kid`, if it counts for that issuer. Never rejects. */
-  find(issuer: TrustedIssuer, kid: string, effort: Effort): Promise<KeyLookup>;
+  /** The key of an issuer by `kid`, if it counts for that issuer; at once where it is in memory. Never rejects. */
+  find(issuer: TrustedIssuer, kid: string, effort: Effort): KeyLookup | Promise<KeyLookup>;
   /**
    * Makes these the configured issuers: what left or has another key source is dropped at once, static keys are read.
    * To be called with a snapshot's issuers before that snapshot becomes current.
@@ -55,6 +56,11 @@ interface Held {
   readonly keys: HeldKeys;
 }
 
+interface Wish {
+  readonly kid: string;
+  readonly effort: Effort;
+}
+
 const WARM_AT_ONCE = 8;
 const NOT_CONFIGURED: KeyLookup = {
   found: 'unavailable',
@@ -68,7 +74,9 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   let followed: TrustedIssuers | undefined;
 
   function sourceOf(issuer: TrustedIssuer): string {
-    const source = sources.get(issuer) ?? JSON.stringify([issuer.name, issuer.issuer, issuer.keys]);
+    const known = sources.get(issuer);
+    if (known !== undefined) return known;
+    const source = JSON.stringify([issuer.name, issuer.issuer, issuer.keys]);
     sources.set(issuer, source);
     return source;
   }
@@ -87,6 +95,23 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
     return keys;
   }
 
+  async function sought(issuer: TrustedIssuer, keys: HeldKeys, { kid, effort }: Wish): Promise<KeyLookup> {
+    const lookup = await keys.find(kid, effort);
+    // The issuer may have left meanwhile: its keys verify nothing more, and nobody loses a key to it.
+    if (held.get(issuer.name)?.keys !== keys) return NOT_CONFIGURED;
+    return lookup.found === 'key' ? counting(issuer, lookup.key) : lookup;
+  }
+
+  /** A key that the issuer holds, if it counts for it. */
+  function counting(issuer: TrustedIssuer, key: VerificationKey): KeyLookup {
+    const { ownership } = deps;
+    const names = ownedNames(issuer, [key.thumbprint]);
+    for (const one of names) {
+      if (ownership.owner(one) === undefined) ownership.claim(issuer.name, one, holdingOf(issuer));
+    }
+    return names.every((one) => ownership.owner(one) === issuer.name) ? { found: 'key', key } : { found: 'absent' };
+  }
+
   function forget(name: string, keys: HeldKeys): void {
     keys.drop();
     held.delete(name);
@@ -94,19 +119,11 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   }
 
   return {
-    async find(issuer, kid, effort) {
+    find(issuer, kid, effort) {
       const keys = heldKeys(issuer);
       if (keys === undefined) return NOT_CONFIGURED;
-      const lookup = await keys.find(kid, effort);
-      // The issuer may have left meanwhile: its keys verify nothing more, and nobody loses a key to it.
-      if (held.get(issuer.name)?.keys !== keys) return NOT_CONFIGURED;
-      if (lookup.found !== 'key') return lookup;
-      const { ownership } = deps;
-      const names = ownedNames(issuer, [lookup.key.thumbprint]);
-      for (const one of names) {
-        if (ownership.owner(one) === undefined) ownership.claim(issuer.name, one, holdingOf(issuer));
-      }
-      return names.every((one) => ownership.owner(one) === issuer.name) ? lookup : { found: 'absent' };
+      const key = keys.keyWithNothingDue(kid);
+      return key === undefined ? sought(issuer, keys, { kid, effort }) : counting(issuer, key);
     },
     follow(issuers) {
       followed = issuers;

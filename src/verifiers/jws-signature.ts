@@ -42,17 +42,26 @@ type BoundKey = Pick<VerificationKey, 'alg' | 'key'>;
  * True when the token is signed by this key under the one algorithm the key is bound to: what its header names can only
  * make it fail (V2, V11). `jws` is what `readCompactJws` made of the same token. Throws as `isSignature` does.
  */
-export function isSignedBy(token: Secret, { alg, signingInput }: CompactJws, key: BoundKey): Promise<boolean> {
-  if (alg !== key.alg) return Promise.resolve(false);
+export function isSignedBy(
+  token: Secret,
+  { alg, signingInput }: CompactJws,
+  key: BoundKey,
+): boolean | Promise<boolean> {
+  if (alg !== key.alg) return false;
   const signature = Buffer.from(token.reveal().slice(signingInput.length + 1), 'base64url');
   return isSignature(signature, Buffer.from(signingInput, 'latin1'), key);
 }
 
 /**
  * True when `signature` is the key's over the bytes (RFC 7518 section 3, RFC 8037 section 3.1). Wrong bytes of any kind
- * and length are false. Throws what node:crypto throws: it could not check, which says nothing about the signature.
+ * and length are false. Throws, or rejects with, what node:crypto throws: it could not check, which says nothing about the
+ * signature. A promise only where a thread of the pool makes the check.
  */
-export async function isSignature(signature: Uint8Array, bytes: Uint8Array, { alg, key }: BoundKey): Promise<boolean> {
+export function isSignature(
+  signature: Uint8Array,
+  bytes: Uint8Array,
+  { alg, key }: BoundKey,
+): boolean | Promise<boolean> {
   const { hash, use, signatureBytes, slow } = SCHEMES[alg];
   if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
   if (slow) return verifyInPool(hash, bytes, { key, ...use }, signature);

@@ -9,6 +9,7 @@ import { type CompactJws, readCompactJws } from './compact-jws.ts';
 import type { Effort, KeyLookup } from './held-keys.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import { isSignedBy } from './jws-signature.ts';
+import type { VerificationKey } from './key-set.ts';
 import { kubernetesIdentity, LEGACY_ISSUER } from './kubernetes.ts';
 import { oidcIdentity } from './oidc.ts';
 import type { SignedToken } from './profile.ts';
@@ -71,22 +72,27 @@ function selectIssuers(
   if (typeof iss !== 'string') throw new OAuthError('token_issuer', { detail: 'iss is missing or not a string' });
   const named = issuers.byIss.get(iss) ?? [];
   if (named.length === 0) throw new OAuthError('token_issuer', { detail: unknownIssuer(iss) });
-  const current = named.filter((one) => accepts(one, iss, now));
+  const current = those(named, (one) => accepts(one, iss, now));
   if (current.length === 0) {
     throw new OAuthError('token_issuer', { detail: 'a previous issuer after its notAfter', ...aboutOne(named) });
   }
-  const typed = current.filter(({ profile }) => acceptsType(profile.kind, tokenType));
+  const typed = those(current, ({ profile }) => acceptsType(profile.kind, tokenType));
   if (typed.length === 0) {
     throw new OAuthError('token_type_for_issuer', {
       detail: 'only an OIDC issuer writes ID tokens',
       ...aboutOne(current),
     });
   }
-  const able = typed.filter(({ algorithms }) => algorithms.includes(alg));
+  const able = those(typed, ({ algorithms }) => algorithms.includes(alg));
   if (able.length === 0) {
     throw new OAuthError('token_signature', { detail: `${alg} is not accepted from this issuer`, ...aboutOne(typed) });
   }
   return able;
+}
+
+/** The list as it is where all of it passes, as it mostly does. */
+function those(issuers: readonly TrustedIssuer[], passes: (one: TrustedIssuer) => boolean): readonly TrustedIssuer[] {
+  return issuers.every(passes) ? issuers : issuers.filter(passes);
 }
 
 function unknownIssuer(iss: string): string {
@@ -104,8 +110,12 @@ function acceptsType(kind: TrustedIssuer['profile']['kind'], tokenType: TokenTyp
 }
 
 function aboutOne(issuers: readonly TrustedIssuer[]): { issuer?: string } {
-  const [only, ...others] = issuers;
-  return only !== undefined && others.length === 0 ? { issuer: only.name } : {};
+  const only = onlyOf(issuers);
+  return only === undefined ? {} : { issuer: only.name };
+}
+
+function onlyOf(issuers: readonly TrustedIssuer[]): TrustedIssuer | undefined {
+  return issuers.length === 1 ? issuers[0] : undefined;
 }
 
 interface Search {
@@ -126,12 +136,14 @@ const EFFORTS: readonly Effort[] = ['ready', 'held', 'seek'];
 
 /** The one issuer whose key verifies the token. */
 function signer(search: Search): Promise<TrustedIssuer> {
-  const [only, ...others] = search.candidates;
-  return only !== undefined && others.length === 0 ? signerOfOne(search, only) : signerOfSeveral(search);
+  const only = onlyOf(search.candidates);
+  return only === undefined ? signerOfSeveral(search) : signerOfOne(search, only);
 }
 
 async function signerOfOne(search: Search, issuer: TrustedIssuer): Promise<TrustedIssuer> {
-  const found = [{ issuer, lookup: await search.keys.find(issuer, search.jws.kid, 'seek') }];
+  const answer = search.keys.find(issuer, search.jws.kid, 'seek');
+  // What is there already is not waited for.
+  const found = [{ issuer, lookup: answer instanceof Promise ? await answer : answer }];
   const signed = await verifyAll(search, found);
   if (signed === undefined) throw notSigned(search.candidates, found);
   return signed;
@@ -180,11 +192,18 @@ async function* lookUp({ keys, jws }: Search, issuers: readonly TrustedIssuer[],
   else yield* asAnswered(lookups);
 }
 
-async function verifyAll(search: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
+interface Holder {
+  readonly issuer: TrustedIssuer;
+  readonly key: VerificationKey;
+}
+
+function verifyAll(search: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
   const { jws, token, candidates, bound } = search;
-  const holders = found.flatMap(({ issuer, lookup }) => (lookup.found === 'key' ? [{ issuer, key: lookup.key }] : []));
-  const fitting = holders.filter(({ key }) => key.alg === jws.alg);
-  if (fitting.length === 0) return undefined;
+  const fitting: Holder[] = [];
+  for (const { issuer, lookup } of found) {
+    if (lookup.found === 'key' && lookup.key.alg === jws.alg) fitting.push({ issuer, key: lookup.key });
+  }
+  if (fitting.length === 0) return Promise.resolve(undefined);
   const { iss, sub } = jws.unverifiedClaims;
   const presented = {
     ...aboutOne(candidates),
@@ -193,20 +212,27 @@ async function verifyAll(search: Search, found: readonly Found[]): Promise<Trust
     subject: typeof sub === 'string' ? sub : '',
     keys: fitting.map(({ key }) => key),
   };
-  return bound(presented, async () => {
-    const signers: TrustedIssuer[] = [];
-    const failures: unknown[] = [];
-    for (const { issuer, key } of fitting) {
-      try {
-        if (await isSignedBy(token, jws, key)) signers.push(issuer);
-      } catch (cause) {
-        failures.push(cause);
-      }
+  return bound(presented, () => signerAmong(fitting, search));
+}
+
+async function signerAmong(
+  holders: readonly Holder[],
+  { token, jws, candidates }: Search,
+): Promise<TrustedIssuer | undefined> {
+  const signers: TrustedIssuer[] = [];
+  const failures: unknown[] = [];
+  for (const { issuer, key } of holders) {
+    try {
+      const signed = isSignedBy(token, jws, key);
+      const good: boolean = signed instanceof Promise ? await signed : signed;
+      if (good) signers.push(issuer);
+    } catch (cause) {
+      failures.push(cause);
     }
-    if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
-    if (signers.length === 0 && failures.length > 0) throw notChecked(candidates, failures[0]);
-    return signers[0];
-  });
+  }
+  if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
+  if (signers.length === 0 && failures.length > 0) throw notChecked(candidates, failures[0]);
+  return signers[0];
 }
 
 function notChecked(candidates: readonly TrustedIssuer[], cause: unknown): OAuthError {
