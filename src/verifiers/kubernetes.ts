@@ -10,7 +10,8 @@ export const LEGACY_ISSUER = 'kubernetes/serviceaccount';
 const LEGACY = 'a legacy ServiceAccount token from a Secret; mount a projected one';
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
-const UID = /^[\x21-\x7e]{1,128}$/;
+const UID = /^[\x21-\x7e]+$/;
+const MAX_UID_CHARACTERS = 128;
 /** Members of tokens that API servers send to webhooks (KEP-6060): never accepted from a workload (K25). */
 const WEBHOOK_MEMBERS = ['validatingWebhookConfiguration', 'mutatingWebhookConfiguration', 'attestationClaims'];
 
@@ -96,7 +97,7 @@ function object(value: JsonValue | undefined, what: string, refuse: Refuse): { n
     throw refuse(`the name of ${what} is not a DNS name`);
   }
   if (uid === undefined) return { name };
-  if (typeof uid !== 'string' || !UID.test(uid)) throw refuse(`the uid of ${what} is malformed`);
+  if (typeof uid !== 'string' || uid.length > MAX_UID_CHARACTERS || !UID.test(uid)) throw refuse(`the uid of ${what} is malformed`);
   return { name, uid };
 }
 

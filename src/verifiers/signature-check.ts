@@ -7,7 +7,7 @@ export interface Presented {
   /** Exact `iss` of a configured issuer. */
   readonly iss: string;
   /** Name of the TrustedIssuer where only one can have written the token. */
-  readonly issuer?: string;
+  readonly issuer?: string | undefined;
   /** `sub` as it stands there: free text, empty when it is none. */
   readonly subject: string;
   /** The keys that it is checked with, at most four. */

@@ -206,8 +206,8 @@ function verifyAll(search: Search, found: readonly Found[]): Promise<TrustedIssu
   if (fitting.length === 0) return Promise.resolve(undefined);
   const { iss, sub } = jws.unverifiedClaims;
   const presented = {
-    ...aboutOne(candidates),
     token,
+    issuer: onlyOf(candidates)?.name,
     iss: String(iss),
     subject: typeof sub === 'string' ? sub : '',
     keys: fitting.map(({ key }) => key),
@@ -219,20 +219,23 @@ async function signerAmong(
   holders: readonly Holder[],
   { token, jws, candidates }: Search,
 ): Promise<TrustedIssuer | undefined> {
-  const signers: TrustedIssuer[] = [];
-  const failures: unknown[] = [];
+  let signer: TrustedIssuer | undefined;
+  let signers = 0;
+  let failure: OAuthError | undefined;
   for (const { issuer, key } of holders) {
     try {
       const signed = isSignedBy(token, jws, key);
       const good: boolean = signed instanceof Promise ? await signed : signed;
-      if (good) signers.push(issuer);
+      if (!good) continue;
+      signer = issuer;
+      signers += 1;
     } catch (cause) {
-      failures.push(cause);
+      failure ??= notChecked(candidates, cause);
     }
   }
-  if (signers.length > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
-  if (signers.length === 0 && failures.length > 0) throw notChecked(candidates, failures[0]);
-  return signers[0];
+  if (signers > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
+  if (signer === undefined && failure !== undefined) throw failure;
+  return signer;
 }
 
 function notChecked(candidates: readonly TrustedIssuer[], cause: unknown): OAuthError {
