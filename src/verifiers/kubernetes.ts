@@ -97,7 +97,8 @@ function object(value: JsonValue | undefined, what: string, refuse: Refuse): { n
     throw refuse(`the name of ${what} is not a DNS name`);
   }
   if (uid === undefined) return { name };
-  if (typeof uid !== 'string' || uid.length > MAX_UID_CHARACTERS || !UID.test(uid)) throw refuse(`the uid of ${what} is malformed`);
+  if (typeof uid !== 'string' || uid.length > MAX_UID_CHARACTERS || !UID.test(uid))
+    throw refuse(`the uid of ${what} is malformed`);
   return { name, uid };
 }
 
