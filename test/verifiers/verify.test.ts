@@ -155,6 +155,14 @@ describe('a projected token (K20 to K26)', () => {
     expect(await keyOf(named('a:b'))).toBe('token_claims');
   });
 
+  test('may have a uid of 128 characters, not of 129 (K24)', async () => {
+    const with128 = { name: 'reporter', uid: 'u'.repeat(128) };
+    expect(await verify(pod({}, { serviceaccount: with128 }), [edge7])).toMatchObject({
+      serviceAccountUid: with128.uid,
+    });
+    expect(await keyOf(pod({}, { serviceaccount: { ...with128, uid: 'u'.repeat(129) } }))).toBe('token_claims');
+  });
+
   test('asked for with 3607 s lives a year on paper and until warnafter here (K22)', async () => {
     const token = pod({ exp: seconds + 31_536_000 }, { warnafter: seconds + 3607 });
     expect(await verify(token, [edge7])).toMatchObject({ expiresAt: seconds + 3607 });
