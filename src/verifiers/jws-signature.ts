@@ -1,4 +1,4 @@
-import { constants, type VerifyKeyObjectInput, verify } from 'node:crypto';
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Secret } from '../core/secret.ts';
 import type { SignatureAlgorithm } from './algorithms.ts';
@@ -9,8 +9,10 @@ interface Scheme {
   /** Null where the algorithm brings its own. */
   readonly hash: 'sha256' | 'sha384' | 'sha512' | null;
   readonly use: { readonly padding?: number; readonly saltLength?: number; readonly dsaEncoding?: 'ieee-p1363' };
-  /** Exact length of a signature where the curve gives it; of RSA it is the key's, and node:crypto sees to it. */
+  /** Exact length of a signature where the curve gives it; of PKCS #1 v1.5 it is the key's, and node:crypto sees to it. */
   readonly signatureBytes?: number;
+  /** As long as the modulus, which node:crypto does not insist on where a leading zero is missing (RFC 8017 section 8.1.2). */
+  readonly asModulus?: true;
   /** A check takes a millisecond or two, which nobody else shall wait for: a thread of the pool makes it. */
   readonly slow?: true;
 }
@@ -25,9 +27,9 @@ const SCHEMES: Readonly<Record<SignatureAlgorithm, Scheme>> = {
   RS256: { hash: 'sha256', use: PKCS1 },
   RS384: { hash: 'sha384', use: PKCS1 },
   RS512: { hash: 'sha512', use: PKCS1 },
-  PS256: { hash: 'sha256', use: PSS },
-  PS384: { hash: 'sha384', use: PSS },
-  PS512: { hash: 'sha512', use: PSS },
+  PS256: { hash: 'sha256', use: PSS, asModulus: true },
+  PS384: { hash: 'sha384', use: PSS, asModulus: true },
+  PS512: { hash: 'sha512', use: PSS, asModulus: true },
   ES256: { hash: 'sha256', use: ECDSA, signatureBytes: 64 },
   ES384: { hash: 'sha384', use: ECDSA, signatureBytes: 96, slow: true },
   ES512: { hash: 'sha512', use: ECDSA, signatureBytes: 132, slow: true },
@@ -62,8 +64,15 @@ export function isSignature(
   bytes: Uint8Array,
   { alg, key }: BoundKey,
 ): boolean | Promise<boolean> {
-  const { hash, use, signatureBytes, slow } = SCHEMES[alg];
-  if (signatureBytes !== undefined && signature.length !== signatureBytes) return false;
+  const { hash, use, slow } = SCHEMES[alg];
+  const length = lengthOf(SCHEMES[alg], key);
+  if (length !== undefined && signature.length !== length) return false;
   if (slow) return verifyInPool(hash, bytes, { key, ...use }, signature);
   return verify(hash, bytes, { key, ...use }, signature);
+}
+
+function lengthOf({ signatureBytes, asModulus }: Scheme, key: KeyObject): number | undefined {
+  if (asModulus === undefined) return signatureBytes;
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  return bits === undefined ? undefined : Math.ceil(bits / 8);
 }

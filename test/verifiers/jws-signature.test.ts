@@ -80,8 +80,8 @@ describe('isSignature', () => {
   const bytes = Buffer.from('e30.e30');
   const ecdsa = (alg: 'ES256' | 'ES384' | 'ES512', dsaEncoding: 'der' | 'ieee-p1363') =>
     sign(`sha${alg.slice(2)}`, bytes, { key: PAIRS[alg].privateKey, dsaEncoding });
-  const pss = (saltLength: number, hash = 'sha256') =>
-    sign(hash, bytes, { key: RSA.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength });
+  const pss = (saltLength: number, hash = 'sha256', message: Uint8Array = bytes) =>
+    sign(hash, message, { key: RSA.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength });
 
   test.each(['ES256', 'ES384'] as const)(
     'takes R and S of %s in their exact length only (RFC 7518 section 3.4)',
@@ -158,6 +158,20 @@ describe('isSignature', () => {
       expect(await isSignature(wrong, bytes, bound(alg)), `${wrong.length} bytes`).toBe(false);
     }
   });
+
+  test.each(['RS256', 'PS256'] as const)(
+    'takes no signature of %s whose leading zero was left out (RFC 8017)',
+    async (alg) => {
+      for (let number = 0; ; number += 1) {
+        const message = Buffer.from(`message ${number}`);
+        const right = alg === 'RS256' ? sign('sha256', message, RSA.privateKey) : pss(32, 'sha256', message);
+        if (right[0] !== 0) continue;
+        expect(await isSignature(right, message, bound(alg))).toBe(true);
+        expect(await isSignature(right.subarray(1), message, bound(alg))).toBe(false);
+        return;
+      }
+    },
+  );
 
   test.each(ALGORITHMS)('calls no bytes of any length under %s a failure of the check', async (alg) => {
     for (const length of [0, 1, 63, 64, 65, 96, 132, 255, 256, 257, 8192]) {
