@@ -205,10 +205,15 @@ export class OAuthError extends Error {
 
   constructor(key: ErrorKey, { reason, retryAfterSeconds, detail, issuer, accessRequest, cause }: Detail = {}) {
     const row: Row = ERRORS[key];
+    const status = row.status ?? STATUS[row.code];
+    const { stackTraceLimit } = Error;
+    // Where a caller's mistake was found says nothing, and to write it down costs as much as reading a token does.
+    if (status < 500) Error.stackTraceLimit = 0;
     super(row.description, { cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.key = key;
     this.code = row.code;
-    this.status = row.status ?? STATUS[row.code];
+    this.status = status;
     this.reason = reason;
     this.retryAfterSeconds = retryAfterSeconds ?? (this.status === 503 || this.status === 429 ? 5 : undefined);
     this.detail = detail;
