@@ -4,11 +4,11 @@ import { OAuthError } from '../core/oauth-error.ts';
 import type { TurnQueue } from '../core/turn-queue.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { credentialDoor } from './credential-doors.ts';
+import { CREDENTIAL_DOORS, type CredentialDoor, credentialDoor } from './credential-doors.ts';
 import { errorHeaders, logRefusal } from './error-handler.ts';
 import { MAX_BODY_BYTES } from './form-body.ts';
 import { newTraceId } from './http-server.ts';
-import { encoded } from './reply.ts';
+import { asText } from './reply.ts';
 
 /** More lines of a log would say nothing new, and would cost those who are served. */
 const LOG_EVERY_MS = 1000;
@@ -40,19 +40,31 @@ interface BusyFront {
 export function busyFront(next: RequestListener, front: BusyFront): RequestListener {
   const { turns, open, base, metrics } = front;
   const tell = teller(front);
+  const refusals = new Map(CREDENTIAL_DOORS.map((door) => [door, refusalAt(door, base)]));
   return (request, response) => {
-    const asked = turns.overdue && open() && isBounded(request) ? credentialDoor(request, base) : undefined;
-    if (asked === undefined) return next(request, response);
-    const { door, route, errorBody } = asked;
+    const door = turns.overdue && open() && isBounded(request) ? credentialDoor(request, base) : undefined;
+    const refusal = door && refusals.get(door);
+    if (refusal === undefined) return next(request, response);
+    const { status, headers, text, exchange, http } = refusal;
     const traceId = newTraceId();
-    const { status, headers, bytes } = encoded({
-      ...errorBody(TOO_BUSY, traceId, request.url ?? ''),
-      headers: errorHeaders(TOO_BUSY),
-    });
-    response.writeHead(status, { ...headers, 'content-length': bytes.length }).end(bytes);
-    metrics.exchanges.inc({ door, outcome: 'failed', error: TOO_BUSY.key });
-    metrics.httpSeconds.observe({ route: `${base}${route}`, status }, 0);
+    response.writeHead(status, headers).end(text.join(traceId));
+    metrics.exchanges.inc(exchange);
+    metrics.httpSeconds.observe(http, 0);
     tell(traceId);
+  };
+}
+
+/** What is the same for all who are refused at a door: head, what stands around the trace ids of the body, labels of metrics. */
+function refusalAt({ door, route, errorBody }: CredentialDoor, base: string) {
+  const traceId = newTraceId();
+  const { status, headers, text } = asText({ ...errorBody(TOO_BUSY, traceId), headers: errorHeaders(TOO_BUSY) });
+  const head = { ...headers, 'content-length': String(Buffer.byteLength(text)) };
+  return {
+    status,
+    headers: Object.entries(head).flat(),
+    text: text.split(traceId),
+    exchange: { door, outcome: 'failed', error: TOO_BUSY.key },
+    http: { route: `${base}${route}`, status },
   };
 }
 

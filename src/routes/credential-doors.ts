@@ -1,19 +1,20 @@
+import type { OAuthError } from '../core/oauth-error.ts';
 import type { DoorOfExchange } from '../exchange/exchange-request.ts';
 import { awsError, stsError } from './aws-error.ts';
 import { type ErrorBody, oauthError } from './error-handler.ts';
 
 /** A door at which requests ask for a credential, as far as it shows before the framework has routed them. */
-interface CredentialDoor {
+export interface CredentialDoor {
   readonly door: DoorOfExchange;
   readonly method: 'GET' | 'POST';
   /** Its pattern, below the base of the workloads' doors. */
   readonly route: string;
   /** Whole paths below that base. */
   readonly paths: RegExp;
-  readonly errorBody: ErrorBody;
+  readonly errorBody: (error: OAuthError, traceId: string) => ReturnType<ErrorBody>;
 }
 
-const DOORS: readonly CredentialDoor[] = [
+export const CREDENTIAL_DOORS: readonly CredentialDoor[] = [
   { door: 'token', method: 'POST', route: '/oauth2/token', paths: /^\/oauth2\/token$/, errorBody: oauthError },
   { door: 'sdk-aws-sts', method: 'POST', route: '/sdk/aws', paths: /^\/sdk\/aws\/?$/, errorBody: stsError },
   {
@@ -53,5 +54,5 @@ export function credentialDoor({ method, url = '' }: Asked, base: string): Crede
   if (!url.startsWith(base)) return undefined;
   const query = url.indexOf('?');
   const path = url.slice(base.length, query === -1 ? undefined : query);
-  return DOORS.find((door) => door.method === method && door.paths.test(path));
+  return CREDENTIAL_DOORS.find((door) => door.method === method && door.paths.test(path));
 }

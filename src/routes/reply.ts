@@ -11,18 +11,13 @@ export interface Rendered {
 }
 
 /** JSON goes as `application/json` unless told, without the charset parameter that RFC 8259 does not define. */
-function asText({ status, body, headers = {} }: Rendered) {
+export function asText({ status, body, headers = {} }: Rendered) {
   const isXml = typeof body === 'string';
   return {
     status,
     headers: { 'content-type': isXml ? 'text/xml' : 'application/json', ...headers },
     text: isXml ? body : JSON.stringify(body),
   };
-}
-
-export function encoded(rendered: Rendered) {
-  const { text, ...head } = asText(rendered);
-  return { ...head, bytes: Buffer.from(text) };
 }
 
 /** The framework closes connections whose requests come while it is closing; this goes for those of before. */
@@ -40,7 +35,7 @@ export function sendAtOnce(reply: FastifyReply, rendered: Rendered): FastifyRepl
 }
 
 export function send(reply: FastifyReply, rendered: Rendered): FastifyReply {
-  const { status, headers, bytes } = encoded(rendered);
+  const { status, headers, text } = asText(rendered);
   leaveOnceClosing(reply);
-  return reply.code(status).headers(headers).send(bytes);
+  return reply.code(status).headers(headers).send(Buffer.from(text));
 }

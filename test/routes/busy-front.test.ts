@@ -78,6 +78,27 @@ describe('a busy front', () => {
     },
   );
 
+  test.each([
+    ['POST /oauth2/token', 1],
+    ['POST /sdk/aws', 2],
+    ['GET /sdk/aws/reports', 2],
+  ])(
+    'names the trace of each request wherever the body of %s does, and the length of that body (S1)',
+    async (line, times) => {
+      const { ask } = await busyServer();
+      const told = await Promise.all([ask(line), ask(line)]);
+      const traces = told.map((answer) => {
+        const [head = '', body = ''] = answer.split('\r\n\r\n');
+        expect(head).toMatch(new RegExp(`\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`, 'i'));
+        const named = body.match(/[0-9a-f]{32}/g) ?? [];
+        expect(named).toHaveLength(times);
+        expect(new Set(named).size).toBe(1);
+        return named[0];
+      });
+      expect(traces[0]).not.toBe(traces[1]);
+    },
+  );
+
   test.each(['GET /livez', 'GET /oauth2/token', 'POST /oauth2/token/', 'POST /oauth2/tokens', 'POST /sdk/gcp/token'])(
     'passes %s on, which asks for no credential',
     async (line) => {
