@@ -8,7 +8,9 @@ interface TurnQueueDeps {
   readonly connections: () => number;
   /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
   readonly batch: number;
-  /** So many may wait while more is asked than can be answered. */
+  /** So long a batch waits for turns that bring a connection, milliseconds. */
+  readonly putOff: number;
+  /** So many may wait while more is asked than can be answered, several batches. */
   readonly mayWait: number;
 }
 
@@ -23,6 +25,8 @@ const MAX_TURNS = 256;
 const MAX_TURNS_BUSY = 512;
 /** Once somebody has waited so long, more is asked than can be answered. */
 const MAX_WAIT_MS = 100;
+/** So long after the queue was full few may wait: requests come in gusts, and between two of them few are left. */
+const CALM_MS = 1000;
 
 /**
  * Lets work that came in during one turn of the event loop go on together, in the order it came, so that the same code
@@ -31,21 +35,21 @@ const MAX_WAIT_MS = 100;
 export class TurnQueue {
   readonly #deps: TurnQueueDeps;
   #waiting: Waiting[] = [];
-  /** More is asked than can be answered. */
-  #busy = false;
+  /** Until then more is asked than can be answered. */
+  #busyUntil = 0;
 
   constructor(deps: TurnQueueDeps) {
     this.#deps = deps;
   }
 
   /**
-   * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when whoever the next batch
-   * will leave behind has waited too long already is there more to do than can be done. From then on, until a batch takes
-   * everybody, few may wait. A pause of the whole process alone does not make it so, for whoever waited through it goes
-   * on at once.
+   * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when more wait than may and
+   * whoever comes after those has waited too long already is there more to do than can be done. From then on, until nobody
+   * has been refused for a second, few may wait. A pause of the whole process alone does not make it so, unless it left
+   * that many waiting.
    */
   get overdue(): boolean {
-    return this.#busy && this.#waiting.length >= this.#deps.mayWait;
+    return this.#waiting.length >= this.#deps.mayWait && this.#busy;
   }
 
   /** Resolves when it is the caller's turn. */
@@ -60,23 +64,28 @@ export class TurnQueue {
    * Node accepts one connection in a turn, however many wait, and a turn with a batch in it is long. So the batch comes
    * later while each turn brings a connection: whoever waits to be accepted is seen by nobody and cannot be refused.
    */
-  #drainAfter(turns: number): void {
-    const { connections, defer } = this.#deps;
+  #drainAfter(turns: number, since = this.#deps.clock.now()): void {
+    const { clock, connections, defer, putOff } = this.#deps;
     const before = connections();
     defer(() => {
       this.#judge();
       const most = this.#busy ? MAX_TURNS_BUSY : MAX_TURNS;
-      if (turns < most && connections() > before) this.#drainAfter(turns + 1);
+      const inTime = turns < most && clock.now() - since < putOff;
+      if (inTime && connections() > before) this.#drainAfter(turns + 1, since);
       else this.#drain();
     });
   }
 
+  get #busy(): boolean {
+    return this.#deps.clock.now() < this.#busyUntil;
+  }
+
   /** Asked in every turn, for by the time of the next batch hundreds more may have been let in. */
   #judge(): void {
-    const { batch, clock } = this.#deps;
-    const left = this.#waiting[batch];
-    const late = left !== undefined && clock.now() - left.since > MAX_WAIT_MS;
-    this.#busy = late || (this.#busy && left !== undefined);
+    const { mayWait, clock } = this.#deps;
+    const behind = this.#waiting[mayWait];
+    const late = behind !== undefined && clock.now() - behind.since > MAX_WAIT_MS;
+    if (late || this.overdue) this.#busyUntil = clock.now() + CALM_MS;
   }
 
   #drain(): void {

@@ -26,13 +26,19 @@ import { tokenRoute } from './token.ts';
 /** A listener by what it serves; `all` is every door on one address. */
 export type DoorName = 'public' | 'workload' | 'admin' | 'all';
 
-const EXCHANGES_IN_A_TURN = 64;
 /** As much work as two dozen exchanges. */
 const HANDSHAKES_IN_A_TURN = 8;
-/** How many exchanges may wait while more is asked than can be answered: enough for the next batch to be whole. */
-const MAY_WAIT = 2 * EXCHANGES_IN_A_TURN;
-/** Whoever is refused after a handshake may have to make another, which costs three exchanges: rather served late. */
-const MAY_WAIT_TLS = 12 * EXCHANGES_IN_A_TURN;
+
+/**
+ * How exchanges wait. 16 in a turn are two milliseconds of work, and what is on its way to the disk and back goes on between
+ * two batches. Turns that bring a connection also refuse whoever has come meanwhile, so it is their time that is bounded.
+ */
+const PLAIN = { batch: 16, putOff: 10, mayWait: 128 };
+/**
+ * Whoever is refused after a handshake may have to make another, which costs three exchanges: rather served late, and ahead
+ * of those who begin theirs. A turn that brings a connection only puts it into the line.
+ */
+const OVER_TLS = { batch: 64, putOff: 100, mayWait: 768 };
 
 /** The longest role ARN, percent-encoded three characters for one. */
 const MAX_PARAM_LENGTH = 6144;
@@ -133,9 +139,8 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
   const refused = errorHandler({ log: deps.log, body: errorBodies(name, deps) });
   let connections = 0;
   const queue = { clock: deps.clock, defer: setImmediate, connections: () => connections };
-  const mayWait = tls === undefined ? MAY_WAIT : MAY_WAIT_TLS;
-  const turns = new TurnQueue({ ...queue, batch: EXCHANGES_IN_A_TURN, mayWait });
-  const handshakes = new TurnQueue({ ...queue, batch: HANDSHAKES_IN_A_TURN, mayWait: MAX_IN_LINE });
+  const turns = new TurnQueue({ ...queue, ...(tls === undefined ? PLAIN : OVER_TLS) });
+  const handshakes = new TurnQueue({ ...queue, ...OVER_TLS, batch: HANDSHAKES_IN_A_TURN, mayWait: MAX_IN_LINE });
   const base = pathOf(deps.workloadUrl);
   const server = fastify({
     serverFactory: (handle) => {

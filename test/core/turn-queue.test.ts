@@ -11,6 +11,7 @@ function queueByHand(clock = new FakeClock()) {
     defer: (drain) => deferred.push(drain),
     connections: () => connections,
     batch: 64,
+    putOff: 10,
     mayWait: 128,
   });
   const went: number[] = [];
@@ -74,6 +75,18 @@ describe('TurnQueue', () => {
     expect(went).toHaveLength(131);
   });
 
+  test('waits for them no longer than 10 ms, for turns in which hundreds are refused are not short', async () => {
+    const { clock, went, join, connectingTurns } = queueByHand();
+    void join(1);
+    await connectingTurns(2);
+    clock.advance(9);
+    await connectingTurns(1);
+    expect(went).toEqual([]);
+    clock.advance(1);
+    await connectingTurns(1);
+    expect(went).toEqual([1]);
+  });
+
   test('puts whoever comes while a turn runs into the next one, however often', async () => {
     const { queue, nextTurn, deferred } = queueByHand();
     let turns = 0;
@@ -104,7 +117,7 @@ describe('TurnQueue', () => {
     expect(went).toEqual([2]);
   });
 
-  /** 300 wait, and those who were left over by a batch have waited too long. */
+  /** 300 wait, and those behind the first 128 have waited too long. */
   async function busyQueue() {
     const made = queueByHand();
     for (let name = 0; name < 300; name += 1) void made.join(name);
@@ -113,7 +126,7 @@ describe('TurnQueue', () => {
     return made;
   }
 
-  test('is overdue when whoever a batch leaves behind has waited more than 100 ms, and not before', async () => {
+  test('is overdue when whoever comes after the first 128 has waited more than 100 ms, and not before', async () => {
     const { clock, queue, join, nextTurn } = queueByHand();
     for (let name = 0; name < 300; name += 1) void join(name);
     clock.advance(100);
@@ -122,15 +135,29 @@ describe('TurnQueue', () => {
     expect((await busyQueue()).queue.overdue).toBe(true);
   });
 
-  test('lets two batches wait from then on, until a batch takes everybody', async () => {
-    const { queue, join, nextTurn } = await busyQueue();
+  test('is not overdue for 128 who wait, however long', async () => {
+    const { clock, queue, join, nextTurn } = queueByHand();
+    for (let name = 0; name < 128; name += 1) void join(name);
+    clock.advance(60_000);
     await nextTurn();
-    expect(queue.overdue).toBe(true);
-    await nextTurn();
+    for (let name = 0; name < 64; name += 1) void join(name);
     expect(queue.overdue).toBe(false);
-    for (let name = 0; name < 20; name += 1) void join(name);
+  });
+
+  test('lets 128 wait from then on, until the queue has not been full for a second', async () => {
+    const { clock, queue, join, nextTurn } = await busyQueue();
+    for (let batch = 0; batch < 4; batch += 1) await nextTurn();
+    for (let name = 0; name < 127; name += 1) void join(name);
+    expect(queue.overdue).toBe(false);
+    void join(127);
+    expect(queue.overdue).toBe(true);
+    clock.advance(999);
+    await nextTurn();
+    for (let name = 0; name < 64; name += 1) void join(name);
+    clock.advance(999);
     expect(queue.overdue).toBe(true);
     for (let batch = 0; batch < 2; batch += 1) await nextTurn();
+    clock.advance(1000);
     for (let name = 0; name < 300; name += 1) void join(name);
     expect(queue.overdue).toBe(false);
   });
@@ -145,16 +172,18 @@ describe('TurnQueue', () => {
   });
 
   test('is overdue as soon as it shows, while the next batch still waits for connections', async () => {
-    const { clock, queue, went, join, connectingTurns } = queueByHand();
+    const { clock, queue, went, join, nextTurn, connectingTurns } = queueByHand();
     for (let name = 0; name < 300; name += 1) void join(name);
-    await connectingTurns(1);
-    clock.advance(100);
+    clock.advance(95);
+    await nextTurn();
+    expect(went).toHaveLength(64);
+    clock.advance(5);
     await connectingTurns(1);
     expect(queue.overdue).toBe(false);
     clock.advance(1);
     await connectingTurns(1);
     expect(queue.overdue).toBe(true);
-    expect(went).toHaveLength(0);
+    expect(went).toHaveLength(64);
   });
 
   test('is not overdue after a pause of the process, whoever came before it and whoever came after', async () => {
