@@ -8,8 +8,6 @@ interface TurnQueueDeps {
   readonly connections: () => number;
   /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
   readonly batch: number;
-  /** So long a batch waits for turns that bring a connection, milliseconds. */
-  readonly putOff: number;
   /** So many may wait while more is asked than can be answered, several batches. */
   readonly mayWait: number;
 }
@@ -24,7 +22,7 @@ const MAX_TURNS = 256;
 /** The same while newcomers are refused, for then they cost little: who only opens connections takes half of the time. */
 const MAX_TURNS_BUSY = 512;
 /** Once somebody has waited so long, more is asked than can be answered. */
-const MAX_WAIT_MS = 100;
+const MAX_WAIT_MS = 50;
 /** So long after the queue was full few may wait: requests come in gusts, and between two of them few are left. */
 const CALM_MS = 1000;
 
@@ -64,14 +62,13 @@ export class TurnQueue {
    * Node accepts one connection in a turn, however many wait, and a turn with a batch in it is long. So the batch comes
    * later while each turn brings a connection: whoever waits to be accepted is seen by nobody and cannot be refused.
    */
-  #drainAfter(turns: number, since = this.#deps.clock.now()): void {
-    const { clock, connections, defer, putOff } = this.#deps;
+  #drainAfter(turns: number): void {
+    const { connections, defer } = this.#deps;
     const before = connections();
     defer(() => {
       this.#judge();
       const most = this.#busy ? MAX_TURNS_BUSY : MAX_TURNS;
-      const inTime = turns < most && clock.now() - since < putOff;
-      if (inTime && connections() > before) this.#drainAfter(turns + 1, since);
+      if (turns < most && connections() > before) this.#drainAfter(turns + 1);
       else this.#drain();
     });
   }

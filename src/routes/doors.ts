@@ -31,14 +31,14 @@ const HANDSHAKES_IN_A_TURN = 8;
 
 /**
  * How exchanges wait. 16 in a turn are two milliseconds of work, and what is on its way to the disk and back goes on between
- * two batches. Turns that bring a connection also refuse whoever has come meanwhile, so it is their time that is bounded.
+ * two batches.
  */
-const PLAIN = { batch: 16, putOff: 10, mayWait: 128 };
+const PLAIN = { batch: 16, mayWait: 128 };
 /**
  * Whoever is refused after a handshake may have to make another, which costs three exchanges: rather served late, and ahead
- * of those who begin theirs. A turn that brings a connection only puts it into the line.
+ * of those who begin theirs.
  */
-const OVER_TLS = { batch: 64, putOff: 100, mayWait: 768 };
+const OVER_TLS = { batch: 64, mayWait: 768 };
 
 /** The longest role ARN, percent-encoded three characters for one. */
 const MAX_PARAM_LENGTH = 6144;
@@ -140,7 +140,7 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
   let connections = 0;
   const queue = { clock: deps.clock, defer: setImmediate, connections: () => connections };
   const turns = new TurnQueue({ ...queue, ...(tls === undefined ? PLAIN : OVER_TLS) });
-  const handshakes = new TurnQueue({ ...queue, ...OVER_TLS, batch: HANDSHAKES_IN_A_TURN, mayWait: MAX_IN_LINE });
+  const handshakes = new TurnQueue({ ...queue, batch: HANDSHAKES_IN_A_TURN, mayWait: MAX_IN_LINE });
   const base = pathOf(deps.workloadUrl);
   const server = fastify({
     serverFactory: (handle) => {

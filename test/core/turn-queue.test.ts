@@ -11,7 +11,6 @@ function queueByHand(clock = new FakeClock()) {
     defer: (drain) => deferred.push(drain),
     connections: () => connections,
     batch: 64,
-    putOff: 10,
     mayWait: 128,
   });
   const went: number[] = [];
@@ -75,18 +74,6 @@ describe('TurnQueue', () => {
     expect(went).toHaveLength(131);
   });
 
-  test('waits for them no longer than 10 ms, for turns in which hundreds are refused are not short', async () => {
-    const { clock, went, join, connectingTurns } = queueByHand();
-    void join(1);
-    await connectingTurns(2);
-    clock.advance(9);
-    await connectingTurns(1);
-    expect(went).toEqual([]);
-    clock.advance(1);
-    await connectingTurns(1);
-    expect(went).toEqual([1]);
-  });
-
   test('puts whoever comes while a turn runs into the next one, however often', async () => {
     const { queue, nextTurn, deferred } = queueByHand();
     let turns = 0;
@@ -121,15 +108,15 @@ describe('TurnQueue', () => {
   async function busyQueue() {
     const made = queueByHand();
     for (let name = 0; name < 300; name += 1) void made.join(name);
-    made.clock.advance(101);
+    made.clock.advance(51);
     await made.nextTurn();
     return made;
   }
 
-  test('is overdue when whoever comes after the first 128 has waited more than 100 ms, and not before', async () => {
+  test('is overdue when whoever comes after the first 128 has waited more than 50 ms, and not before', async () => {
     const { clock, queue, join, nextTurn } = queueByHand();
     for (let name = 0; name < 300; name += 1) void join(name);
-    clock.advance(100);
+    clock.advance(50);
     await nextTurn();
     expect(queue.overdue).toBe(false);
     expect((await busyQueue()).queue.overdue).toBe(true);
@@ -172,18 +159,16 @@ describe('TurnQueue', () => {
   });
 
   test('is overdue as soon as it shows, while the next batch still waits for connections', async () => {
-    const { clock, queue, went, join, nextTurn, connectingTurns } = queueByHand();
+    const { clock, queue, went, join, connectingTurns } = queueByHand();
     for (let name = 0; name < 300; name += 1) void join(name);
-    clock.advance(95);
-    await nextTurn();
-    expect(went).toHaveLength(64);
-    clock.advance(5);
+    await connectingTurns(1);
+    clock.advance(50);
     await connectingTurns(1);
     expect(queue.overdue).toBe(false);
     clock.advance(1);
     await connectingTurns(1);
     expect(queue.overdue).toBe(true);
-    expect(went).toHaveLength(64);
+    expect(went).toHaveLength(0);
   });
 
   test('is not overdue after a pause of the process, whoever came before it and whoever came after', async () => {
