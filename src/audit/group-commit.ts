@@ -35,7 +35,7 @@ const UNAWAITED_MS = 10;
 
 /** A request that is read in one turn of the event loop may be decided after this was looked at in the same turn. */
 const QUIET_TURNS = 2;
-/** Two records of each of 64 exchanges, as many as go on in four turns: whoever came first waits no longer. */
+/** Two records of each of the 64 exchanges that go on in one turn: whoever came first waits no longer. */
 const LARGE_GROUP = 128;
 
 /**

@@ -8,6 +8,8 @@ interface TurnQueueDeps {
   readonly connections: () => number;
   /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
   readonly batch: number;
+  /** The same while more is asked than can be answered. */
+  readonly batchWhenBusy: number;
   /** So many may wait while more is asked than can be answered, several batches. */
   readonly mayWait: number;
 }
@@ -86,7 +88,7 @@ export class TurnQueue {
   }
 
   #drain(): void {
-    const { batch } = this.#deps;
+    const batch = this.#busy ? this.#deps.batchWhenBusy : this.#deps.batch;
     const going = this.#waiting.slice(0, batch);
     this.#waiting = this.#waiting.slice(batch);
     if (this.#waiting.length > 0) this.#drainAfter(1);

@@ -27,18 +27,18 @@ import { tokenRoute } from './token.ts';
 export type DoorName = 'public' | 'workload' | 'admin' | 'all';
 
 /** As much work as two dozen exchanges. */
-const HANDSHAKES_IN_A_TURN = 8;
+const HANDSHAKES = { batch: 8, batchWhenBusy: 8, mayWait: MAX_IN_LINE };
 
 /**
- * How exchanges wait. 16 in a turn are two milliseconds of work, and what is on its way to the disk and back goes on between
- * two batches.
+ * How exchanges wait. 64 in a turn cost least. 16 are two milliseconds of work: what is on its way to the disk and back goes on
+ * between two batches, and few are on their way at once.
  */
-const PLAIN = { batch: 16, mayWait: 128 };
+const PLAIN = { batch: 64, batchWhenBusy: 16, mayWait: 128 };
 /**
  * Whoever is refused after a handshake may have to make another, which costs three exchanges: rather served late, and ahead
  * of those who begin theirs.
  */
-const OVER_TLS = { batch: 64, mayWait: 768 };
+const OVER_TLS = { batch: 64, batchWhenBusy: 64, mayWait: 768 };
 
 /** The longest role ARN, percent-encoded three characters for one. */
 const MAX_PARAM_LENGTH = 6144;
@@ -140,7 +140,7 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
   let connections = 0;
   const queue = { clock: deps.clock, defer: setImmediate, connections: () => connections };
   const turns = new TurnQueue({ ...queue, ...(tls === undefined ? PLAIN : OVER_TLS) });
-  const handshakes = new TurnQueue({ ...queue, batch: HANDSHAKES_IN_A_TURN, mayWait: MAX_IN_LINE });
+  const handshakes = new TurnQueue({ ...queue, ...HANDSHAKES });
   const base = pathOf(deps.workloadUrl);
   const server = fastify({
     serverFactory: (handle) => {

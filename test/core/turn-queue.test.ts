@@ -11,6 +11,7 @@ function queueByHand(clock = new FakeClock()) {
     defer: (drain) => deferred.push(drain),
     connections: () => connections,
     batch: 64,
+    batchWhenBusy: 16,
     mayWait: 128,
   });
   const went: number[] = [];
@@ -132,8 +133,8 @@ describe('TurnQueue', () => {
   });
 
   test('lets 128 wait from then on, until the queue has not been full for a second', async () => {
-    const { clock, queue, join, nextTurn } = await busyQueue();
-    for (let batch = 0; batch < 4; batch += 1) await nextTurn();
+    const { clock, queue, join, nextTurn, deferred } = await busyQueue();
+    while (deferred.length > 0) await nextTurn();
     for (let name = 0; name < 127; name += 1) void join(name);
     expect(queue.overdue).toBe(false);
     void join(127);
@@ -151,11 +152,20 @@ describe('TurnQueue', () => {
 
   test('waits for up to 512 connections while newcomers are refused', async () => {
     const { went, connectingTurns } = await busyQueue();
-    expect(went).toHaveLength(64);
+    expect(went).toHaveLength(16);
     await connectingTurns(511);
-    expect(went).toHaveLength(64);
+    expect(went).toHaveLength(16);
     await connectingTurns(1);
-    expect(went).toHaveLength(128);
+    expect(went).toHaveLength(32);
+  });
+
+  test('lets 16 go on in a turn while newcomers are refused, and 64 again a second after that', async () => {
+    const { clock, went, nextTurn } = await busyQueue();
+    for (let batch = 0; batch < 11; batch += 1) await nextTurn();
+    expect(went).toHaveLength(192);
+    clock.advance(1000);
+    await nextTurn();
+    expect(went).toHaveLength(256);
   });
 
   test('is overdue as soon as it shows, while the next batch still waits for connections', async () => {
