@@ -44,7 +44,7 @@ export class ForgeryBound {
   readonly #clock: Clock;
   readonly #metrics: Pick<Metrics, 'signatureChecks'>;
   readonly #issuers = lazily(() => new LRUCache<string, IssuerState>({ max: MAX_ISSUERS }));
-  /** Identities by hash of a token that was good when last checked: nobody without the token can look like it. */
+  /** Identities by hash of a token that was good: nobody without the token can look like it. */
   readonly #goodTokens = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
   /** Identities of which a token was good; a forger who knows a name spends the allowance of that name alone. */
   readonly #goodIdentities = lazily(() => new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES }));
@@ -59,18 +59,18 @@ export class ForgeryBound {
   /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
   readonly check: BoundCheck = async (presented, run) => {
     const token = hash('sha256', presented.token.reveal(), 'base64url');
-    const known = this.#goodTokens().get(token);
-    const failed = known === undefined ? this.#notSigned().get(token) : undefined;
+    // Also of a token that is good: keys of a twin of its issuer may be tried before its own.
+    const failed = this.#notSigned().get(token);
     if (failed !== undefined && failed === namesOf(presented.keys)) {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
     }
+    const known = this.#goodTokens().get(token);
     const identity = known ?? lengthPrefixedKey(presented.iss, presented.subject);
     const signer = await (known === undefined ? this.#admitted({ presented, identity }, run) : run());
     this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
     if (signer === undefined) {
       this.#stateOf(presented.iss).forgeries.spend(1, this.#clock.now());
-      this.#goodTokens().delete(token);
       this.#notSigned().set(token, namesOf(presented.keys));
     } else if (known === undefined) {
       this.#goodTokens().set(token, identity);

@@ -213,6 +213,17 @@ describe('a token that is shown again and again, as SDKs do', () => {
     expect(verified).toEqual([true, false]);
   });
 
+  test('is a forgery only by the keys of a twin that do not verify it, which costs one check and counts once', async () => {
+    const { bound, presented, checks, many, count } = underTest();
+    const twin: Partial<Presented> = { keys: [{ alg: 'RS256', thumbprint: 'k2' }] };
+    for (let again = 0; again < 1000; again += 1) {
+      expect(await bound.check(presented('a token', twin), async () => undefined)).toBeUndefined();
+      expect(await bound.check(presented('a token'), async () => SIGNER)).toBe(SIGNER);
+    }
+    expect(await checks()).toEqual({ failed: 1, repeated: 999, verified: 1000 });
+    expect(count(await many(DIRECT + LINE - 1, (number) => `forged ${number}`))).toEqual({ 'not signed': 1023 });
+  });
+
   test('is let through the bound each time when it is good: a good outcome is never remembered as one', async () => {
     const { present, runs } = underTest();
     for (let again = 0; again < 3; again += 1) await present('good');
