@@ -165,7 +165,7 @@ export class ResourceMemory {
       if (entry === undefined) return;
       found.add(entry);
       const isGood = accepted.has(document) && document.valid;
-      if (isGood && entry.good !== documentLine(document)) return;
+      if (isGood ? entry.good !== documentLine(document) : entry.good === undefined) return;
       stored.present.add(document);
       if (isGood) stored.accepted.add(document);
     });

@@ -129,6 +129,18 @@ describe('ResourceMemory', () => {
     expect([a, b, c].map((document) => seen(last, document))).toEqual([1, 1, 2]);
   });
 
+  test('lends after a restart the good version of its name to a document of another source that never had one', async () => {
+    const store = new MemoryDocumentStore();
+    const copy = faulty({ ...a, source: { ...a.source, id: '/r/copy.yaml' } });
+    const memory = await opened(store);
+    await memory.see([a, copy]);
+    await memory.keep([a, copy], [a]);
+    const again = await opened(store);
+    await again.keep([a, copy], [a]);
+    await again.keep([copy], []);
+    expect(await again.lastGood([copy])).toMatchObject([{ name: 'a', spec: a.spec }]);
+  });
+
   test('takes the order of another replica that wrote first, says so, and loses neither', async () => {
     const store = new MemoryDocumentStore();
     const [one, other] = [await opened(store), await opened(store)];
