@@ -75,8 +75,10 @@ export class TurnQueue {
     });
   }
 
+  /** Never for longer than that, though the clock be set back meanwhile. */
   get #busy(): boolean {
-    return this.#deps.clock.now() < this.#busyUntil;
+    const left = this.#busyUntil - this.#deps.clock.now();
+    return left > 0 && left <= CALM_MS;
   }
 
   /** Asked in every turn, for by the time of the next batch hundreds more may have been let in. */

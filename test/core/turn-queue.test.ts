@@ -150,6 +150,13 @@ describe('TurnQueue', () => {
     expect(queue.overdue).toBe(false);
   });
 
+  test('is not overdue by a clock that was set back since', async () => {
+    const { clock, queue } = await busyQueue();
+    expect(queue.overdue).toBe(true);
+    clock.advance(-3_600_000);
+    expect(queue.overdue).toBe(false);
+  });
+
   test('waits for up to 512 connections while newcomers are refused', async () => {
     const { went, connectingTurns } = await busyQueue();
     expect(went).toHaveLength(16);
