@@ -27,6 +27,8 @@ const MAX_TURNS_BUSY = 512;
 const MAX_WAIT_MS = 50;
 /** So long after the queue was full few may wait: requests come in gusts, and between two of them few are left. */
 const CALM_MS = 1000;
+/** Nobody waits for so long only where all that is asked can be answered. */
+const IDLE_MS = 50;
 
 /**
  * Lets work that came in during one turn of the event loop go on together, in the order it came, so that the same code
@@ -37,6 +39,8 @@ export class TurnQueue {
   #waiting: Waiting[] = [];
   /** Until then more is asked than can be answered. */
   #busyUntil = 0;
+  /** When the last batch went on. */
+  #wentAt = 0;
 
   constructor(deps: TurnQueueDeps) {
     this.#deps = deps;
@@ -44,8 +48,8 @@ export class TurnQueue {
 
   /**
    * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when more wait than may and
-   * whoever comes after those has waited too long already is there more to do than can be done. From then on, until nobody
-   * has been refused for a second, few may wait. A pause of the whole process alone does not make it so, unless it left
+   * whoever comes after those has waited too long already is there more to do than can be done. From then on few may
+   * wait, until the queue has not been full for a second or nobody has waited for a while. A pause of the whole process alone does not make it so, unless it left
    * that many waiting.
    */
   get overdue(): boolean {
@@ -55,8 +59,12 @@ export class TurnQueue {
   /** Resolves when it is the caller's turn. */
   turn(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#waiting.length === 0) this.#drainAfter(1);
-    this.#waiting.push({ since: this.#deps.clock.now(), proceed: resolve });
+    const since = this.#deps.clock.now();
+    if (this.#waiting.length === 0) {
+      if (since - this.#wentAt > IDLE_MS) this.#busyUntil = 0;
+      this.#drainAfter(1);
+    }
+    this.#waiting.push({ since, proceed: resolve });
     return promise;
   }
 
@@ -93,6 +101,7 @@ export class TurnQueue {
     const batch = this.#busy ? this.#deps.batchWhenBusy : this.#deps.batch;
     const going = this.#waiting.slice(0, batch);
     this.#waiting = this.#waiting.slice(batch);
+    this.#wentAt = this.#deps.clock.now();
     if (this.#waiting.length > 0) this.#drainAfter(1);
     for (const { proceed } of going) proceed();
   }

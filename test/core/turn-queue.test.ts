@@ -150,6 +150,18 @@ describe('TurnQueue', () => {
     expect(queue.overdue).toBe(false);
   });
 
+  test('serves a burst of more than 128 once nobody has waited for 50 ms, and refuses in part what comes sooner', async () => {
+    const { clock, queue, join, nextTurn, deferred } = await busyQueue();
+    while (deferred.length > 0) await nextTurn();
+    clock.advance(50);
+    for (let name = 0; name < 200; name += 1) void join(name);
+    expect(queue.overdue).toBe(true);
+    while (deferred.length > 0) await nextTurn();
+    clock.advance(51);
+    for (let name = 0; name < 200; name += 1) void join(name);
+    expect(queue.overdue).toBe(false);
+  });
+
   test('is not overdue by a clock that was set back since', async () => {
     const { clock, queue } = await busyQueue();
     expect(queue.overdue).toBe(true);
