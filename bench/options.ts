@@ -30,8 +30,8 @@ export interface Options {
 }
 
 const FULL: Counts = {
-  warmRequests: 20_000,
-  requests: 10_000,
+  warmRequests: 50_000,
+  requests: 20_000,
   primitives: 20_000,
   decisions: 100_000,
   connections: 2000,
