@@ -21,7 +21,10 @@ interface Waiting {
 
 /** Turns before a batch at most, while each of them brings a new connection. */
 const MAX_TURNS = 256;
-/** The same while newcomers are refused, for then they cost little: who only opens connections takes half of the time. */
+/**
+ * The same while newcomers are refused, for then they cost little. Who only opens connections takes most of the time then, never
+ * all of it: a batch goes on after that many.
+ */
 const MAX_TURNS_BUSY = 512;
 /** Once somebody has waited so long, more is asked than can be answered. */
 const MAX_WAIT_MS = 50;
@@ -49,8 +52,8 @@ export class TurnQueue {
   /**
    * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when more wait than may and
    * whoever comes after those has waited too long already is there more to do than can be done. From then on few may
-   * wait, until the queue has not been full for a second or nobody has waited for a while. A pause of the whole process alone does not make it so, unless it left
-   * that many waiting.
+   * wait, until the queue has not been full for a second or nobody has waited for a while. A pause of the whole process alone
+   * does not make it so, unless it left that many waiting.
    */
   get overdue(): boolean {
     return this.#waiting.length >= this.#deps.mayWait && this.#busy;

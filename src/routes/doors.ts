@@ -26,7 +26,7 @@ import { tokenRoute } from './token.ts';
 /** A listener by what it serves; `all` is every door on one address. */
 export type DoorName = 'public' | 'workload' | 'admin' | 'all';
 
-/** As much work as two dozen exchanges. */
+/** As much work as forty exchanges. */
 const HANDSHAKES = { batch: 8, batchWhenBusy: 8, mayWait: MAX_IN_LINE };
 
 /**
@@ -35,7 +35,7 @@ const HANDSHAKES = { batch: 8, batchWhenBusy: 8, mayWait: MAX_IN_LINE };
  */
 const PLAIN = { batch: 64, batchWhenBusy: 16, mayWait: 128 };
 /**
- * Whoever is refused after a handshake may have to make another, which costs three exchanges: rather served late, and ahead
+ * Whoever is refused after a handshake may have to make another, which costs five exchanges: rather served late, and ahead
  * of those who begin theirs.
  */
 const OVER_TLS = { batch: 64, batchWhenBusy: 64, mayWait: 768 };

@@ -19,7 +19,7 @@ interface Line {
 
 /**
  * Lets the TLS handshakes of a server begin in the order in which connections came, so many in a turn of the event loop as
- * `turns` lets go on. A handshake costs three exchanges: begun all at once, they would keep those who are done with theirs
+ * `turns` lets go on. A handshake costs five exchanges: begun all at once, they would keep those who are done with theirs
  * waiting until they are refused, and whoever is refused may have to make another.
  *
  * Of a connection that waits nothing is read; the server must have been made with `pauseOnConnect`. Closed without an
