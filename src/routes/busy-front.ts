@@ -4,6 +4,7 @@ import { OAuthError } from '../core/oauth-error.ts';
 import type { TurnQueue } from '../core/turn-queue.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { BodyRequest } from './body-request.ts';
 import { CREDENTIAL_DOORS, type CredentialDoor, credentialDoor } from './credential-doors.ts';
 import { errorHeaders, logRefusal } from './error-handler.ts';
 import { MAX_BODY_BYTES } from './form-body.ts';
@@ -16,6 +17,9 @@ const LOG_EVERY_MS = 1000;
 const DETAIL = 'requests wait too long for their turn';
 /** One for all whom it refuses. */
 export const TOO_BUSY = new OAuthError('overloaded', { detail: DETAIL });
+
+/** Reads nothing of a body. */
+const unread = () => undefined;
 
 interface BusyFront {
   readonly turns: Pick<TurnQueue, 'overdue'>;
@@ -33,11 +37,11 @@ interface BusyFront {
  * anything else is done for the request, for a refusal has to cost a fraction of an exchange. Everything else goes on to
  * `next`.
  *
- * The body is not looked at. Node takes the bytes that Content-Length announces off the connection before it reads the
+ * The body is dropped as it comes. Node takes the bytes that Content-Length announces off the connection before it reads the
  * next request, so they never become one; a body that is too large or of unknown length is left to the framework, which
  * bounds it.
  */
-export function busyFront(next: RequestListener, front: BusyFront): RequestListener {
+export function busyFront(next: RequestListener, front: BusyFront): RequestListener<typeof BodyRequest> {
   const { turns, open, base, metrics } = front;
   const tell = teller(front);
   const refusals = new Map(CREDENTIAL_DOORS.map((door) => [door, refusalAt(door, base)]));
@@ -47,6 +51,7 @@ export function busyFront(next: RequestListener, front: BusyFront): RequestListe
     if (refusal === undefined) return next(request, response);
     const { status, headers, text, exchange, http } = refusal;
     const traceId = newTraceId();
+    request.handBodyTo(unread);
     response.writeHead(status, headers).end(text.join(traceId));
     metrics.exchanges.inc(exchange);
     metrics.httpSeconds.observe(http, 0);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OAuthError } from '../core/oauth-error.ts';
+import { BodyRequest } from './body-request.ts';
 
 /** Largest request body in bytes (T8). */
 export const MAX_BODY_BYTES = 64 * 1024;
@@ -11,12 +12,14 @@ const NOTHING: Uint8Array = new Uint8Array();
  * as soon as it is too large. Rejects with `body_too_large`, or `malformed_http` where the connection ends before the body.
  */
 export function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
+  if (!(request instanceof BodyRequest)) throw new TypeError('not a request of httpServer');
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > MAX_BODY_BYTES) return Promise.reject(new OAuthError('body_too_large'));
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   let body = NOTHING;
   let length = 0;
-  request.on('data', (chunk: Uint8Array) => {
+  request.handBodyTo((chunk) => {
+    if (chunk === null) return resolve(body.subarray(0, length));
     const before = length;
     length += chunk.length;
     if (length > MAX_BODY_BYTES) return reject(new OAuthError('body_too_large'));
@@ -26,7 +29,6 @@ export function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
       body.set(chunk, before);
     }
   });
-  request.on('end', () => resolve(body.subarray(0, length)));
   request.on('error', (cause) => reject(new OAuthError('malformed_http', { cause })));
   return promise;
 }

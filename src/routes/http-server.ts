@@ -6,6 +6,7 @@ import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import { http } from '../outbound/node-http.ts';
 import type { Log } from '../telemetry/logger.ts';
+import { BodyRequest } from './body-request.ts';
 import { logRefusal, oauthErrorBody } from './error-handler.ts';
 import { NOT_STORED } from './reply.ts';
 
@@ -29,9 +30,12 @@ const LIMITS = {
 const TLS_LIMITS = { handshakeTimeout: 10_000, pauseOnConnect: true, minVersion: 'TLSv1.2' } as const;
 
 /** A server whose clients cannot hold it by being slow or large. */
-export function httpServer(listener: RequestListener, tls: Tls | undefined): Server {
-  if (tls === undefined) return http.createServer(LIMITS, listener);
-  const server = createTlsServer({ ...LIMITS, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() }, listener);
+export function httpServer(listener: RequestListener<typeof BodyRequest>, tls: Tls | undefined): Server {
+  if (tls === undefined) return http.createServer({ ...LIMITS, IncomingMessage: BodyRequest }, listener);
+  const server = createTlsServer(
+    { ...LIMITS, ...TLS_LIMITS, IncomingMessage: BodyRequest, cert: tls.cert, key: tls.key.reveal() },
+    listener,
+  );
   // Without a handshake nothing can be said, and an answer would wait for one for ever.
   return server.on('tlsClientError', (_problem, socket) => socket.destroy());
 }

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bodyOf } from '../../src/routes/form-body.ts';
+import { httpServer } from '../../src/routes/http-server.ts';
 import { FORM_TYPE, formBody, openDoor } from './door-fixture.ts';
 
 const HEAD = `POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: ${FORM_TYPE[1]}\r\n`;
@@ -50,24 +50,39 @@ describe('the body of a form', () => {
     expect(requests.map(({ subjectToken }) => subjectToken.reveal())).toEqual([tokenOf(body), tokenOf(body)]);
   });
 
+  test("is nobody else's: two that are sent at once over one connection are read apart, and a third may follow", async () => {
+    const { port, requests } = await openDoor();
+    const socket = opened(port);
+    const text = (body: string) => `${HEAD}Content-Length: ${body.length}\r\n\r\n${body}`;
+    let answers = '';
+    socket.on('data', (chunk: Buffer) => {
+      answers += chunk.toString('latin1');
+    });
+    const count = () => answers.match(/HTTP\/1\.1 200 /g)?.length ?? 0;
+    const bodies = [formBody(), formBody({ subject_token: 'another.token.altogether' })];
+    socket.write(bodies.map(text).join(''));
+    while (count() < 2) await setImmediate();
+    socket.write(text(bodies[0] ?? ''));
+    while (count() < 3) await setImmediate();
+    const sent = [...bodies, bodies[0] ?? ''].map(tokenOf);
+    expect(requests.map(({ subjectToken }) => subjectToken.reveal())).toEqual(sent);
+  });
+
   test('takes little more memory than it has bytes, also where each byte is a chunk', async () => {
     const [bodies, bytes] = [10, 50_000];
-    const allRead = Promise.withResolvers<void>();
-    let read = 0;
-    const server = createServer((request) => {
+    const text = `${HEAD}Transfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(bytes)}`;
+    const sockets: Socket[] = [];
+    const server = httpServer((request) => {
+      sockets.push(request.socket);
       void bodyOf(request).catch(() => undefined);
-      request.on('data', () => {
-        read += 1;
-        if (read === bodies * bytes) allRead.resolve();
-      });
-    });
+    }, undefined);
     onTestFinished(() => void server.close().closeAllConnections());
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const before = heldBytes();
     const { port } = server.address() as AddressInfo;
-    for (let sent = 0; sent < bodies; sent += 1)
-      opened(port).write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(bytes)}`);
-    await allRead.promise;
+    for (let sent = 0; sent < bodies; sent += 1) opened(port).write(text);
+    const read = () => sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    while (read() < bodies * text.length) await setImmediate();
     expect(heldBytes() - before).toBeLessThan(bodies * bytes * 20);
   });
 
