@@ -1,3 +1,5 @@
+import type { Soon } from './soon.ts';
+
 interface Waiting {
   readonly proceed: () => void;
   readonly refuse: () => void;
@@ -26,7 +28,7 @@ export class FairLine {
   }
 
   /** Runs the work when it is its turn. Resolves to `refused`, without having run it, when there is no place. */
-  async run<T>(name: string, work: () => Promise<T>): Promise<T | 'refused'> {
+  async run<T>(name: string, work: () => Soon<T>): Promise<T | 'refused'> {
     if (this.#running < this.#limits.atOnce) this.#running += 1;
     else if (!(await this.#turn(name))) return 'refused';
     try {

@@ -30,10 +30,15 @@ export interface ExchangeDeps extends IssuingDeps {
  * failure is an OAuthError, and none of them leaves a credential that the audit log does not name.
  */
 export function createExchange(deps: ExchangeDeps): Exchange {
-  const { catalog, journal, clock } = deps;
+  const { catalog, verify, journal, clock } = deps;
   return async (request, context) => {
     const snapshot = catalog.current();
-    const identity = await verified(deps, request, snapshot);
+    let identity: VerifiedIdentity;
+    try {
+      identity = await verify(request.subjectToken, request.subjectTokenType, snapshot.issuers);
+    } catch (thrown) {
+      throw unverified(journal, thrown);
+    }
     const subject = openCase(deps, { request, identity, snapshot, traceId: context.traceId });
     admit(deps, subject);
     const decision = decide(snapshot, identity, request.ask, clock.now());
@@ -46,14 +51,10 @@ export function createExchange(deps: ExchangeDeps): Exchange {
   };
 }
 
-async function verified({ verify, journal }: ExchangeDeps, request: ExchangeRequest, snapshot: Snapshot) {
-  try {
-    return await verify(request.subjectToken, request.subjectTokenType, snapshot.issuers);
-  } catch (thrown) {
-    const error = OAuthError.from(thrown);
-    journal.counted(error, { verified: false });
-    throw error;
-  }
+function unverified(journal: ExchangeDeps['journal'], thrown: unknown): OAuthError {
+  const error = OAuthError.from(thrown);
+  journal.counted(error, { verified: false });
+  return error;
 }
 
 interface Opening {

@@ -5,6 +5,8 @@ import { FairLine } from '../core/fair-line.ts';
 import { lazily } from '../core/lazily.ts';
 import { lengthPrefixedKey } from '../core/length-prefixed-hash.ts';
 import { OAuthError } from '../core/oauth-error.ts';
+import type { Secret } from '../core/secret.ts';
+import { after, type Soon } from '../core/soon.ts';
 import { type Rate, TokenBucket } from '../core/token-bucket.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { BoundCheck, Presented } from '../verifiers/signature-check.ts';
@@ -22,6 +24,8 @@ const RETRY_AFTER_SECONDS = 1;
 const MAX_ISSUERS = 4096;
 const MAX_TOKENS = 20_000;
 const MAX_IDENTITIES = 50_000;
+/** As many characters of a signature as a hash has: no two tokens share them by chance. */
+const ENDING_CHARACTERS = 43;
 
 interface ForgeryBoundDeps {
   readonly clock: Clock;
@@ -44,12 +48,14 @@ export class ForgeryBound {
   readonly #clock: Clock;
   readonly #metrics: Pick<Metrics, 'signatureChecks'>;
   readonly #issuers = lazily(() => new LRUCache<string, IssuerState>({ max: MAX_ISSUERS }));
-  /** Identities by hash of a token that was good: nobody without the token can look like it. */
+  /** Hashes of tokens that were good, by their ends: nobody without the token can look like it. */
   readonly #goodTokens = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
   /** Identities of which a token was good; a forger who knows a name spends the allowance of that name alone. */
   readonly #goodIdentities = lazily(() => new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES }));
   /** Tokens that were not signed by these keys. That is a fact for ever: repeating one costs and counts nothing. */
   readonly #notSigned = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
+  /** Their ends: a token with another end is none of them and need not be hashed. */
+  readonly #endsOfNotSigned = lazily(() => new LRUCache<string, true>({ max: MAX_TOKENS }));
 
   constructor({ clock, metrics }: ForgeryBoundDeps) {
     this.#clock = clock;
@@ -57,47 +63,63 @@ export class ForgeryBound {
   }
 
   /** Runs a signature check, perhaps later. Throws OAuthError `rate_limited` without running it. */
-  readonly check: BoundCheck = async (presented, run) => {
-    const token = hash('sha256', presented.token.reveal(), 'base64url');
-    // Also of a token that is good: keys of a twin of its issuer may be tried before its own.
-    const failed = this.#notSigned().get(token);
-    if (failed !== undefined && failed === namesOf(presented.keys)) {
+  readonly check: BoundCheck = (presented, run) => {
+    const shown = new ShownToken(presented.token);
+    if (this.#hasFailed(shown, presented.keys)) {
       this.#metrics.signatureChecks.inc({ outcome: 'repeated' });
       return undefined;
     }
-    const known = this.#goodTokens().get(token);
-    const identity = known ?? lengthPrefixedKey(presented.iss, presented.subject);
-    const signer = await (known === undefined ? this.#admitted({ presented, identity }, run) : run());
-    this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
-    if (signer === undefined) {
-      this.#stateOf(presented.iss).forgeries.spend(1, this.#clock.now());
-      this.#notSigned().set(token, namesOf(presented.keys));
-    } else if (known === undefined) {
-      this.#goodTokens().set(token, identity);
-      if (this.#goodIdentities().get(identity) === undefined) {
-        this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
-      }
-    }
-    return signer;
+    const alike = this.#goodTokens().get(shown.ending);
+    return after(this.#admitted({ presented, shown, alike }, run), (signer) => {
+      this.#metrics.signatureChecks.inc({ outcome: signer === undefined ? 'failed' : 'verified' });
+      if (signer === undefined) this.#failed(shown, presented);
+      else if (alike === undefined) this.#succeeded(shown, presented);
+      return signer;
+    });
   };
 
-  async #admitted<T>(one: Attempt, run: () => Promise<T | undefined>): Promise<T | undefined> {
-    const now = this.#clock.now();
-    const state = this.#stateOf(one.presented.iss);
-    if (state.forgeries.left(now) - state.unproven >= 1) return unproven(state, run);
-    const allowance = this.#goodIdentities().get(one.identity);
-    if (allowance?.take(now) === true) {
+  /** Also of a token that is good: keys of a twin of its issuer may be tried before its own. */
+  #hasFailed(shown: ShownToken, keys: Presented['keys']): boolean {
+    if (this.#endsOfNotSigned().get(shown.ending) === undefined) return false;
+    const failed = this.#notSigned().get(shown.hash());
+    return failed !== undefined && failed === namesOf(keys);
+  }
+
+  #failed(shown: ShownToken, { iss, keys }: Presented): void {
+    this.#stateOf(iss).forgeries.spend(1, this.#clock.now());
+    this.#notSigned().set(shown.hash(), namesOf(keys));
+    this.#endsOfNotSigned().set(shown.endingToKeep(), true);
+  }
+
+  #succeeded(shown: ShownToken, { iss, subject }: Presented): void {
+    const identity = lengthPrefixedKey(iss, subject);
+    this.#goodTokens().set(shown.endingToKeep(), shown.hash());
+    if (this.#goodIdentities().get(identity) !== undefined) return;
+    this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
+  }
+
+  #admitted<T>({ presented, shown, alike }: Attempt, run: () => Soon<T | undefined>): Soon<T | undefined> {
+    const state = this.#stateOf(presented.iss);
+    if (state.forgeries.left(this.#clock.now()) - state.unproven >= 1) return unproven(state, run);
+    if (alike !== undefined && alike === shown.hash()) return run();
+    return this.#inLine(presented, state, run);
+  }
+
+  async #inLine<T>(presented: Presented, state: IssuerState, run: () => Soon<T | undefined>): Promise<T | undefined> {
+    const identity = lengthPrefixedKey(presented.iss, presented.subject);
+    const allowance = this.#goodIdentities().get(identity);
+    if (allowance?.take(this.#clock.now()) === true) {
       const signer = await run();
       if (signer !== undefined) allowance.giveBack(1);
       return signer;
     }
-    const outcome = await state.line.run(one.identity, run);
+    const outcome = await state.line.run(identity, run);
     if (outcome !== 'refused') return outcome;
     this.#metrics.signatureChecks.inc({ outcome: 'refused' });
     throw new OAuthError('rate_limited', {
       detail: 'too many tokens of this issuer fail, and too many wait',
       retryAfterSeconds: RETRY_AFTER_SECONDS,
-      issuer: one.presented.issuer,
+      issuer: presented.issuer,
     });
   }
 
@@ -115,10 +137,15 @@ function namesOf(keys: Presented['keys']): string {
   return keys.map(({ alg, thumbprint }) => `${alg} ${thumbprint}`).join(' ');
 }
 
-async function unproven<T>(state: IssuerState, run: () => Promise<T>): Promise<T> {
+function unproven<T>(state: IssuerState, run: () => Soon<T>): Soon<T> {
+  const outcome = run();
+  return outcome instanceof Promise ? counted(state, outcome) : outcome;
+}
+
+async function counted<T>(state: IssuerState, outcome: Promise<T>): Promise<T> {
   state.unproven += 1;
   try {
-    return await run();
+    return await outcome;
   } finally {
     state.unproven -= 1;
   }
@@ -126,5 +153,29 @@ async function unproven<T>(state: IssuerState, run: () => Promise<T>): Promise<T
 
 interface Attempt {
   readonly presented: Presented;
-  readonly identity: string;
+  readonly shown: ShownToken;
+  /** Hash of a token that was good and ends alike. */
+  readonly alike: string | undefined;
+}
+
+/** A token as it is found again: by its end, and for certain by its hash, which costs ten times as much. */
+class ShownToken {
+  readonly ending: string;
+  readonly #token: Secret;
+  #hash: string | undefined;
+
+  constructor(token: Secret) {
+    this.ending = token.reveal().slice(-ENDING_CHARACTERS);
+    this.#token = token;
+  }
+
+  /** A text of its own: a piece of the token would keep all of it in memory. */
+  endingToKeep(): string {
+    return Buffer.from(this.ending, 'latin1').toString('latin1');
+  }
+
+  hash(): string {
+    this.#hash ??= hash('sha256', this.#token.reveal(), 'base64url');
+    return this.#hash;
+  }
 }

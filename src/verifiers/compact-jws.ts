@@ -12,6 +12,7 @@ export interface CompactJws {
   readonly unverifiedClaims: JsonObject;
   /** The bytes that are signed, ASCII. */
   readonly signingInput: string;
+  readonly signature: Uint8Array;
 }
 
 export const MAX_TOKEN_BYTES = 16 * 1024;
@@ -47,10 +48,10 @@ export function readCompactJws(token: Secret): CompactJws {
   const segment = text.slice(0, first);
   const header = headers.get(segment) ?? bytesOf(segment);
   const payload = bytesOf(text.slice(first + 1, second));
-  bytesOf(text.slice(second + 1));
+  const signature = bytesOf(text.slice(second + 1));
   const unverifiedClaims = readObject(payload, 'claims');
   const { alg, kid } = header instanceof Uint8Array ? headerIn(header) : header;
-  return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second) };
+  return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second), signature };
 }
 
 interface Header {

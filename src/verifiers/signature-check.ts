@@ -1,4 +1,5 @@
 import type { Secret } from '../core/secret.ts';
+import type { Soon } from '../core/soon.ts';
 import type { VerificationKey } from './key-set.ts';
 
 /** A token whose signature is about to be checked. Nothing of it is believed. */
@@ -15,10 +16,10 @@ export interface Presented {
 }
 
 /**
- * Runs a signature check, which resolves to undefined when none of the keys verifies. May run it later, may answer
+ * Runs a signature check, which gives undefined when none of the keys verifies. May run it later, may answer
  * undefined for a token that these keys are known not to verify, and may throw OAuthError `rate_limited` in its place.
  */
 export type BoundCheck = <T extends object>(
   presented: Presented,
-  check: () => Promise<T | undefined>,
-) => Promise<T | undefined>;
+  check: () => Soon<T | undefined>,
+) => Soon<T | undefined>;

@@ -2,18 +2,18 @@ import type { Clock } from '../core/clock.ts';
 import type { KubernetesIdentity, VerifiedIdentity } from '../core/identity.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
+import { after, type Soon } from '../core/soon.ts';
 import { TokenType } from '../core/token-types.ts';
 import type { TokenReview, TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import { asAnswered } from './as-answered.ts';
 import { type CompactJws, readCompactJws } from './compact-jws.ts';
 import type { Effort, KeyLookup } from './held-keys.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
-import { isSignedBy } from './jws-signature.ts';
-import type { VerificationKey } from './key-set.ts';
 import { kubernetesIdentity, LEGACY_ISSUER } from './kubernetes.ts';
 import { oidcIdentity } from './oidc.ts';
 import type { SignedToken } from './profile.ts';
 import type { BoundCheck } from './signature-check.ts';
+import { type Holder, signerAmong } from './signer-among.ts';
 import type { ReviewToken } from './token-review.ts';
 
 /** A subject token, the type the caller says it has, and the issuers of the request's snapshot. */
@@ -47,7 +47,8 @@ export function createVerifier({ keys, clock, review, bound = unbounded }: Verif
     const now = clock.now();
     const jws = readCompactJws(token);
     const candidates = selectIssuers(jws, tokenType, issuers, now);
-    const issuer = await signer({ jws, token, candidates, keys, bound });
+    const found = signer({ jws, token, candidates, keys, bound });
+    const issuer = found instanceof Promise ? await found : found;
     const signed = {
       issuer,
       claims: jws.unverifiedClaims,
@@ -135,18 +136,19 @@ interface Found {
 const EFFORTS: readonly Effort[] = ['ready', 'held', 'seek'];
 
 /** The one issuer whose key verifies the token. */
-function signer(search: Search): Promise<TrustedIssuer> {
+function signer(search: Search): Soon<TrustedIssuer> {
   const only = onlyOf(search.candidates);
   return only === undefined ? signerOfSeveral(search) : signerOfOne(search, only);
 }
 
-async function signerOfOne(search: Search, issuer: TrustedIssuer): Promise<TrustedIssuer> {
-  const answer = search.keys.find(issuer, search.jws.kid, 'seek');
-  // What is there already is not waited for.
-  const found = [{ issuer, lookup: answer instanceof Promise ? await answer : answer }];
-  const signed = await verifyAll(search, found);
-  if (signed === undefined) throw notSigned(search.candidates, found);
-  return signed;
+function signerOfOne(search: Search, issuer: TrustedIssuer): Soon<TrustedIssuer> {
+  return after(search.keys.find(issuer, search.jws.kid, 'seek'), (lookup) => {
+    const found = [{ issuer, lookup }];
+    return after(verifyAll(search, found), (signed) => {
+      if (signed === undefined) throw notSigned(search.candidates, found);
+      return signed;
+    });
+  });
 }
 
 /**
@@ -168,7 +170,7 @@ async function signerOfSeveral(search: Search): Promise<TrustedIssuer> {
       holders.push(...holding);
       others.push(...found.filter(({ lookup }) => lookup.found !== 'key'));
       if (holders.length > MAX_HOLDERS) throw tooMany();
-      const signed = await verifyAll(search, holding).catch(asFailure);
+      const signed = await verifyAllOrFail(search, holding);
       if (signed instanceof OAuthError) failure = signed;
       else if (signed !== undefined) return signed;
     }
@@ -178,9 +180,16 @@ async function signerOfSeveral(search: Search): Promise<TrustedIssuer> {
 }
 
 /** A check that failed says nothing about the keys of the others. */
-function asFailure(error: unknown): OAuthError {
-  if (error instanceof OAuthError && error.key === 'internal') return error;
-  throw error;
+async function verifyAllOrFail(
+  search: Search,
+  found: readonly Found[],
+): Promise<TrustedIssuer | OAuthError | undefined> {
+  try {
+    return await verifyAll(search, found);
+  } catch (error) {
+    if (error instanceof OAuthError && error.key === 'internal') return error;
+    throw error;
+  }
 }
 
 /** What is in memory comes at once and together, so that the same token always has the same outcome. */
@@ -192,54 +201,23 @@ async function* lookUp({ keys, jws }: Search, issuers: readonly TrustedIssuer[],
   else yield* asAnswered(lookups);
 }
 
-interface Holder {
-  readonly issuer: TrustedIssuer;
-  readonly key: VerificationKey;
-}
-
-function verifyAll(search: Search, found: readonly Found[]): Promise<TrustedIssuer | undefined> {
+function verifyAll(search: Search, found: readonly Found[]): Soon<TrustedIssuer | undefined> {
   const { jws, token, candidates, bound } = search;
   const fitting: Holder[] = [];
   for (const { issuer, lookup } of found) {
     if (lookup.found === 'key' && lookup.key.alg === jws.alg) fitting.push({ issuer, key: lookup.key });
   }
-  if (fitting.length === 0) return Promise.resolve(undefined);
+  if (fitting.length === 0) return undefined;
   const { iss, sub } = jws.unverifiedClaims;
+  const named = onlyOf(candidates)?.name;
   const presented = {
     token,
-    issuer: onlyOf(candidates)?.name,
+    issuer: named,
     iss: String(iss),
     subject: typeof sub === 'string' ? sub : '',
     keys: fitting.map(({ key }) => key),
   };
-  return bound(presented, () => signerAmong(fitting, search));
-}
-
-async function signerAmong(
-  holders: readonly Holder[],
-  { token, jws, candidates }: Search,
-): Promise<TrustedIssuer | undefined> {
-  let signer: TrustedIssuer | undefined;
-  let signers = 0;
-  let failure: OAuthError | undefined;
-  for (const { issuer, key } of holders) {
-    try {
-      const signed = isSignedBy(token, jws, key);
-      const good: boolean = signed instanceof Promise ? await signed : signed;
-      if (!good) continue;
-      signer = issuer;
-      signers += 1;
-    } catch (cause) {
-      failure ??= notChecked(candidates, cause);
-    }
-  }
-  if (signers > 1) throw new OAuthError('token_signature', { detail: 'keys of several issuers verify it' });
-  if (signer === undefined && failure !== undefined) throw failure;
-  return signer;
-}
-
-function notChecked(candidates: readonly TrustedIssuer[], cause: unknown): OAuthError {
-  return new OAuthError('internal', { detail: 'a signature could not be checked', cause, ...aboutOne(candidates) });
+  return bound(presented, () => signerAmong(fitting, { jws, named }));
 }
 
 function tooMany(): OAuthError {

@@ -231,6 +231,29 @@ describe('a token that is shown again and again, as SDKs do', () => {
   });
 });
 
+describe('tokens that end alike', () => {
+  const END = 'e'.repeat(64);
+
+  test('are told apart by all of their text: a good one is checked after a forgery, and each forgery once', async () => {
+    const { present, runs } = underTest();
+    for (const token of ['forged 1', 'forged 2', 'good 1', 'forged 1', 'forged 2', 'good 1'])
+      await present(token + END);
+    expect(runs).toEqual({ good: 2, forged: 2 });
+  });
+
+  test('do not go ahead with the one that was good, with every place taken', async () => {
+    const { gate, many, present } = underTest();
+    await present(`good 1${END}`);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gate.opened = promise;
+    const flood = many(10_000, (number) => `forged ${number}`);
+    expect(await present(`good 2${END}`)).toBe(REFUSED);
+    expect(await present(`good 1${END}`)).toBe('signed');
+    resolve();
+    await flood;
+  });
+});
+
 describe('10,000 forged tokens of many shapes between 100 real ones, through the verifier', () => {
   const key = newKey('ES256');
   const stranger: FakeKey = { ...newKey('ES256'), kid: key.kid };

@@ -181,7 +181,11 @@ describe('the header of a token', () => {
         x5c: ['AAAA'],
       }),
     );
-    expect([alg, kid, Object.keys(rest).sort()]).toEqual(['RS256', 'k1', ['signingInput', 'unverifiedClaims']]);
+    expect([alg, kid, Object.keys(rest).sort()]).toEqual([
+      'RS256',
+      'k1',
+      ['signature', 'signingInput', 'unverifiedClaims'],
+    ]);
   });
 
   test.each([
