@@ -9,7 +9,8 @@ const MAX_SVID_LIFETIME_SECONDS = 86_400;
 const MAX_CLOUD_SUBJECT_BYTES = 127;
 /** A mapping's name, with the namespace of one that is namespaced before it. */
 const MAPPING_SUBJECT = /^mapping:[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
-const SVID_CLAIMS: ReadonlySet<string> = new Set(['sub', 'aud', 'iat', 'exp', 'jti']);
+const NOTHING_TO_ESCAPE = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const SVID_CLAIMS = 5;
 
 /**
  * What is to be signed for these claims: JSON, `iss` first. Refuses claims that the purpose may not sign (DESIGN section 8;
@@ -29,13 +30,15 @@ function svidPayload(issuer: string, claims: JsonObject): string {
   demand(isTime(iat) && isTime(exp), 'iat and exp are whole seconds');
   demand(exp > iat, 'exp is after iat');
   demand(exp - iat <= MAX_SVID_LIFETIME_SECONDS, 'an SVID lives at most a day');
-  demand(
-    Object.keys(claims).every((name) => SVID_CLAIMS.has(name)),
-    'an SVID has no further claims',
-  );
-  const [named, audience, id] = [JSON.stringify(issuer), JSON.stringify(aud), JSON.stringify(jti)];
+  // All five are there.
+  demand(Object.keys(claims).length === SVID_CLAIMS, 'an SVID has no further claims');
   // A SPIFFE ID has no character that JSON would escape.
-  return `{"iss":${named},"sub":"${sub}","aud":${audience},"iat":${iat},"exp":${exp},"jti":${id}}`;
+  return `{"iss":${quoted(issuer)},"sub":"${sub}","aud":${quoted(aud)},"iat":${iat},"exp":${exp},"jti":${quoted(jti)}}`;
+}
+
+/** As `JSON.stringify` writes it, which takes four times as long over what has nothing to escape. */
+function quoted(text: string): string {
+  return NOTHING_TO_ESCAPE.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function assertionPayload(issuer: string, claims: JsonObject): string {

@@ -71,6 +71,7 @@ const NOT_CONFIGURED: KeyLookup = {
 export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   const held = new Map<string, Held>();
   const sources = new WeakMap<TrustedIssuer, string>();
+  const names = new WeakMap<VerificationKey, { readonly issuer: TrustedIssuer; readonly owned: readonly string[] }>();
   let followed: TrustedIssuers | undefined;
 
   function sourceOf(issuer: TrustedIssuer): string {
@@ -105,11 +106,21 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   /** A key that the issuer holds, if it counts for it. */
   function counting(issuer: TrustedIssuer, key: VerificationKey): KeyLookup {
     const { ownership } = deps;
-    const names = ownedNames(issuer, [key.thumbprint]);
-    for (const one of names) {
+    let counts = true;
+    for (const one of namesOf(issuer, key)) {
       if (ownership.owner(one) === undefined) ownership.claim(issuer.name, one, holdingOf(issuer));
+      counts &&= ownership.owner(one) === issuer.name;
     }
-    return names.every((one) => ownership.owner(one) === issuer.name) ? { found: 'key', key } : { found: 'absent' };
+    return counts ? { found: 'key', key } : { found: 'absent' };
+  }
+
+  /** They depend on the issuer as it is configured and on nothing else. */
+  function namesOf(issuer: TrustedIssuer, key: VerificationKey): readonly string[] {
+    const known = names.get(key);
+    if (known?.issuer === issuer) return known.owned;
+    const owned = ownedNames(issuer, [key.thumbprint]);
+    names.set(key, { issuer, owned });
+    return owned;
   }
 
   function forget(name: string, keys: HeldKeys): void {

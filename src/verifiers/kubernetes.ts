@@ -56,9 +56,9 @@ export function kubernetesIdentity(token: SignedToken, cluster: string, spiffePa
 type Refuse = (detail: string) => OAuthError;
 
 function refuseForeignKinds(claims: JsonObject, refuse: Refuse): void {
-  // What the strict reader made inherits nothing, so these are its own.
-  for (const name in claims) if (name.startsWith('kubernetes.io/serviceaccount')) throw refuse(LEGACY);
+  for (const name of Object.keys(claims)) if (name.startsWith('kubernetes.io/serviceaccount')) throw refuse(LEGACY);
   if (claims['iss'] === LEGACY_ISSUER) throw refuse(LEGACY);
+  // What the strict reader made inherits nothing, so these are its own.
   if (WEBHOOK_MEMBERS.some((member) => member in claims)) throw refuse('a token for webhooks, not for workloads');
 }
 
