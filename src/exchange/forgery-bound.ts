@@ -24,8 +24,8 @@ const RETRY_AFTER_SECONDS = 1;
 const MAX_ISSUERS = 4096;
 const MAX_TOKENS = 20_000;
 const MAX_IDENTITIES = 50_000;
-/** As many characters of a signature as a hash has: no two tokens share them by chance. */
-const ENDING_CHARACTERS = 43;
+/** As many as go into a whole number. Hardly two tokens share them by chance. */
+const ENDING_CHARACTERS = 7;
 
 interface ForgeryBoundDeps {
   readonly clock: Clock;
@@ -49,13 +49,13 @@ export class ForgeryBound {
   readonly #metrics: Pick<Metrics, 'signatureChecks'>;
   readonly #issuers = lazily(() => new LRUCache<string, IssuerState>({ max: MAX_ISSUERS }));
   /** Hashes of tokens that were good, by their ends: nobody without the token can look like it. */
-  readonly #goodTokens = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
+  readonly #goodTokens = lazily(() => new LRUCache<number, string>({ max: MAX_TOKENS }));
   /** Identities of which a token was good; a forger who knows a name spends the allowance of that name alone. */
   readonly #goodIdentities = lazily(() => new LRUCache<string, TokenBucket>({ max: MAX_IDENTITIES }));
   /** Tokens that were not signed by these keys. That is a fact for ever: repeating one costs and counts nothing. */
   readonly #notSigned = lazily(() => new LRUCache<string, string>({ max: MAX_TOKENS }));
   /** Their ends: a token with another end is none of them and need not be hashed. */
-  readonly #endsOfNotSigned = lazily(() => new LRUCache<string, true>({ max: MAX_TOKENS }));
+  readonly #endsOfNotSigned = lazily(() => new LRUCache<number, true>({ max: MAX_TOKENS }));
 
   constructor({ clock, metrics }: ForgeryBoundDeps) {
     this.#clock = clock;
@@ -88,12 +88,12 @@ export class ForgeryBound {
   #failed(shown: ShownToken, { iss, keys }: Presented): void {
     this.#stateOf(iss).forgeries.spend(1, this.#clock.now());
     this.#notSigned().set(shown.hash(), namesOf(keys));
-    this.#endsOfNotSigned().set(shown.endingToKeep(), true);
+    this.#endsOfNotSigned().set(shown.ending, true);
   }
 
   #succeeded(shown: ShownToken, { iss, subject }: Presented): void {
     const identity = lengthPrefixedKey(iss, subject);
-    this.#goodTokens().set(shown.endingToKeep(), shown.hash());
+    this.#goodTokens().set(shown.ending, shown.hash());
     if (this.#goodIdentities().get(identity) !== undefined) return;
     this.#goodIdentities().set(identity, new TokenBucket(FORGERIES_OF_ONE, this.#clock.now()));
   }
@@ -160,22 +160,26 @@ interface Attempt {
 
 /** A token as it is found again: by its end, and for certain by its hash, which costs ten times as much. */
 class ShownToken {
-  readonly ending: string;
+  readonly ending: number;
   readonly #token: Secret;
   #hash: string | undefined;
 
   constructor(token: Secret) {
-    this.ending = token.reveal().slice(-ENDING_CHARACTERS);
+    this.ending = endingOf(token.reveal());
     this.#token = token;
-  }
-
-  /** A text of its own: a piece of the token would keep all of it in memory. */
-  endingToKeep(): string {
-    return Buffer.from(this.ending, 'latin1').toString('latin1');
   }
 
   hash(): string {
     this.#hash ??= hash('sha256', this.#token.reveal(), 'base64url');
     return this.#hash;
   }
+}
+
+/** Some forty bits of the signature as a number, which tables find sooner than a text that is new each time. */
+function endingOf(token: string): number {
+  let ending = 0;
+  for (let at = Math.max(0, token.length - ENDING_CHARACTERS); at < token.length; at += 1) {
+    ending = ending * 128 + token.charCodeAt(at);
+  }
+  return ending;
 }
