@@ -2,6 +2,7 @@ import type { JsonObject } from '../core/json.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import type { Secret } from '../core/secret.ts';
 import { isAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
+import { LikelyNames } from './likely-names.ts';
 import { parseStrictJsonObject, StrictJsonError } from './strict-json.ts';
 
 /** A token in its parts, nothing of it believed yet. */
@@ -49,7 +50,8 @@ export function readCompactJws(token: Secret): CompactJws {
   const header = headers.get(segment) ?? bytesOf(segment);
   const payload = bytesOf(text.slice(first + 1, second));
   const signature = bytesOf(text.slice(second + 1));
-  const unverifiedClaims = readObject(payload, 'claims');
+  const likely = header instanceof Uint8Array ? undefined : header.claimNames;
+  const unverifiedClaims = readObject(payload, 'claims', likely);
   const { alg, kid } = header instanceof Uint8Array ? headerIn(header) : header;
   return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second), signature };
 }
@@ -57,6 +59,8 @@ export function readCompactJws(token: Secret): CompactJws {
 interface Header {
   readonly alg: SignatureAlgorithm;
   readonly kid: string;
+  /** Of the tokens that have this header. */
+  readonly claimNames: LikelyNames;
 }
 
 const MAX_HEADERS = 256;
@@ -88,9 +92,9 @@ function bytesOf(segment: string): Buffer {
   throw malformed(SEGMENT.test(segment) ? 'base64url is not canonical' : NOT_BASE64URL);
 }
 
-function readObject(bytes: Uint8Array, what: string): JsonObject {
+function readObject(bytes: Uint8Array, what: string, likely?: LikelyNames): JsonObject {
   try {
-    return parseStrictJsonObject(bytes);
+    return parseStrictJsonObject(bytes, { likely });
   } catch (error) {
     if (error instanceof StrictJsonError) throw malformed(`${what}: ${error.message}`);
     throw error;
@@ -105,7 +109,7 @@ function readHeader(header: JsonObject): Header {
   if (typ !== undefined && !isJwtType(typ)) throw malformed('header: typ is not JWT');
   if (kid === undefined) throw malformed('header: kid is missing');
   if (typeof kid !== 'string' || !KID.test(kid)) throw malformed('header: kid is not 1 to 256 printable characters');
-  return { alg, kid };
+  return { alg, kid, claimNames: new LikelyNames() };
 }
 
 /** RFC 8725 section 3.11: media types compare without case, and `application/` may be left off (RFC 7515 4.1.9). */

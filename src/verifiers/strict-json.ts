@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { LikelyNames } from './likely-names.ts';
 
 /** Input that is not the strict JSON asked for. `message` names the rule that was broken, never the input. */
 export class StrictJsonError extends Error {
@@ -10,6 +11,8 @@ export interface StrictJsonLimits {
   readonly maxDepth?: number;
   /** Object members in the whole text. Default 256. */
   readonly maxMembers?: number;
+  /** Of the writer of the text. Without them no object has a prototype; with them some have one that is empty and frozen. */
+  readonly likely?: LikelyNames | undefined;
 }
 
 /** Array elements in the whole text: a token has no room for more, and a key set no use. */
@@ -49,15 +52,12 @@ const MAX_DIGITS = 15;
  * One JSON text (RFC 8259) read without the freedoms that let two readers of it disagree (V7): fatal UTF-8, no byte
  * order mark, no member twice at any depth (names compared after unescaping), nothing after the value, finite numbers
  * only, no `__proto__` member. Strings with a lone surrogate are refused: they have no UTF-8 form, so whoever hashes or
- * compares them downstream sees another text. Objects have no prototype.
+ * compares them downstream sees another text. Objects inherit nothing.
  *
  * At most 4,096 array elements. Throws StrictJsonError. Work is linear in the bytes; the caller bounds those.
  */
-export function parseStrictJson(
-  bytes: Uint8Array,
-  { maxDepth = 16, maxMembers = 256 }: StrictJsonLimits = {},
-): JsonValue {
-  return new Reader(decodeUtf8(bytes), maxDepth, maxMembers).read();
+export function parseStrictJson(bytes: Uint8Array, limits: StrictJsonLimits = {}): JsonValue {
+  return new Reader(decodeUtf8(bytes), limits).read();
 }
 
 /** As `parseStrictJson`, for texts that must be an object. */
@@ -77,23 +77,37 @@ function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+type Members = Record<string, JsonValue>;
+
+/** V8 gives these a shape, and none to objects without a prototype. They inherit nothing either. */
+class Shaped {
+  [member: string]: JsonValue;
+}
+Reflect.deleteProperty(Shaped.prototype, 'constructor');
+Object.freeze(Object.setPrototypeOf(Shaped.prototype, null));
+
 class Reader {
   readonly #text: string;
   readonly #maxDepth: number;
+  readonly #likely: LikelyNames | undefined;
   #membersLeft: number;
+  #members = 0;
+  #differs = false;
   #elementsLeft = MAX_ELEMENTS;
   #at = 0;
 
-  constructor(text: string, maxDepth: number, maxMembers: number) {
+  constructor(text: string, { maxDepth = 16, maxMembers = 256, likely }: StrictJsonLimits) {
     this.#text = text;
     this.#maxDepth = maxDepth;
     this.#membersLeft = maxMembers;
+    this.#likely = likely;
   }
 
   read(): JsonValue {
     const value = this.#value(1);
     this.#space();
     if (this.#at !== this.#text.length) throw new StrictJsonError('data after the value');
+    if (this.#differs) this.#likely?.differ(value);
     return value;
   }
 
@@ -112,12 +126,20 @@ class Reader {
   }
 
   #object(depth: number): JsonObject {
-    const object: Record<string, JsonValue> = Object.create(null);
-    if (this.#take(CLOSING_BRACE)) return object;
+    if (this.#take(CLOSING_BRACE)) return Object.create(null);
+    let object: Members | undefined;
+    let isShaped = true;
     do {
       this.#space();
-      const name = this.#string();
+      const likely = this.#likelyName();
+      const name = likely ?? this.#string();
       if (name === '__proto__') throw new StrictJsonError('a member named __proto__');
+      if (likely === undefined && isShaped) {
+        // Names that nobody knows make no shapes.
+        object = Object.assign(Object.create(null), object);
+        isShaped = false;
+      }
+      object ??= new Shaped();
       // No member is ever undefined, and the object inherits nothing.
       if (object[name] !== undefined) throw new StrictJsonError('a member twice');
       this.#membersLeft -= 1;
@@ -127,6 +149,21 @@ class Reader {
     } while (this.#take(COMMA));
     this.#expect(CLOSING_BRACE);
     return object;
+  }
+
+  /** The name that is likely to come, if it does; undefined, with nothing taken, where it does not. */
+  #likelyName(): string | undefined {
+    const name = this.#likely?.at(this.#members);
+    this.#members += 1;
+    const from = this.#at + 1;
+    const isThere =
+      name !== undefined &&
+      this.#text.charCodeAt(this.#at) === QUOTE &&
+      this.#text.startsWith(name, from) &&
+      this.#text.charCodeAt(from + name.length) === QUOTE;
+    if (isThere) this.#at = from + name.length + 1;
+    else this.#differs = true;
+    return isThere ? name : undefined;
   }
 
   #array(depth: number): readonly JsonValue[] {
