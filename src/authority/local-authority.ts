@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { JsonObject } from '../core/json.ts';
 import { OAuthError } from '../core/oauth-error.ts';
 import { Secret } from '../core/secret.ts';
+import { after, type Soon } from '../core/soon.ts';
 import type { DocumentStore } from '../store/document-store.ts';
 import { type Authority, PURPOSES, type PublicJwk, type Purpose } from './authority.ts';
 import { issuersOf } from './discovery.ts';
@@ -59,15 +60,24 @@ class KeyringAuthority implements LocalAuthority {
     return this.#issuers[purpose];
   }
 
-  async sign(purpose: Purpose, claims: JsonObject): Promise<Secret> {
-    if (this.#deps.clock.now() - this.#readAt > MAX_UNREAD_MS) await this.#readAgain();
-    const active = activeKey(this.#rings[purpose], this.#deps.clock.now());
+  sign(purpose: Purpose, claims: JsonObject): Soon<Secret> {
+    try {
+      const now = this.#deps.clock.now();
+      if (now - this.#readAt <= MAX_UNREAD_MS) return this.#signAt(now, purpose, claims);
+      return this.#readAgain().then(() => this.#signAt(this.#deps.clock.now(), purpose, claims));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #signAt(now: number, purpose: Purpose, claims: JsonObject): Soon<Secret> {
+    const active = activeKey(this.#rings[purpose], now);
     if (!active) throw new OAuthError('signing_unavailable', { detail: `no key for ${purpose} is active` });
     const payload = payloadOf(purpose, this.#issuers[purpose], claims);
-    const signed = signCompact(active.key, payload);
-    const token = typeof signed === 'string' ? signed : await signed;
-    checkSigned(token, { header: active.key.header, payload });
-    return new Secret(token);
+    return after(signCompact(active.key, payload), (token) => {
+      checkSigned(token, { header: active.key.header, payload });
+      return new Secret(token);
+    });
   }
 
   publicKeys(purpose: Purpose): readonly PublicJwk[] {

@@ -1,6 +1,7 @@
 import type { Grant } from './decision.ts';
 import type { VerifiedIdentity } from './identity.ts';
 import type { Secret } from './secret.ts';
+import type { Soon } from './soon.ts';
 import type { TokenType } from './token-types.ts';
 
 /** What a caller gets: the success members of RFC 8693 section 2.2.1 before rendering. */
@@ -44,12 +45,12 @@ export interface Issuance {
   readonly traceId: string;
 }
 
-/** The effect half of a target: turns a grant into a credential. */
-export interface Target<G extends Grant = Grant> {
+/** The effect half of a target: turns a grant into a credential, which comes at once where no cloud is asked. */
+export interface Target<G extends Grant = Grant, Issued extends Soon<Credential> = Promise<Credential>> {
   readonly kind: G['kind'];
   /**
    * Throws OAuthError: `target_denied` with `cloud_trust_missing` when the target refuses, `target_unavailable` when it
    * is down or throttles. Runs to its own deadline, whatever the client does.
    */
-  issue(grant: G, identity: VerifiedIdentity, issuance: Issuance): Promise<Credential>;
+  issue(grant: G, identity: VerifiedIdentity, issuance: Issuance): Issued;
 }

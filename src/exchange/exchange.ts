@@ -39,9 +39,10 @@ export function createExchange(deps: ExchangeDeps): Exchange {
     } catch (thrown) {
       throw unverified(journal, thrown);
     }
-    const subject = openCase(deps, { request, identity, snapshot, traceId: context.traceId });
+    const now = clock.now();
+    const subject = openCase({ request, identity, snapshot, traceId: context.traceId, now });
     admit(deps, subject);
-    const decision = decide(snapshot, identity, request.ask, clock.now());
+    const decision = decide(snapshot, identity, request.ask, now);
     for (const { mode, outcome } of decision.beside ?? []) deps.metrics.decisionsBeside.inc({ mode, outcome });
     askForAccess(deps, subject, decision);
     if (decision.outcome === 'refused') throw journal.refused(subject, decision);
@@ -62,11 +63,13 @@ interface Opening {
   readonly identity: VerifiedIdentity;
   readonly snapshot: Snapshot;
   readonly traceId: string;
+  /** Milliseconds. */
+  readonly now: number;
 }
 
-function openCase({ clock }: ExchangeDeps, { request: { ask }, identity, snapshot, traceId }: Opening): Case {
+function openCase({ request: { ask }, identity, snapshot, traceId, now }: Opening): Case {
   const { revision } = snapshot;
-  const issuance = { id: randomUUID(), issuedAt: toSeconds(clock.now()), traceId };
+  const issuance = { id: randomUUID(), issuedAt: toSeconds(now), traceId };
   const request = {
     addresses: [ask.address],
     type: ask.requestedTokenType,

@@ -3,13 +3,16 @@ import type { Clock } from '../core/clock.ts';
 import type { Credential, Target } from '../core/credential.ts';
 import type { Allowed, Grant } from '../core/decision.ts';
 import { OAuthError } from '../core/oauth-error.ts';
+import type { Soon } from '../core/soon.ts';
 import { decide } from '../policy/decide.ts';
 import type { Snapshot } from '../policy/snapshot.ts';
 import type { CloudCredentials } from './cloud-credentials.ts';
 import { type Case, type Journal, signedHere } from './journal.ts';
 import type { CloudGrant } from './target-account.ts';
 
-export type ExchangeTargets = { readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>> };
+export type ExchangeTargets = {
+  readonly [K in Grant['kind']]: Target<Extract<Grant, { kind: K }>, Soon<Credential>>;
+};
 
 export interface IssuingDeps {
   readonly catalog: { current(): Snapshot };
@@ -25,9 +28,8 @@ export async function release(deps: IssuingDeps, subject: Case, allowed: Allowed
   try {
     // The record was waited for: who was stopped meanwhile is given nothing.
     assertNotStopped(deps, subject, grant);
-    const credential = await (signedHere(grant)
-      ? issue(deps, subject, grant)
-      : fromCloud(deps, subject, { ...allowed, grant }));
+    const issued = signedHere(grant) ? issue(deps, subject, grant) : fromCloud(deps, subject, { ...allowed, grant });
+    const credential = issued instanceof Promise ? await issued : issued;
     // What was signed here is not issued yet, so who is stopped now leaves no trace of it.
     assertNotStopped(deps, subject, grant);
     if (signedHere(grant)) deps.journal.signed(subject, grant, credential);
@@ -81,7 +83,7 @@ function recordedFailure({ journal }: IssuingDeps, subject: Case, grant: Grant, 
   return OAuthError.from(thrown);
 }
 
-function issue({ targets }: IssuingDeps, { identity, issuance }: Case, grant: Grant): Promise<Credential> {
+function issue({ targets }: IssuingDeps, { identity, issuance }: Case, grant: Grant): Soon<Credential> {
   switch (grant.kind) {
     case 'aws':
       return targets.aws.issue(grant, identity, issuance);

@@ -95,7 +95,7 @@ describe('createAuthority', () => {
 
   describe.each(['cloud', 'svid'] as const)('what %s may sign', (purpose) => {
     const claims = CLAIMS[purpose];
-    const sign = (change: JsonObject) => authority.sign(purpose, { ...claims, ...change });
+    const sign = async (change: JsonObject) => authority.sign(purpose, { ...claims, ...change });
 
     test.each<[string, JsonObject]>([
       ['a list of one audience', { aud: ['orders'] }],

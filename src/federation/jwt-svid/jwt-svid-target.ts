@@ -1,6 +1,7 @@
 import type { Authority } from '../../authority/authority.ts';
-import type { Target } from '../../core/credential.ts';
+import type { Credential, Target } from '../../core/credential.ts';
 import type { JwtSvidGrant } from '../../core/decision.ts';
+import { after, type Soon } from '../../core/soon.ts';
 
 interface JwtSvidDeps {
   readonly authority: Pick<Authority, 'sign'>;
@@ -10,19 +11,15 @@ interface JwtSvidDeps {
  * A JWT-SVID that Carnet signs itself (SPIFFE JWT-SVID sections 2 and 3): one string audience, `jti` that of the audit
  * record, no `nbf` and no further claim (DESIGN section 8).
  */
-export function createJwtSvidTarget({ authority }: JwtSvidDeps): Target<JwtSvidGrant> {
+export function createJwtSvidTarget({ authority }: JwtSvidDeps): Target<JwtSvidGrant, Soon<Credential>> {
   return {
     kind: 'jwtSvid',
-    issue: async (grant, _identity, issuance) => {
-      const expiresAt = issuance.issuedAt + grant.ttlSeconds;
-      const accessToken = await authority.sign('svid', {
-        sub: grant.spiffeId,
-        aud: grant.audience,
-        iat: issuance.issuedAt,
-        exp: expiresAt,
-        jti: issuance.id,
+    issue({ spiffeId, audience, ttlSeconds, issuedTokenType }, _identity, { id, issuedAt }) {
+      const expiresAt = issuedAt + ttlSeconds;
+      const claims = { sub: spiffeId, aud: audience, iat: issuedAt, exp: expiresAt, jti: id };
+      return after(authority.sign('svid', claims), (accessToken) => {
+        return { issuedTokenType, tokenType: 'N_A', accessToken, expiresAt, id };
       });
-      return { issuedTokenType: grant.issuedTokenType, tokenType: 'N_A', accessToken, expiresAt, id: issuance.id };
     },
   };
 }
