@@ -1,4 +1,5 @@
 import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises';
+import { type FileStatus, statusOf } from './file-status.ts';
 
 /** One segment file, written at positions by one writer. */
 export interface DiskFile {
@@ -7,8 +8,7 @@ export interface DiskFile {
   /** Resolves once everything written is on the disk itself. */
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
-  /** Bytes in the file, and whether it still has a name. */
-  stat(): Promise<{ readonly size: number; readonly linked: boolean }>;
+  stat(): FileStatus | Promise<FileStatus>;
   close(): Promise<void>;
 }
 
@@ -32,12 +32,9 @@ export const nodeDisk: Disk = {
     await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
   },
   open: async (path) => {
-    try {
-      return nodeFile(await open(path, 'r+'));
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      return nodeFile(await open(path, 'wx+', FILE_MODE));
-    }
+    const handle = await openOrCreate(path);
+    const { type } = await statfs(path).catch(() => ({ type: undefined }));
+    return nodeFile(handle, type);
   },
   syncDirectory: async (path) => {
     const handle = await open(path, 'r');
@@ -53,15 +50,21 @@ export const nodeDisk: Disk = {
   },
 };
 
-function nodeFile(handle: FileHandle): DiskFile {
+async function openOrCreate(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return open(path, 'wx+', FILE_MODE);
+  }
+}
+
+function nodeFile(handle: FileHandle, fileSystem: number | undefined): DiskFile {
   return {
     write: async (bytes, position) => (await handle.write(bytes, 0, bytes.byteLength, position)).bytesWritten,
     sync: () => handle.datasync(),
     truncate: (length) => handle.truncate(length),
-    stat: async () => {
-      const { size, nlink } = await handle.stat();
-      return { size, linked: nlink > 0 };
-    },
+    stat: statusOf(handle, fileSystem),
     close: () => handle.close(),
   };
 }
