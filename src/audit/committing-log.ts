@@ -3,8 +3,8 @@ import { OAuthError } from '../core/oauth-error.ts';
 import type { FileLock } from '../store/file-lock.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Entry, EntryQueue } from './entry-queue.ts';
-import type { AuditEvent } from './events.ts';
+import type { EntryQueue, Settle } from './entry-queue.ts';
+import { type AuditEvent, type Recordable, recordJson } from './events.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { AuditLimits } from './limits.ts';
 import type { Head } from './line.ts';
@@ -45,7 +45,7 @@ export class CommittingLog {
   async start(record: RecordBody, everySecond: (run: () => void) => () => void): Promise<void> {
     const { clock, commit, upkeep } = this.#deps;
     await upkeep.measureSpace();
-    this.#enqueue({ record, at: clock.now() });
+    this.#enqueue(record, clock.now());
     commit.wake();
     await commit.settled();
     await upkeep.saveHead();
@@ -63,25 +63,20 @@ export class CommittingLog {
 
   record(event: AuditEvent): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const entry: Entry = {
-      record: event,
-      at: this.#deps.clock.now(),
-      settle: (error) => (error === undefined ? resolve() : reject(error)),
-    };
+    const now = this.#deps.clock.now();
     const obstacle = this.#obstacleFor(event);
     if (obstacle === undefined) {
-      this.#enqueue(entry);
+      this.#enqueue(event, now, (error) => (error === undefined ? resolve() : reject(error)));
     } else {
       reject(new OAuthError('audit_unavailable', { detail: obstacle }));
-      if (event.type === 'issued' || event.type === 'failed') this.#enqueue({ record: event, at: entry.at });
+      if (event.type === 'issued' || event.type === 'failed') this.#enqueue(event, now);
     }
     return promise;
   }
 
   note(event: AuditEvent): void {
-    const entry: Entry = { record: event, at: this.#deps.clock.now() };
-    if (event.type !== 'refused') this.#enqueue(entry);
-    else if (this.#hasRoomForRefusal(entry)) this.#deps.commit.wakeSoon();
+    const now = this.#deps.clock.now();
+    if (event.type !== 'refused' || this.#hasRoomForRefusal(now)) this.#enqueue(event, now);
     else this.#leaveOut(event.about.identity.issuer, event.error ?? 'refused');
   }
 
@@ -126,21 +121,30 @@ export class CommittingLog {
     return upkeep.freeBytes < times * limits.minFreeBytes;
   }
 
-  #enqueue(entry: Entry): void {
+  #enqueue(recordable: Recordable, at: number, settle?: Settle): void {
+    const { queue, commit, log } = this.#deps;
+    const { type } = recordable;
     if (this.#closed) {
-      this.#deps.log.error('a record came after the audit log had closed', { kind: entry.record.type });
+      log.error('a record came after the audit log had closed', { kind: type });
       return;
     }
-    const { queue, commit } = this.#deps;
-    queue.push(entry);
-    if (entry.settle === undefined) commit.wakeSoon();
+    try {
+      const entry = { record: recordJson(recordable), at, settle };
+      if (type === 'refused' && settle === undefined) queue.pushRefused(entry);
+      else queue.push(entry);
+    } catch (error) {
+      log.error('an audit record cannot be written as JSON', { kind: type, cause: error });
+      settle?.(new OAuthError('audit_unavailable', { detail: 'record is not JSON', cause: error }));
+      return;
+    }
+    if (settle === undefined) commit.wakeSoon();
     else commit.wake();
   }
 
   // The last room on the disk is for what must be recorded, so refusals give way at twice the reserve.
-  #hasRoomForRefusal(entry: Entry): boolean {
+  #hasRoomForRefusal(now: number): boolean {
     const open = this.#brokenBecause() === undefined && !this.#isLow(2);
-    return open && this.#share.take(entry.at) && this.#deps.queue.pushRefused(entry);
+    return open && this.#share.take(now) && !this.#deps.queue.isFullOfRefused;
   }
 
   #leaveOut(issuer: string, reason: string): void {
@@ -153,7 +157,7 @@ export class CommittingLog {
     await upkeep.stop();
     await commit.settled();
     if (commit.failure === undefined) upkeep.summarise();
-    queue.push({ record: { type: 'lifecycle', outcome: 'stopped' }, at: clock.now() });
+    queue.push({ record: recordJson({ type: 'lifecycle', outcome: 'stopped' }), at: clock.now() });
     this.#closed = true;
     commit.retry();
     await commit.settled();

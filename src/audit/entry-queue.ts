@@ -1,13 +1,16 @@
-import type { Recordable } from './events.ts';
+import type { RecordJson } from './events.ts';
 import type { RecordType } from './record.ts';
+
+export type Settle = (error?: Error) => void;
 
 /** Something that waits for its place in the chain. */
 export interface Entry {
-  readonly record: Recordable;
+  /** Made when it was handed to the log: while what it tells is at hand, and need not be kept for it. */
+  readonly record: RecordJson;
   /** Milliseconds: when it was handed to the log. */
   readonly at: number;
   /** Who waits for it to be durable; absent for a note. Called once. */
-  readonly settle?: (error?: Error) => void;
+  readonly settle?: Settle | undefined;
 }
 
 // What has happened cannot be unsaid: these stay queued through a failure, even when nobody waits any more.
@@ -41,15 +44,17 @@ export class EntryQueue {
     return this.#main.length;
   }
 
+  /** Whether the line for refusals is full: no more may be pushed to it. */
+  get isFullOfRefused(): boolean {
+    return this.#refused.length >= this.#maxRefused;
+  }
+
   push(entry: Entry): void {
     this.#main.push(entry);
   }
 
-  /** False when the line for refusals is full; nothing is queued then. */
-  pushRefused(entry: Entry): boolean {
-    if (this.#refused.length >= this.#maxRefused) return false;
+  pushRefused(entry: Entry): void {
     this.#refused.push(entry);
-    return true;
   }
 
   takeBatch(): readonly Entry[] {

@@ -4,6 +4,7 @@ import { OAuthError } from '../core/oauth-error.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type Entry, type EntryQueue, outlivesFailure } from './entry-queue.ts';
+import { recordJson } from './events.ts';
 import type { Head } from './line.ts';
 import { LineBytes } from './line-bytes.ts';
 import type { RecordType } from './record.ts';
@@ -131,22 +132,12 @@ export class GroupCommit {
     }
   }
 
-  #build(taken: readonly Entry[]): Batch {
-    const { stream, log } = this.#deps;
-    const entries: Entry[] = [];
-    let after = this.#head;
+  #build(entries: readonly Entry[]): Batch {
+    const { stream } = this.#deps;
+    let head = this.#head;
     this.#lines.clear();
-    for (const entry of taken) {
-      const { record, at } = entry;
-      try {
-        after = this.#lines.add({ stream, after, at, record });
-        entries.push(entry);
-      } catch (error) {
-        log.error('an audit record cannot be written as JSON', { stream, kind: record.type, cause: error });
-        entry.settle?.(new OAuthError('audit_unavailable', { detail: 'record is not JSON', cause: error }));
-      }
-    }
-    return { entries, bytes: this.#lines.bytes, head: after };
+    for (const { record, at } of entries) head = this.#lines.add({ stream, after: head, at, record });
+    return { entries, bytes: this.#lines.bytes, head };
   }
 
   async #commit({ entries, bytes, head }: Batch): Promise<boolean> {
@@ -185,7 +176,8 @@ export class GroupCommit {
         detail: reason,
         cause: error,
       });
-      kept.unshift({ record: { type: 'lifecycle', outcome: 'interrupted', detail: reason }, at: clock.now() });
+      const record = recordJson({ type: 'lifecycle', outcome: 'interrupted', detail: reason });
+      kept.unshift({ record, at: clock.now() });
     }
     queue.putBack(kept);
   }

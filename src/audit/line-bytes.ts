@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { instantText } from '../core/instant.ts';
-import { type Recordable, type RecordJson, recordJson } from './events.ts';
+import type { RecordJson } from './events.ts';
 import { type Head, TAIL_CLOSE, TAIL_OPEN } from './line.ts';
 import { cutToLimit, MAX_JSON_BYTES, TAIL_AND_NEWLINE_BYTES } from './line-limit.ts';
 import { RECORD_VERSION } from './record.ts';
@@ -11,7 +11,7 @@ export interface Placed {
   readonly after: Head;
   /** Milliseconds. */
   readonly at: number;
-  readonly record: Recordable;
+  readonly record: RecordJson;
 }
 
 /** For the records of several hundred exchanges; a batch that needs more gives it back. */
@@ -33,12 +33,8 @@ export class LineBytes {
     this.#length = 0;
   }
 
-  /**
-   * Adds one record as its line, newline included, and gives the head that the chain then has. Throws what JSON.stringify
-   * throws, and has then added nothing.
-   */
-  add({ stream, after, at, record }: Placed): Head {
-    const { type, objects } = recordJson(record);
+  /** Adds one record as its line, newline included, and gives the head that the chain then has. */
+  add({ stream, after, at, record: { type, objects } }: Placed): Head {
     const seq = after.seq + 1;
     // No name of a stream has a character that JSON would escape (isStreamName).
     const place = `{"v":${RECORD_VERSION},"stream":"${stream}","seq":${seq},"at":"${instantText(at)}","prev":"${after.hash}","type":"${type}"}`;

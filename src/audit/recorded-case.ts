@@ -42,7 +42,7 @@ export class RecordedCase {
 
   #write(): string {
     const { traceId, revision, decider, identity, request } = this.#facts;
-    return JSON.stringify({
+    const members = {
       traceId,
       revision,
       decider,
@@ -50,7 +50,9 @@ export class RecordedCase {
       identity: identityAttributes(identity),
       jtiSha256: identity.jtiSha256,
       request: { addresses: request.addresses, type: request.type, scope: request.scope, ttl: request.ttl },
-    });
+    };
+    // An empty indentation changes nothing, and spares V8 a short way that ends at the first text cut out of another.
+    return JSON.stringify(members, undefined, '');
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Disk } from './disk.ts';
 import type { EntryQueue } from './entry-queue.ts';
+import { recordJson } from './events.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { HeadKeeper } from './heads.ts';
 import { AuditLogCorrupt } from './recovery.ts';
@@ -61,7 +62,7 @@ export class Upkeep {
   summarise(): void {
     const { queue, commit, counts, clock } = this.#deps;
     const now = clock.now();
-    for (const record of counts.take(now)) queue.push({ record, at: now });
+    for (const record of counts.take(now)) queue.push({ record: recordJson(record), at: now });
     commit.wake();
   }
 

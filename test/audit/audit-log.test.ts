@@ -127,6 +127,32 @@ describe('record', () => {
     await log.close();
     await expectSound(world);
   });
+
+  test('leaves out a note that is not JSON, tells nobody but the operator, and still commits those beside it', async () => {
+    const world = await bench();
+    const told: string[] = [];
+    const tell = (message: string) => void told.push(message);
+    const log = await world.open({ log: { debug: tell, info: tell, warn: tell, error: tell } });
+    const circular: Record<string, never> = {};
+    Object.assign(circular, { self: circular });
+    log.note(event('issued', 'good'));
+    for (const type of ['issued', 'refused'] as const) log.note(event(type, 'bad', oidcIdentity(circular)));
+    await log.record(event('allowed', 'beside'));
+    expect(told).toEqual(Array(2).fill('an audit record cannot be written as JSON'));
+    expect((await recordsOf(world.directory)).flatMap(({ traceId }) => traceId ?? [])).toEqual(['good', 'beside']);
+    await log.close();
+    await expectSound(world);
+  });
+
+  test('writes what it was handed, whatever becomes of that before the commit', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const allowed = { ...event('allowed', 'a') };
+    const recorded = log.record(allowed);
+    Object.assign(allowed, event('refused', 'b'), { mapping: 'another' });
+    await recorded;
+    expect((await recordsOf(world.directory)).at(-1)).toMatchObject({ type: 'allowed', traceId: 'a', mapping: 'mesh' });
+  });
 });
 
 describe('what an operator reads in the log', () => {

@@ -1,4 +1,4 @@
-import { type ExchangeEvent, recordJson } from '../../src/audit/events.ts';
+import { type ExchangeEvent, type Recordable, recordJson } from '../../src/audit/events.ts';
 import { GENESIS, type Head, parseLine } from '../../src/audit/line.ts';
 import { LineBytes, type Placed } from '../../src/audit/line-bytes.ts';
 import type { AuditRecord, RecordBody, RecordedRequest } from '../../src/audit/record.ts';
@@ -74,10 +74,12 @@ export function toBody(event: ExchangeEvent): RecordBody {
 
 const lines = new LineBytes();
 
+type Unwritten = Omit<Placed, 'record'> & { readonly record: Recordable };
+
 /** A record as its line, newline included. */
-export function toLine(placed: Placed): { readonly line: string; readonly head: Head } {
+export function toLine({ record, ...place }: Unwritten): { readonly line: string; readonly head: Head } {
   lines.clear();
-  const head = lines.add(placed);
+  const head = lines.add({ ...place, record: recordJson(record) });
   return { line: lines.bytes.toString(), head };
 }
 

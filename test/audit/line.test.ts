@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Recordable } from '../../src/audit/events.ts';
+import { type Recordable, recordJson } from '../../src/audit/events.ts';
 import { GENESIS, parseLine, TAIL_BYTES } from '../../src/audit/line.ts';
 import { LineBytes } from '../../src/audit/line-bytes.ts';
 import { MAX_LINE_BYTES } from '../../src/audit/line-limit.ts';
@@ -154,7 +154,7 @@ describe('the limit of a line', () => {
     let [text, after] = ['', GENESIS];
     for (const record of records) {
       const alone = toLine({ stream: STREAM, after, at: AT, record });
-      expect(lines.add({ stream: STREAM, after, at: AT, record })).toEqual(alone.head);
+      expect(lines.add({ stream: STREAM, after, at: AT, record: recordJson(record) })).toEqual(alone.head);
       [text, after] = [text + alone.line, alone.head];
     }
     expect(lines.bytes.toString()).toBe(text);
