@@ -14,6 +14,8 @@ export interface CompactJws {
   /** The bytes that are signed, ASCII. */
   readonly signingInput: string;
   readonly signature: Uint8Array;
+  /** Of the tokens with this header, to be told of claims that are signed; undefined where it is new or long. */
+  readonly claimNames: LikelyNames | undefined;
 }
 
 export const MAX_TOKEN_BYTES = 16 * 1024;
@@ -50,10 +52,10 @@ export function readCompactJws(token: Secret): CompactJws {
   const header = headers.get(segment) ?? bytesOf(segment);
   const payload = bytesOf(text.slice(first + 1, second));
   const signature = bytesOf(text.slice(second + 1));
-  const likely = header instanceof Uint8Array ? undefined : header.claimNames;
-  const unverifiedClaims = readObject(payload, 'claims', likely);
+  const claimNames = header instanceof Uint8Array ? undefined : header.claimNames;
+  const unverifiedClaims = readObject(payload, 'claims', claimNames);
   const { alg, kid } = header instanceof Uint8Array ? headerIn(header) : header;
-  return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second), signature };
+  return { alg, kid, unverifiedClaims, signingInput: text.slice(0, second), signature, claimNames };
 }
 
 interface Header {

@@ -107,7 +107,7 @@ class Reader {
     const value = this.#value(1);
     this.#space();
     if (this.#at !== this.#text.length) throw new StrictJsonError('data after the value');
-    if (this.#differs) this.#likely?.differ(value);
+    if (this.#differs) this.#likely?.differ();
     return value;
   }
 

@@ -49,6 +49,7 @@ export function createVerifier({ keys, clock, review, bound = unbounded }: Verif
     const candidates = selectIssuers(jws, tokenType, issuers, now);
     const found = signer({ jws, token, candidates, keys, bound });
     const issuer = found instanceof Promise ? await found : found;
+    jws.claimNames?.signed(jws.unverifiedClaims);
     const signed = {
       issuer,
       claims: jws.unverifiedClaims,

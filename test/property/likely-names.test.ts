@@ -4,10 +4,12 @@ import type { JsonValue } from '../../src/core/json.ts';
 import { LikelyNames } from '../../src/verifiers/likely-names.ts';
 import { parseStrictJson, StrictJsonError, type StrictJsonLimits } from '../../src/verifiers/strict-json.ts';
 
-/** What the reader makes of a text, or the rule that it says was broken. */
+/** What the reader makes of a text, all of which are signed, or the rule that it says was broken. */
 function outcomeOf(text: string, limits?: StrictJsonLimits): JsonValue | string {
   try {
-    return JSON.stringify(parseStrictJson(Buffer.from(text), limits));
+    const value = parseStrictJson(Buffer.from(text), limits);
+    limits?.likely?.signed(value);
+    return JSON.stringify(value);
   } catch (error) {
     if (error instanceof StrictJsonError) return error.message;
     throw error;
@@ -73,20 +75,25 @@ describe('names that a text is likely to have', () => {
 
   test('leave nothing to inherit: no member is there that the text has not (V7)', () => {
     const limits = { likely: new LikelyNames() };
-    const objects = [1, 2].map((one) => parseStrictJson(Buffer.from(`{"a":${one}}`), limits)) as object[];
+    limits.likely.signed({ a: 0 });
+    const objects = ['a', 'b'].map((one) => parseStrictJson(Buffer.from(`{"${one}":1}`), limits)) as object[];
     for (const object of objects) {
       for (const absent of ['constructor', 'toString', '__proto__', 'hasOwnProperty'])
         expect(absent in object).toBe(false);
     }
-    // The second is one that was expected.
-    expect(Object.isFrozen(Object.getPrototypeOf(objects[1]))).toBe(true);
+    // The first is one that was expected.
+    expect(Object.isFrozen(Object.getPrototypeOf(objects[0]))).toBe(true);
+    expect(Object.getPrototypeOf(objects[1])).toBe(null);
   });
 });
 
 describe('LikelyNames', () => {
   const told = (...texts: string[]) => {
     const likely = new LikelyNames();
-    for (const text of texts) likely.differ(JSON.parse(text));
+    for (const text of texts) {
+      likely.differ();
+      likely.signed(JSON.parse(text));
+    }
     return Array.from({ length: 40 }, (_, position) => likely.at(position));
   };
 

@@ -184,7 +184,7 @@ describe('the header of a token', () => {
     expect([alg, kid, Object.keys(rest).sort()]).toEqual([
       'RS256',
       'k1',
-      ['signature', 'signingInput', 'unverifiedClaims'],
+      ['claimNames', 'signature', 'signingInput', 'unverifiedClaims'],
     ]);
   });
 

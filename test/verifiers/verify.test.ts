@@ -5,6 +5,7 @@ import type { KubernetesIdentity } from '../../src/core/identity.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import type { TrustedIssuer } from '../../src/resources/issuers.ts';
+import { readCompactJws } from '../../src/verifiers/compact-jws.ts';
 import { createVerifier } from '../../src/verifiers/verify.ts';
 import { type FakeKey, newKey, signClaims, signText } from '../fakes/cluster-keys.ts';
 import {
@@ -62,6 +63,23 @@ const job = (changes: object = {}, by: FakeKey = key) => {
 };
 const keyOf = async (token: string, issuers: readonly TrustedIssuer[] = [edge7], type?: TokenType) =>
   (await refusal(verify(token, issuers, type))).key;
+
+describe('the names that claims of a key are expected to have', () => {
+  /** Those that were expected give an object a shape, and with it a prototype. */
+  const isExpected = (token: string) =>
+    Object.getPrototypeOf(readCompactJws(new Secret(token)).unverifiedClaims) !== null;
+
+  test('are those of tokens that it signed, and of no forgery with the same header', async () => {
+    const signer = newKey('ES256');
+    const one = ciIssuer('one', { keys: staticKeys(signer) });
+    const stranger: FakeKey = { ...newKey('ES256'), kid: signer.kid };
+    for (let number = 0; number < 200; number += 1)
+      expect(await keyOf(job({ forged: 1 }, stranger), [one])).toBe('token_signature');
+    expect(isExpected(job({ forged: 1 }, stranger))).toBe(false);
+    for (let number = 0; number < 2; number += 1) await verify(job({}, signer), [one]);
+    expect(isExpected(job({}, signer))).toBe(true);
+  });
+});
 
 describe('a projected token (K20 to K26)', () => {
   test('proves cluster, namespace, account and pod', async () => {
