@@ -11,7 +11,7 @@ const DIFFERENT = 64;
  * that finds them where it looks need not cut them out and look them up. They are a guess and decide nothing.
  */
 export class LikelyNames {
-  #names: readonly (string | undefined)[] = [];
+  #names: readonly string[] = [];
   /** Texts since one was followed. */
   #differed = DIFFERENT;
 
@@ -29,7 +29,10 @@ export class LikelyNames {
   signed(value: JsonValue): void {
     if (this.#differed < DIFFERENT) return;
     this.#differed = 0;
-    this.#names = [...namesIn(value).take(MAX_NAMES)].map((name) => (AS_WRITTEN.test(name) ? name : undefined));
+    const names = [...namesIn(value).take(MAX_NAMES + 1)];
+    // An object that loses its shape half way costs more than one that never had any.
+    const isWorthIt = names.length <= MAX_NAMES && names.every((name) => AS_WRITTEN.test(name));
+    this.#names = isWorthIt ? names : [];
   }
 }
 

@@ -97,12 +97,17 @@ describe('LikelyNames', () => {
     return Array.from({ length: 40 }, (_, position) => likely.at(position));
   };
 
-  test('are those of an earlier text in their order, at most 32 of at most 32 characters without an escape', () => {
-    const long = 'n'.repeat(33);
-    const text = JSON.stringify({ a: [{ b: 1 }, 2], 'c"': { d: {} }, [long]: 1, e: 1 });
-    expect(told(text).slice(0, 6)).toEqual(['a', 'b', undefined, 'd', undefined, 'e']);
-    const many = Object.fromEntries(Array.from({ length: 40 }, (_, number) => [`n${number}`, 1]));
-    expect(told(JSON.stringify(many)).filter((one) => one !== undefined)).toHaveLength(32);
+  test('are those of an earlier text in their order', () => {
+    const text = JSON.stringify({ a: [{ b: 1 }, 2], c: { d: {} }, ['n'.repeat(32)]: 1, e: 1 });
+    expect(told(text).filter((one) => one !== undefined)).toEqual(['a', 'b', 'c', 'd', 'n'.repeat(32), 'e']);
+  });
+
+  test('are none where the object would lose its shape on the way: more than 32, longer than 32, or with an escape', () => {
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, number) => [`n${number}`, 1]));
+    const named = (value: object) => told(JSON.stringify(value)).filter((one) => one !== undefined).length;
+    expect(named(many(32))).toBe(32);
+    for (const value of [many(33), { a: 1, ['n'.repeat(33)]: 1 }, { a: 1, 'b"': 1 }, { a: 1, é: 1 }])
+      expect(named(value)).toBe(0);
   });
 
   test('stay as they are for 63 texts that differ, and become those of the next', () => {
