@@ -86,6 +86,21 @@ describe('the body of a form', () => {
     expect(heldBytes() - before).toBeLessThan(bodies * bytes * 20);
   });
 
+  test('is held by its connection no longer than it takes to answer', async () => {
+    const ended = Promise.withResolvers<void>();
+    const server = httpServer((request, response) => {
+      request.once('end', ended.resolve);
+      void bodyOf(request).then(() => response.end());
+    }, undefined);
+    onTestFinished(() => void server.close().closeAllConnections());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const socket = opened((server.address() as AddressInfo).port);
+    socket.write(`${HEAD}Content-Length: 3\r\n\r\na=b`);
+    expect(await answered(socket)).toMatch(/^HTTP\/1\.1 200 .*connection: keep-alive/is);
+    // Until the request has ended, Node's parser keeps it for the next one.
+    await ended.promise;
+  });
+
   test('that is refused whole leaves the connection open, and one that is not read to its end takes it along', async () => {
     const { port } = await openDoor();
     const socket = opened(port);
