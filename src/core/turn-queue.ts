@@ -4,14 +4,18 @@ interface TurnQueueDeps {
   readonly clock: Clock;
   /** Calls back once, after the events that are ready now: `setImmediate`. */
   readonly defer: (drain: () => void) => void;
+  /** How long the event loop has waited for something to do so far, ms. */
+  readonly idle: () => number;
   /** How many connections have been accepted so far. */
   readonly connections: () => number;
   /** So many go on in one turn: what they do at once may take some milliseconds, and sockets want to be looked at. */
   readonly batch: number;
   /** The same while more is asked than can be answered. */
   readonly batchWhenBusy: number;
-  /** So many may wait while more is asked than can be answered, several batches. */
+  /** More is asked than can be answered when whoever comes behind so many waits too long. */
   readonly mayWait: number;
+  /** So many may wait from then on, several batches. */
+  readonly mayWaitWhenBusy: number;
 }
 
 interface Waiting {
@@ -30,7 +34,7 @@ const MAX_TURNS_BUSY = 512;
 const MAX_WAIT_MS = 50;
 /** So long after the queue was full few may wait: requests come in gusts, and between two of them few are left. */
 const CALM_MS = 1000;
-/** Nobody waits for so long only where all that is asked can be answered. */
+/** A process has nothing to do for so long of such a second, in all, only where what is asked can be answered. */
 const IDLE_MS = 50;
 
 /**
@@ -42,8 +46,9 @@ export class TurnQueue {
   #waiting: Waiting[] = [];
   /** Until then more is asked than can be answered. */
   #busyUntil = 0;
-  /** When the last batch went on. */
-  #wentAt = 0;
+  /** Since when it is counted how long there was nothing to do, and what `idle` said then. */
+  #countedFrom = 0;
+  #idleThen = 0;
 
   constructor(deps: TurnQueueDeps) {
     this.#deps = deps;
@@ -52,11 +57,11 @@ export class TurnQueue {
   /**
    * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when more wait than may and
    * whoever comes after those has waited too long already is there more to do than can be done. From then on few may
-   * wait, until the queue has not been full for a second or nobody has waited for a while. A pause of the whole process alone
-   * does not make it so, unless it left that many waiting.
+   * wait, until the queue has not been full for a second or there has been nothing to do for a while. A pause of the whole
+   * process alone does not make it so, unless it left that many waiting, nor does it end it.
    */
   get overdue(): boolean {
-    return this.#waiting.length >= this.#deps.mayWait && this.#busy;
+    return this.#waiting.length >= this.#deps.mayWaitWhenBusy && this.#busy;
   }
 
   /** Resolves when it is the caller's turn. */
@@ -64,7 +69,7 @@ export class TurnQueue {
     const { promise, resolve } = Promise.withResolvers<void>();
     const since = this.#deps.clock.now();
     if (this.#waiting.length === 0) {
-      if (since - this.#wentAt > IDLE_MS) this.#busyUntil = 0;
+      if (this.#deps.idle() - this.#idleThen > IDLE_MS) this.#busyUntil = 0;
       this.#drainAfter(1);
     }
     this.#waiting.push({ since, proceed: resolve });
@@ -94,17 +99,21 @@ export class TurnQueue {
 
   /** Asked in every turn, for by the time of the next batch hundreds more may have been let in. */
   #judge(): void {
-    const { mayWait, clock } = this.#deps;
+    const { mayWait, clock, idle } = this.#deps;
     const behind = this.#waiting[mayWait];
-    const late = behind !== undefined && clock.now() - behind.since > MAX_WAIT_MS;
-    if (late || this.overdue) this.#busyUntil = clock.now() + CALM_MS;
+    const now = clock.now();
+    const late = behind !== undefined && now - behind.since > MAX_WAIT_MS;
+    if (!late && !this.overdue) return;
+    this.#busyUntil = now + CALM_MS;
+    if (!late && now - this.#countedFrom < CALM_MS) return;
+    this.#countedFrom = now;
+    this.#idleThen = idle();
   }
 
   #drain(): void {
     const batch = this.#busy ? this.#deps.batchWhenBusy : this.#deps.batch;
     const going = this.#waiting.slice(0, batch);
     this.#waiting = this.#waiting.slice(batch);
-    this.#wentAt = this.#deps.clock.now();
     if (this.#waiting.length > 0) this.#drainAfter(1);
     for (const { proceed } of going) proceed();
   }

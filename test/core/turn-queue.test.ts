@@ -2,17 +2,21 @@ import { describe, expect, test } from 'vitest';
 import { TurnQueue } from '../../src/core/turn-queue.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
-/** A queue whose turns of the event loop are made by hand. */
-function queueByHand(clock = new FakeClock()) {
+/** A queue whose turns of the event loop are made by hand, of a process that has nothing to do while time passes. */
+function queueByHand({ mayWaitWhenBusy = 128 } = {}) {
+  const clock = new FakeClock();
   const deferred: (() => void)[] = [];
   let connections = 0;
+  let paused = 0;
   const queue = new TurnQueue({
     clock,
     defer: (drain) => deferred.push(drain),
+    idle: () => clock.now() - paused,
     connections: () => connections,
     batch: 64,
     batchWhenBusy: 16,
     mayWait: 128,
+    mayWaitWhenBusy,
   });
   const went: number[] = [];
   const join = (name: number) => queue.turn().then(() => went.push(name));
@@ -28,7 +32,12 @@ function queueByHand(clock = new FakeClock()) {
       await nextTurn();
     }
   };
-  return { clock, queue, deferred, went, join, nextTurn, connectingTurns };
+  /** The process gets no processor for so long. */
+  const pause = (ms: number) => {
+    paused += ms;
+    clock.advance(ms);
+  };
+  return { clock, queue, deferred, went, join, nextTurn, connectingTurns, pause };
 }
 
 describe('TurnQueue', () => {
@@ -106,8 +115,8 @@ describe('TurnQueue', () => {
   });
 
   /** 300 wait, and those behind the first 128 have waited too long. */
-  async function busyQueue() {
-    const made = queueByHand();
+  async function busyQueue(options?: Parameters<typeof queueByHand>[0]) {
+    const made = queueByHand(options);
     for (let name = 0; name < 300; name += 1) void made.join(name);
     made.clock.advance(51);
     await made.nextTurn();
@@ -150,6 +159,19 @@ describe('TurnQueue', () => {
     expect(queue.overdue).toBe(false);
   });
 
+  test('lets fewer wait from then on than had to wait for it', async () => {
+    const { queue, join, nextTurn, deferred } = await busyQueue({ mayWaitWhenBusy: 48 });
+    expect(queue.overdue).toBe(true);
+    while (deferred.length > 0) await nextTurn();
+    for (let name = 0; name < 47; name += 1) void join(name);
+    expect(queue.overdue).toBe(false);
+    void join(47);
+    expect(queue.overdue).toBe(true);
+    const calm = queueByHand({ mayWaitWhenBusy: 48 });
+    for (let name = 0; name < 300; name += 1) void calm.join(name);
+    expect(calm.queue.overdue).toBe(false);
+  });
+
   test('serves a burst of more than 128 once nobody has waited for 50 ms, and refuses in part what comes sooner', async () => {
     const { clock, queue, join, nextTurn, deferred } = await busyQueue();
     while (deferred.length > 0) await nextTurn();
@@ -160,6 +182,34 @@ describe('TurnQueue', () => {
     clock.advance(51);
     for (let name = 0; name < 200; name += 1) void join(name);
     expect(queue.overdue).toBe(false);
+  });
+
+  /** Three gusts that fill it, 20 ms with nothing to do before each; the first two wait for so long. */
+  async function afterGusts(waits: readonly [number, number]): Promise<boolean> {
+    const { clock, queue, join, nextTurn, deferred, pause } = await busyQueue();
+    for (const wait of [...waits, 0]) {
+      while (deferred.length > 0) await nextTurn();
+      clock.advance(20);
+      for (let name = 0; name < 128; name += 1) void join(name);
+      pause(wait);
+    }
+    return queue.overdue;
+  }
+
+  test('serves gusts that fill it when there was nothing to do for 50 ms of a second in all', async () => {
+    expect(await afterGusts([0, 0])).toBe(false);
+  });
+
+  test('refuses gusts in part when it took longer than a second to have nothing to do for so long', async () => {
+    expect(await afterGusts([600, 400])).toBe(true);
+  });
+
+  test('refuses in part, too, what comes after a pause of the process, in which nobody could come', async () => {
+    const { queue, join, nextTurn, deferred, pause } = await busyQueue();
+    while (deferred.length > 0) await nextTurn();
+    pause(500);
+    for (let name = 0; name < 200; name += 1) void join(name);
+    expect(queue.overdue).toBe(true);
   });
 
   test('is not overdue by a clock that was set back since', async () => {

@@ -120,10 +120,10 @@ describe('the line before TLS handshakes', () => {
   });
 
   test('serves everybody of a crowd, some in each turn', async () => {
-    const queue = { clock: new FakeClock(), defer: setImmediate, connections: () => 0, mayWait: 100 };
+    const events = { clock: new FakeClock(), defer: setImmediate, idle: () => 0, connections: () => 0 };
     const { client } = await serverWithLine({
       limit: 100,
-      turns: new TurnQueue({ ...queue, batch: 8, batchWhenBusy: 8 }),
+      turns: new TurnQueue({ ...events, batch: 8, batchWhenBusy: 8, mayWait: 100, mayWaitWhenBusy: 100 }),
     });
     const answers = await Promise.all(Array.from({ length: 40 }, () => answerOf(client())));
     expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 200 OK']));
