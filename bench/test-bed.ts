@@ -30,7 +30,7 @@ export interface Variant {
 /** What bin/carnet executes, without the shell script that finds Node. */
 export const CARNET = [
   '--min-semi-space-size=8',
-  '--max-semi-space-size=16',
+  '--max-semi-space-size=32',
   '--import',
   benchFile('../bin/compile-cache.js'),
   benchFile('../src/main.ts'),

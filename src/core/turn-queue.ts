@@ -34,7 +34,7 @@ const MAX_TURNS_BUSY = 512;
 const MAX_WAIT_MS = 50;
 /** So long after the queue was full few may wait: requests come in gusts, and between two of them few are left. */
 const CALM_MS = 1000;
-/** A process has nothing to do for so long of such a second, in all, only where what is asked can be answered. */
+/** A process has nothing to do for so long in a second or two, in all, only where what is asked can be answered. */
 const IDLE_MS = 50;
 
 /**
@@ -58,7 +58,7 @@ export class TurnQueue {
    * Whether a newcomer is better off elsewhere or later. A burst is served, late or not: only when more wait than may and
    * whoever comes after those has waited too long already is there more to do than can be done. From then on few may
    * wait, until the queue has not been full for a second or there has been nothing to do for a while. A pause of the whole
-   * process alone does not make it so, unless it left that many waiting, nor does it end it.
+   * process alone does not make it so, unless it left that many waiting, nor does it end it while there is something to do.
    */
   get overdue(): boolean {
     return this.#waiting.length >= this.#deps.mayWaitWhenBusy && this.#busy;

@@ -196,7 +196,7 @@ describe('TurnQueue', () => {
     return queue.overdue;
   }
 
-  test('serves gusts that fill it when there was nothing to do for 50 ms of a second in all', async () => {
+  test('serves gusts that fill it when there was nothing to do for 50 ms in all', async () => {
     expect(await afterGusts([0, 0])).toBe(false);
   });
 
@@ -204,7 +204,7 @@ describe('TurnQueue', () => {
     expect(await afterGusts([600, 400])).toBe(true);
   });
 
-  test('refuses in part, too, what comes after a pause of the process, in which nobody could come', async () => {
+  test('refuses in part, too, what comes after a pause in which the process was not idle', async () => {
     const { queue, join, nextTurn, deferred, pause } = await busyQueue();
     while (deferred.length > 0) await nextTurn();
     pause(500);
