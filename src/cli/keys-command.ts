@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { PURPOSES, type Purpose } from '../authority/authority.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -24,7 +24,9 @@ export function addKeysCommands(program: Command, around: Surroundings, finish: 
     .action(async (options: KeysOptions & { now?: boolean }) => {
       finish(await (await load()).activateKeys(options, around));
     });
-  command(keys, 'revoke', 'take a key out of the published ones and out of signing, at once and for good')
+  const revoke = new RevokeCommand('revoke').copyInheritedSettings(keys);
+  keys.addCommand(revoke);
+  described(revoke, 'take a key out of the published ones and out of signing, at once and for good')
     .argument('<kid>', 'the key, as carnet keys list shows it')
     .action(async (kid: string, options: KeysOptions) => {
       finish(await (await load()).revokeKey(kid, options, around));
@@ -37,9 +39,24 @@ export function addKeysCommands(program: Command, around: Surroundings, finish: 
     });
 }
 
+/**
+ * A `kid` is a hash in base64url (RFC 7638), so one in 64 begins with a hyphen. Whoever copies one out of `carnet keys
+ * list` means that key, and no option: commander would read `-oXY…` as `--output XY…`.
+ */
+class RevokeCommand extends Command {
+  override parseOptions(args: string[]): ReturnType<Command['parseOptions']> {
+    const kid = args.findIndex((arg) => /^-[\w-]{42}$/.test(arg));
+    if (kid < 0 || args.includes('--')) return super.parseOptions(args);
+    return super.parseOptions([...args.toSpliced(kid, 1), '--', args[kid] ?? '']);
+  }
+}
+
 function command(keys: Command, name: string, description: string): Command {
-  return keys
-    .command(name)
+  return described(keys.command(name), description);
+}
+
+function described(command: Command, description: string): Command {
+  return command
     .description(description)
     .addOption(new Option('--config <file>', 'the configuration').default('carnet.yaml'))
     .addOption(new Option('--purpose <purpose>', 'only the keys of one purpose').choices(PURPOSES))

@@ -207,6 +207,23 @@ describe('carnet keys revoke', () => {
     expect(await listed()).toEqual(before);
   });
 
+  const HYPHENATED = `-o${'a'.repeat(41)}`;
+
+  test.each([[HYPHENATED], [HYPHENATED, '--purpose', 'svid'], ['--purpose', 'svid', HYPHENATED], ['--', HYPHENATED]])(
+    'takes %s %s %s for a key, though it begins as an option does',
+    async (...args) => {
+      const { exitCode, err } = await keys(['revoke', ...args]);
+      expect([exitCode, err]).toEqual([1, expect.stringContaining(`there is no key ${HYPHENATED}`)]);
+    },
+  );
+
+  test.each([['-x'], ['--now'], [HYPHENATED, HYPHENATED], [`${HYPHENATED}a`]])(
+    'refuses %s %s, which names no one key, as a wrong way to call it',
+    async (...args) => {
+      expect((await keys(['revoke', ...args])).exitCode).toBe(2);
+    },
+  );
+
   test('shows what was given as a key without what would steer a terminal', async () => {
     expect((await keys(['revoke', 'a\u001b[2Jb'])).err).not.toContain('\u001b');
   });
