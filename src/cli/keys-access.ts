@@ -10,9 +10,14 @@ import { openStore } from '../store/open-store.ts';
 import { StoreFault } from '../store/store-fault.ts';
 import { loadConfiguration } from './configuration.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
-import type { KeysOptions } from './keys-command.ts';
 import { printable } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
+
+export interface KeysOptions {
+  readonly config: string;
+  readonly purpose?: Purpose;
+  readonly output: 'table' | 'json';
+}
 
 export interface KeyAccess {
   readonly config: Config;

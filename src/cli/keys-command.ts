@@ -1,13 +1,8 @@
 import { Command, Option } from 'commander';
-import { PURPOSES, type Purpose } from '../authority/authority.ts';
+import { PURPOSES } from '../authority/authority.ts';
 import type { ExitCode } from './exit-code.ts';
+import type { KeysOptions } from './keys-access.ts';
 import type { Surroundings } from './surroundings.ts';
-
-export interface KeysOptions {
-  readonly config: string;
-  readonly purpose?: Purpose;
-  readonly output: 'table' | 'json';
-}
 
 /** Adds `carnet keys …`. */
 export function addKeysCommands(program: Command, around: Surroundings, finish: (code: ExitCode) => void): void {

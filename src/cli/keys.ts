@@ -1,8 +1,7 @@
 import type { Purpose } from '../authority/authority.ts';
 import { type KeyState, PUBLISHED_BEFORE_USE_MS, stateOf } from '../authority/key-schedule.ts';
 import { ExitCode } from './exit-code.ts';
-import { type KeyAccess, withKeys } from './keys-access.ts';
-import type { KeysOptions } from './keys-command.ts';
+import { type KeyAccess, type KeysOptions, withKeys } from './keys-access.ts';
 import { type Style, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import { table } from './table.ts';

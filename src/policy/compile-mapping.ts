@@ -15,22 +15,13 @@ import {
 import type { BuiltTarget, CompiledMapping, Mode, Terms } from './compiled-mapping.ts';
 import type { Condition } from './conditions/condition.ts';
 import type { Coverage } from './coverage.ts';
-import { type IssuerPart, type Subject, selectorText, type Who } from './subject.ts';
+import type { Subject } from './subject.ts';
 
 // What most mappings have in common, once: there may be 100,000 of them.
 const ENFORCE: Mode = { kind: 'enforce' };
 const SHADOW: Mode = { kind: 'shadow' };
 const NOTHING_ACCEPTED: Terms['accepts'] = { intents: false, ttl: false };
 const ASSERTION_TYPES: Terms['tokenTypes'] = [TokenType.jwt];
-
-type SubjectSpec = FederationMappingSpec['subject'];
-
-/** The subject of a mapping, or undefined for a spec that says no whole one. */
-export function subjectOf(spec: SubjectSpec): Subject | undefined {
-  const issuer = issuerPartOf(spec);
-  const who = whoOf(spec);
-  return issuer === undefined || who === undefined ? undefined : { issuer, who };
-}
 
 interface Compilable {
   readonly subject: Subject;
@@ -110,18 +101,4 @@ function seldomSaid(
 function modeOf({ mode, until }: FederationMappingSpec): Mode {
   if (mode === 'report') return { kind: mode, until: Date.parse(until ?? '') };
   return mode === 'shadow' ? SHADOW : ENFORCE;
-}
-
-function issuerPartOf({ issuer, issuerSelector }: SubjectSpec): IssuerPart | undefined {
-  if (issuer !== undefined) return issuerSelector === undefined ? { kind: 'name', name: issuer } : undefined;
-  return issuerSelector === undefined
-    ? undefined
-    : { kind: 'selector', labels: issuerSelector, text: selectorText(issuerSelector) };
-}
-
-function whoOf({ namespace, serviceAccount, claims, spiffeId }: SubjectSpec): Who | undefined {
-  if (spiffeId !== undefined) return { kind: 'spiffeId', spiffeId };
-  if (claims !== undefined) return Object.keys(claims).length > 0 ? { kind: 'claims', claims } : undefined;
-  if (namespace === undefined || serviceAccount === undefined) return undefined;
-  return { kind: 'workload', namespace, serviceAccount };
 }

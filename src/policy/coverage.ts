@@ -3,9 +3,8 @@ import { durationSeconds } from '../resources/duration.ts';
 import type { FederationGrantSpec } from '../resources/federation-grant.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 import { targetOf } from '../resources/targets/target.ts';
-import { subjectOf } from './compile-mapping.ts';
 import { namedBy, type Shortfall, targetShortfalls } from './grant-target.ts';
-import { ANY, carries, issuersOf, type Subject } from './subject.ts';
+import { ANY, carries, issuersOf, type Subject, subjectOf } from './subject.ts';
 
 type From = NonNullable<FederationGrantSpec['from']>;
 

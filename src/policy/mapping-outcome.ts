@@ -1,6 +1,6 @@
 import type { DocumentOf, Fault, ValidDocument } from '../resources/document.ts';
 import { targetOf } from '../resources/targets/target.ts';
-import { compileMapping, subjectOf } from './compile-mapping.ts';
+import { compileMapping } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import type { Condition } from './conditions/condition.ts';
 import { type Coverage, type Coverages, needsGrant, uncovered } from './coverage.ts';
@@ -8,6 +8,7 @@ import { errorAt, warningAt } from './fault.ts';
 import { duplicateFault } from './in-force.ts';
 import { mappingFaults, mappingWarnings, type Surroundings } from './mapping-faults.ts';
 import { quarantined } from './quarantine.ts';
+import { subjectOf } from './subject.ts';
 import { unbuiltFeatures } from './unbuilt-features.ts';
 import type { LastGood, Version } from './versions.ts';
 

@@ -3,11 +3,10 @@ import type { Document, ValidDocument } from '../resources/document.ts';
 import { subject as subjectSchema } from '../resources/mapping-subject.ts';
 import { readableAddresses, texts } from '../resources/targets/readable-addresses.ts';
 import { addressesOf, cloudAddressesOf, targetOf } from '../resources/targets/target.ts';
-import { subjectOf } from './compile-mapping.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { isNameOfAnother } from './mapping-faults.ts';
 import type { ReservedAudiences } from './reserved-audiences.ts';
-import type { Subject } from './subject.ts';
+import { type Subject, subjectOf } from './subject.ts';
 
 interface Place {
   readonly subject: Subject;

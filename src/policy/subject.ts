@@ -1,4 +1,5 @@
 import type { VerifiedIdentity } from '../core/identity.ts';
+import type { FederationMappingSpec } from '../resources/federation-mapping.ts';
 import type { TrustedIssuer, TrustedIssuers } from '../resources/issuers.ts';
 
 /** Which issuers a mapping is for: one by name, or all that carry these labels. */
@@ -18,6 +19,29 @@ export type Who =
 export interface Subject {
   readonly issuer: IssuerPart;
   readonly who: Who;
+}
+
+type SubjectSpec = FederationMappingSpec['subject'];
+
+/** The subject of a mapping, or undefined for a spec that says no whole one. */
+export function subjectOf(spec: SubjectSpec): Subject | undefined {
+  const issuer = issuerPartOf(spec);
+  const who = whoOf(spec);
+  return issuer === undefined || who === undefined ? undefined : { issuer, who };
+}
+
+function issuerPartOf({ issuer, issuerSelector }: SubjectSpec): IssuerPart | undefined {
+  if (issuer !== undefined) return issuerSelector === undefined ? { kind: 'name', name: issuer } : undefined;
+  return issuerSelector === undefined
+    ? undefined
+    : { kind: 'selector', labels: issuerSelector, text: selectorText(issuerSelector) };
+}
+
+function whoOf({ namespace, serviceAccount, claims, spiffeId }: SubjectSpec): Who | undefined {
+  if (spiffeId !== undefined) return { kind: 'spiffeId', spiffeId };
+  if (claims !== undefined) return Object.keys(claims).length > 0 ? { kind: 'claims', claims } : undefined;
+  if (namespace === undefined || serviceAccount === undefined) return undefined;
+  return { kind: 'workload', namespace, serviceAccount };
 }
 
 /** How specific a `who` is, first the most (DESIGN section 6). Claims are compared by their sets instead. */
