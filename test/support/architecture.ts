@@ -25,6 +25,7 @@ export interface Finding {
   readonly rule:
     | 'floor'
     | 'sibling'
+    | 'circle'
     | 'vendor'
     | 'builtin'
     | 'computed'
@@ -50,6 +51,7 @@ export function survey(src: string, house: House): Survey {
     .sort();
   const imports = new Map<string, number>();
   const findings: Finding[] = [];
+  const within: Import[] = [];
   for (const file of files) {
     const source = readFileSync(join(src, file), 'utf8');
     const read = importsOf(source);
@@ -60,8 +62,28 @@ export function survey(src: string, house: House): Survey {
       if (rule !== undefined) findings.push({ file, line, rule, what: specifier ?? 'import of an expression' });
     }
     findings.push(...ambient(file, source, house));
+    read.forEach(({ specifier, line }) => {
+      if (specifier?.startsWith('.'))
+        within.push({ file, line, specifier, to: posix.join(posix.dirname(file), specifier) });
+    });
   }
+  for (const { file, line, specifier: what } of circling(within)) findings.push({ file, line, rule: 'circle', what });
   return { findings, imports, files };
+}
+
+interface Import {
+  readonly file: string;
+  readonly line: number;
+  readonly specifier: string;
+  readonly to: string;
+}
+
+/** What is left of imports, of types too, once those of and by files that are in no circle are taken away, again and again. */
+function circling(imports: readonly Import[]): readonly Import[] {
+  const importing = new Set(imports.map(({ file }) => file));
+  const imported = new Set(imports.map(({ to }) => to));
+  const left = imports.filter(({ file, to }) => importing.has(to) && imported.has(file));
+  return left.length === imports.length ? left : circling(left);
 }
 
 /** The first part of a path: a folder of `src`, or a file that stands in it. */
