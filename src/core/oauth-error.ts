@@ -130,7 +130,7 @@ export const ERRORS = {
   },
   token_claims: {
     code: 'invalid_request',
-    description: 'a required claim of the subject token is missing or contradicts another',
+    description: 'a claim of the subject token is missing, contradicts another or binds it to something else',
   },
   token_revoked: {
     code: 'invalid_request',

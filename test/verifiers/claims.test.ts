@@ -31,6 +31,19 @@ describe('claims of every subject token (V8)', () => {
     expect(await keyOf({ ...good, jti })).toBe('token_claims');
   });
 
+  test.each([
+    ['cnf', { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' }],
+    ['cnf', null],
+    ['act', { sub: 'gateway' }],
+    ['may_act', { sub: 'gateway' }],
+  ])(
+    'refuse a token with %s, which is good only with a key or an actor beside it (D2, D5, D13)',
+    async (name, value) => {
+      expect(await keyOf({ ...good, [name]: value })).toBe('token_claims');
+      expect(() => check({ ...good, [`${name}s`]: value, about: { [name]: value } })).not.toThrow();
+    },
+  );
+
   test('name the issuer in what they refuse with', async () => {
     expect((await refusal(() => check({ ...good, sub: 7 }))).issuer).toBe('edge-7');
   });
