@@ -10,7 +10,7 @@ interface SingleUseDeps {
   readonly clock: Clock;
 }
 
-/** Clocks of replicas may differ by ten minutes, and a longer `clockSkew` may be configured while a token is remembered. */
+/** Clocks of replicas may differ by ten minutes, and `clockSkew` may be set to its most, a minute, while a token is remembered. */
 const MARGIN_MS = 11 * 60_000;
 
 /** Remembers tokens that may be used once, by what names them and never by their text (R2). */

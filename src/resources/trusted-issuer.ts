@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { isPathSegment, isTrustDomain } from '../core/spiffe-id.ts';
-import { duration } from './duration.ts';
+import { duration, durationSeconds } from './duration.ts';
 import { exactlyOne, present, rule } from './rule.ts';
 import { claimsPath, kubernetesPath } from './spiffe-path.ts';
 import { issuerAddress, webAddress } from './web-address.ts';
@@ -100,6 +100,15 @@ const spiffe = z.strictObject({
   ]),
 });
 
+/** By so much ended tokens are accepted; what remembers used ones (exchange/single-use.ts) counts on the bound (V9). */
+const clockSkew = duration
+  // What is no duration has its own fault.
+  .refine((text) => !(durationSeconds(text) > 60), 'must be 60s at most: set the clocks right')
+  .meta({
+    description: 'How far the clocks of the issuer and of Carnet may be apart: 60s at most.',
+    examples: ['30s'],
+  });
+
 const shape = z.strictObject({
   issuer: issuerAddress,
   previousIssuers: z
@@ -113,7 +122,7 @@ const shape = z.strictObject({
   allowExtraAudiences: z.boolean().default(false),
   algorithms: unique(z.enum(ALGORITHMS), ALGORITHMS.length).default(['RS256', 'ES256']),
   maxTokenLifetime: duration.default('24h'),
-  clockSkew: duration.default('30s'),
+  clockSkew: clockSkew.default('30s'),
   replay: z
     .literal('once')
     .meta({ description: 'Each token may be used once only, and must have a `jti`.' })

@@ -59,9 +59,15 @@ const RULES: readonly (readonly [string, object, object, string])[] = [
   ],
   [
     'a duration in one unit',
-    { ...CLUSTER, clockSkew: '90s' },
-    { ...CLUSTER, clockSkew: '1m30s' },
-    'spec.clockSkew: must be a duration such as 30s, 15m, 24h or 7d',
+    { ...CLUSTER, maxTokenLifetime: '90s' },
+    { ...CLUSTER, maxTokenLifetime: '1m30s' },
+    'spec.maxTokenLifetime: must be a duration such as 30s, 15m, 24h or 7d',
+  ],
+  [
+    'clocks at most a minute apart (V9)',
+    { ...CLUSTER, clockSkew: '60s' },
+    { ...CLUSTER, clockSkew: '61s' },
+    'spec.clockSkew: must be 60s at most: set the clocks right',
   ],
   [
     'no user information',
