@@ -201,13 +201,16 @@ export class HeldKeys {
 
   /** As `wait` says. Only a `kid` that the source has been asked about and has denied is remembered as absent. */
   async #askFor(kid: string): Promise<boolean> {
-    const joined = this.#flight !== undefined;
+    let asked = this.#flight === undefined;
     const notBefore = this.#deps.clock.now() - UNKNOWN_KID_PAUSE_MS + 1;
     if (!(await this.#wait(notBefore))) return false;
-    // What was under way may have brought a replica's answer from before the kid was asked for.
-    if (joined && !this.#holds(kid) && this.#mayAskFor(kid) && !(await this.#wait(notBefore))) return false;
+    // What was under way may have brought an answer from before the kid was asked for, a replica's an old one.
+    if (!asked && !this.#holds(kid) && this.#mayAskFor(kid)) {
+      if (!(await this.#wait(notBefore))) return false;
+      asked = true;
+    }
     this.#absent.delete(kid);
-    if (this.#failures > 0 || this.#shared || this.#holds(kid)) return true;
+    if (!asked || this.#failures > 0 || this.#shared || this.#holds(kid)) return true;
     this.#absent.set(kid, this.#deps.clock.now() + ABSENT_KID_MS);
     const [oldest] = this.#absent.keys();
     if (this.#absent.size > MAX_ABSENT_KIDS && oldest !== undefined) this.#absent.delete(oldest);

@@ -108,6 +108,24 @@ describe('fetches of keys are counted (V13, K14, K15)', () => {
     expect([await find('k2'), fetches()]).toEqual(['k2', 2]);
   });
 
+  test('a kid that only an answer from before it was asked about lacks is asked about after 30 s, not after two minutes', async () => {
+    const { clock, outbound, find, fetches } = one({ 'cache-control': 'max-age=86400' });
+    await find('k1');
+    clock.advance(30_000);
+    let open = () => {};
+    outbound.gate = new Promise((done) => {
+      open = done;
+    });
+    // The one that the source is asked for, and one that comes while it is.
+    const [denied, late] = [find('ghost'), find('k2')];
+    open();
+    expect([await denied, await late, fetches()]).toEqual(['absent', 'absent', 2]);
+    outbound.json(JWKS, setOf(k1, k2), { 'cache-control': 'max-age=86400' });
+    clock.advance(30_000);
+    expect([await find('ghost'), fetches()]).toEqual(['absent', 2]);
+    expect([await find('k2'), fetches()]).toEqual(['k2', 3]);
+  });
+
   test('memory alone is asked where memory alone is meant, so that a twin costs no fetch', async () => {
     const { find, fetches } = one();
     expect([await find('k1', 'held'), fetches()]).toEqual(['unavailable', 0]);
