@@ -12,6 +12,9 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_MAX_BYTES = 512 * 1024;
 
+/** Codes of the network, its names and undici for an origin that says nothing; others are of TLS, which takes two. */
+const SILENCE = /^(?:E(?!PROTO$)[A-Z0-9]+|EAI_[A-Z]+|UND_ERR_[A-Z_]+)$/;
+
 /** Headers that this room sets or forbids; whoever calls cannot. */
 const OWN_HEADERS = new Set([
   'accept-encoding',
@@ -198,7 +201,8 @@ export class Door {
       return new OutboundError('blocked', `${this.#host} does not answer in HTTP`);
     }
     const reason = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : '';
-    return new OutboundError('unreachable', `${this.#host} cannot be reached${reason}`);
+    if (SILENCE.test(code)) return new OutboundError('unreachable', `${this.#host} cannot be reached${reason}`);
+    return new OutboundError('untrusted', `${this.#host} answers, but not in TLS that can be trusted${reason}`);
   }
 }
 

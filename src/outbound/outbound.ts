@@ -21,8 +21,18 @@ export interface OutboundAnswer {
   readonly body: Buffer;
 }
 
-/** Why a request did not end in an answer. `blocked` is Carnet's own refusal, everything else the other side's or the network's. */
-export type OutboundFailure = 'blocked' | 'timeout' | 'too_large' | 'redirect' | 'unreachable' | 'overloaded';
+/**
+ * Why a request did not end in an answer. `blocked` is Carnet's own refusal, `untrusted` a server that TLS does not prove to
+ * be the one, everything else the other side's or the network's.
+ */
+export type OutboundFailure =
+  | 'blocked'
+  | 'untrusted'
+  | 'timeout'
+  | 'too_large'
+  | 'redirect'
+  | 'unreachable'
+  | 'overloaded';
 
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';

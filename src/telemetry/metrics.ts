@@ -115,7 +115,7 @@ export function createMetrics() {
     }),
     outbound: new Counter({
       name: 'carnet_outbound_requests_total',
-      help: 'Requests out of Carnet by purpose and outcome (answer, blocked, timeout, too_large, redirect, unreachable, overloaded).',
+      help: 'Requests out of Carnet by purpose and outcome (answer, blocked, untrusted, timeout, too_large, redirect, unreachable, overloaded).',
       labelNames: ['purpose', 'outcome'],
       registers,
     }),

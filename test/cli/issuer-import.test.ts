@@ -123,7 +123,7 @@ describe('carnet issuer import', () => {
       down: expect.stringMatching(/^unreachable/),
       plugin: 'user plugin: exec is not supported; use a token or a tokenFile',
       careless: expect.stringContaining('insecure-skip-tls-verify is refused'),
-      'wrong-ca': expect.stringMatching(/^unreachable/),
+      'wrong-ca': expect.stringMatching(/^untrusted/),
       odd: 'spec.issuer must be https',
     });
     expect(contexts.filter(({ reachable }: { reachable: boolean }) => reachable).length).toBe(3);

@@ -357,7 +357,7 @@ describe('proxies and other environment', () => {
     const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
     try {
-      expect((await failureOf(openTo(server).get({ ca: stranger.ca }))).failure).toBe('unreachable');
+      expect((await failureOf(openTo(server).get({ ca: stranger.ca }))).failure).toBe('untrusted');
     } finally {
       if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
       else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
@@ -372,7 +372,7 @@ describe('the roots of a request', () => {
     const stranger = await loopbackCertificate('stranger', [NAME]);
     const { get } = openTo(server);
     expect((await get()).status).toBe(200);
-    expect((await failureOf(get({ ca: stranger.ca }))).failure).toBe('unreachable');
+    expect((await failureOf(get({ ca: stranger.ca }))).failure).toBe('untrusted');
     expect(server.requests()).toBe(1);
   });
 
@@ -390,7 +390,7 @@ describe('the roots of a request', () => {
     const origin = `https://${NAME}:${server.port}`;
     const outbound = open({ allowOrigins: [origin], resolve: resolvesTo('127.0.0.1') });
     const error = await failureOf(outbound.request({ url: `${origin}/secret-path`, purpose: 'test' }));
-    expect(error.failure).toBe('unreachable');
+    expect(error.failure).toBe('untrusted');
     expect(error.message).not.toContain('secret-path');
     expect(server.requests()).toBe(0);
   });
@@ -400,7 +400,7 @@ describe('the roots of a request', () => {
     const origin = `https://other.test:${server.port}`;
     const outbound = open({ allowOrigins: [origin], resolve: resolvesTo('127.0.0.1') });
     const request = outbound.request({ url: origin, ca: certificate.ca, purpose: 'test' });
-    expect((await failureOf(request)).failure).toBe('unreachable');
+    expect((await failureOf(request)).failure).toBe('untrusted');
     expect(server.requests()).toBe(0);
   });
 });

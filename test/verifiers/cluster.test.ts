@@ -103,7 +103,7 @@ describe('the keys of a private cluster, over TLS and the guarded way out', () =
     expect(details).toEqual([
       expect.stringContaining('system:service-account-issuer-discovery'),
       expect.stringContaining("the API server's own audience"),
-      expect.stringContaining('unreachable'),
+      expect.stringContaining('untrusted'),
       expect.stringContaining('system:service-account-issuer-discovery'),
     ]);
   });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -318,6 +320,23 @@ describe('a cluster that gives no verdict', () => {
     expect(cluster.requests(REVIEW_PATH)).toBe(0);
   });
 
+  test('whose certificate is not believed, or that does not speak TLS, has answered: a 503 under `prefer` too', async () => {
+    const [cluster, stranger] = [await startCluster(), await startCluster()];
+    const caFile = join(folder, 'stranger.pem');
+    await writeFile(caFile, stranger.ca);
+    const plain = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
+    closers.push(async () => void plain.close());
+    await once(plain, 'listening');
+    const noTls = `https://127.0.0.1:${(plain.address() as AddressInfo).port}`;
+    for (const server of [{ caFile }, { url: noTls }]) {
+      const { verify } = await verifierOf(cluster, { mode: 'prefer', server, allowOrigins: [cluster.url, noTls] });
+      const error = await refusal(verify(cluster.token(POD)));
+      expect([error.key, error.detail?.split(':')[0]]).toEqual(['review_unavailable', 'untrusted']);
+    }
+    const { verify } = await verifierOf(cluster, { mode: 'prefer' });
+    expect(await verify(cluster.token(POD))).toMatchObject({ liveness: 'reviewed' });
+  });
+
   test('that is another cluster with other keys does not accept the token', async () => {
     const [mine, other] = [await startCluster(), await startCluster()];
     const [caFile, bearerTokenFile] = [join(folder, 'other-ca.pem'), join(folder, 'other-token')];
@@ -435,7 +454,7 @@ describe('the request for a review', () => {
       expect(await (await scripted(error, 'prefer')).ask()).toBe('unreachable');
       expect((await refusal((await scripted(error, 'require')).ask())).key).toBe('review_unavailable');
     }
-    for (const failure of ['blocked', 'too_large', 'redirect', 'overloaded'] as const) {
+    for (const failure of ['blocked', 'untrusted', 'too_large', 'redirect', 'overloaded'] as const) {
       const { ask } = await scripted(new OutboundError(failure, 'x'), 'prefer');
       expect((await refusal(ask())).key, failure).toBe('review_unavailable');
     }
