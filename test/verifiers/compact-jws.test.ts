@@ -33,6 +33,21 @@ describe('the form of a token (V1)', () => {
       expect(read(withHeader({ kid: `k${number}` })).kid).toBe(`k${number}`);
   });
 
+  test('keeps 256 headers of 384 bytes in memory at most, so that nobody fills it (V16)', () => {
+    /** Of a header that was there already. */
+    const isKept = (text: string) => read(text).claimNames !== undefined;
+    const ofBytes = (bytes: number) => withHeader({ x: 'y'.repeat(bytes - '{"alg":"RS256","kid":"k1","x":""}'.length) });
+    for (const [bytes, kept] of [
+      [384, true],
+      [385, false],
+    ] as const) {
+      expect(isKept(ofBytes(bytes))).toBe(false);
+      expect(isKept(ofBytes(bytes))).toBe(kept);
+    }
+    for (let number = 0; number < 256; number += 1) read(withHeader({ kid: `other ${number}` }));
+    expect(isKept(ofBytes(384))).toBe(false);
+  });
+
   test.each([
     ['two segments', 'e30.e30'],
     ['one segment', 'e30'],

@@ -205,6 +205,35 @@ describe('a source that fails (V13)', () => {
     expect(await find('k1')).toBe('k1');
   });
 
+  test('is asked anew for a kid that it denied before the clock was set back', async () => {
+    const { clock, outbound, find, fetches } = one({ 'cache-control': 'max-age=86400' });
+    await find('k1');
+    clock.advance(30_000);
+    expect([await find('k2'), fetches()]).toEqual(['absent', 2]);
+    clock.advance(-minutes(90));
+    await find('k1');
+    outbound.json(JWKS, setOf(k1, k2), { 'cache-control': 'max-age=86400' });
+    clock.advance(30_000);
+    expect([await find('k2'), fetches()]).toEqual(['k2', 4]);
+  });
+
+  test('counts the time of a set from when it was asked for, however long the answer took (K17)', async () => {
+    const { clock, outbound, find } = one({ 'cache-control': 'max-age=60' });
+    let open = () => {};
+    outbound.gate = new Promise((done) => {
+      open = done;
+    });
+    const first = find('k1');
+    clock.advance(20_000);
+    open();
+    expect(await first).toBe('k1');
+    outbound.json(JWKS, setOf(k2));
+    clock.advance(39_999);
+    expect(await find('k1')).toBe('k1');
+    clock.advance(1);
+    expect(await find('k1')).toBe('absent');
+  });
+
   test('is not asked for an unknown kid before its pause is over', async () => {
     const { clock, outbound, find, fetches } = one({ 'cache-control': 'max-age=86400' });
     await find('k1');
@@ -618,6 +647,16 @@ describe('a key that two issuers show', () => {
     expect(told(await keys.find(first, 'k1', 'seek'))).toBe('k1');
     expect(told(await keys.find(second, 'k1', 'seek'))).toBe('absent');
     expect(shared).toMatchObject([{ owner: 'a', other: 'b' }]);
+  });
+
+  test('counts for one where both have the same issuer and the other has a previous one beside it (K3)', async () => {
+    const { keys, outbound } = keysUnderTest();
+    outbound.json(JWKS, setOf(k1));
+    const previousIssuers = [{ issuer: 'https://b.example.org', notAfter: Number.POSITIVE_INFINITY }];
+    const [first, second] = [fetched('a'), { ...fetched('b'), previousIssuers }];
+    keys.follow(trustedIssuers(first, second));
+    expect(told(await keys.find(first, 'k1', 'seek'))).toBe('k1');
+    expect(told(await keys.find(second, 'k1', 'seek'))).toBe('absent');
   });
 
   test('counts under a name that a reload gave to its issuer (V14)', async () => {

@@ -33,7 +33,7 @@ describe('a key set as a whole', () => {
     expect(read(...Array.from({ length: 64 }, (_, index) => ({ ...rsa, kid: `k${index}` }))).byKid.size).toBe(64);
   });
 
-  test.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'])(
+  test.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv', 'seed'])(
     'is refused when any key has the private member %s, even one that is skipped (V11)',
     (member) => {
       expect(() => read(rsa, { kty: 'what', kid: 'x', [member]: 'AAAA' })).toThrow('private members');

@@ -169,6 +169,23 @@ describe('replicas share what one has fetched (V13)', () => {
     expect(cache.commands).toBe(before);
   });
 
+  test('an answer of a replica whose clock is ahead a little counts from now, and serves its time', async () => {
+    const { clock, replica, rejected, fetches } = world();
+    await replica({ clock: new FakeClock(clock.now() + seconds(20)) }).find('k1');
+    const { find, keys } = replica();
+    expect([await find('k1'), await find('k1'), fetches()]).toEqual(['k1', 'k1', 1]);
+    expect([keys.state()[0]?.fetchedAt, rejected]).toEqual([clock.now(), []]);
+  });
+
+  test('an answer that came after the clock was set back is not taken for an old one', async () => {
+    const { clock, replica, rejected } = world();
+    const [one, two] = [replica(), replica()];
+    expect([await one.find('k1'), await two.find('k1')]).toEqual(['k1', 'k1']);
+    clock.advance(-seconds(600));
+    expect([await one.find('k1'), await two.find('k1')]).toEqual(['k1', 'k1']);
+    expect(rejected).toEqual(['edge-7: from the future']);
+  });
+
   test('keys renewed ahead of time by one are taken over by the other', async () => {
     const { clock, replica, fetches } = world();
     const [one, two] = [replica(), replica()];
