@@ -136,6 +136,12 @@ describe('carnet onboard: manifests', () => {
     });
   });
 
+  test.each(['123', 'true', 'null', '1e3', 'reports'])('name a Pod after the mapping %s by a text', async (name) => {
+    const folder = cloudInstallation([mapping(`'${name}'`, `{ aws: { roleArn: '${ROLE}', region: eu-west-1 } }`)]);
+    const { out } = await onboard([name, '--as', 'pod'], folder);
+    expect(parse(out).metadata.name).toBe(name);
+  });
+
   test('patch Deployments by a Kustomize component', async () => {
     const { out } = await onboard(['archive', '--as', 'kustomize', '--container', 'main']);
     const component = parse(out);

@@ -28,7 +28,7 @@ ${files.map(([name, text]) => `  ${name}: ${quoted(text)}\n`).join('')}---
 `;
   return `${configMap}apiVersion: v1
 kind: Pod
-metadata: { name: ${mapping}, namespace: ${quoted(namespace)} }
+metadata: { name: ${quoted(mapping)}, namespace: ${quoted(namespace)} }
 spec:
   serviceAccountName: ${quoted(serviceAccount)}
   automountServiceAccountToken: false # Carnet needs none for the API server
