@@ -200,6 +200,17 @@ describe('carnet trust gcp (clouds.md 1.2)', () => {
     expect(chained.get(ARCHIVE)?.desired).toEqual({ bindings: [{ role, members: [`serviceAccount:${middle}`] }] });
   });
 
+  test.each([
+    [ARCHIVE, 'acme'],
+    ['42-compute@developer.gserviceaccount.com', '-'],
+    ['acme@appspot.gserviceaccount.com', '-'],
+    ['archive@acme.example.com.iam.gserviceaccount.com', '-'],
+  ])('names %s to Terraform with the project that its email says, %s', async (account, project) => {
+    const target = `{ gcp: { provider: '${PROVIDER}', serviceAccount: ${account} } }`;
+    const { out } = await trust(cloudInstallation([mapping('archive', target)]), ['gcp', 'archive', '-o', 'terraform']);
+    expect(out).toContain(`  service_account_id = "projects/${project}/serviceAccounts/${account}"\n`);
+  });
+
   test('refuses more mappings of a provider than its condition can name', async () => {
     const target = `{ gcp: { provider: '${PROVIDER}' } }`;
     const many = Array.from({ length: 120 }, (_, index) =>

@@ -62,14 +62,18 @@ function accountPart(account: string, all: readonly Binding[]): Part {
 }
 
 function terraformOf(account: string, { role, member, pool }: Binding): string {
-  const project = account.slice(account.indexOf('@') + 1).split('.')[0] ?? '';
   return `resource "google_service_account_iam_member" "${hclName(`${account} ${role} ${member}`)}" {
-  service_account_id = ${hclText(`projects/${project}/serviceAccounts/${account}`)}
+  service_account_id = ${hclText(`projects/${projectOf(account)}/serviceAccounts/${account}`)}
   role               = ${hclText(role)}
   member             = ${hclText(member)}
   depends_on         = [google_iam_workload_identity_pool.${hclName(pool)}]
 }
 `;
+}
+
+/** Google takes `-` where the email alone says which account is meant: of those that it makes itself, and of projects of a domain. */
+function projectOf(account: string): string {
+  return /^[^@]+@([a-z0-9-]+)\.iam\.gserviceaccount\.com$/.exec(account)?.[1] ?? '-';
 }
 
 /** What is missing, and what principals of the same pools may besides; other people's bindings are no business of Carnet's. */
