@@ -26,6 +26,7 @@ beforeAll(async () => {
 afterAll(() => issuer.close());
 beforeEach(async () => {
   clock = new FakeClock();
+  issuer.reset();
   issuer.signed.length = 0;
   sts = await startSts();
   outbound = createOutbound({ allowOrigins: [sts.url], allowLoopbackHttp: true, metrics: createMetrics(), clock });
@@ -307,6 +308,20 @@ describe('AWS down or busy', () => {
       'answered',
     ]);
     expect(issuer.signed).toHaveLength(2);
+  });
+
+  test('an assertion whose key AWS does not have is a 503 after a second try, while the same code for other reasons is a refusal', async () => {
+    issuer.keys = [];
+    expect(await refusalOf(issue())).toMatchObject({
+      key: 'target_unavailable',
+      failure: 'transient',
+      detail: 'STS: InvalidIdentityToken, HTTP 400; it cannot get at our keys',
+    });
+    expect(sts.calls.map(({ outcome }) => outcome)).toEqual(['InvalidIdentityToken', 'InvalidIdentityToken']);
+    issuer.reset();
+    const elsewhere = 'arn:aws:iam::123456789012:role/other';
+    expect(await refusalOf(issue({ roleArn: elsewhere, targetId: elsewhere }))).toMatchObject({ key: 'target_denied' });
+    expect(sts.calls).toHaveLength(3);
   });
 
   test('keys that AWS cannot fetch twice are a 503', async () => {

@@ -9,7 +9,7 @@ import type { Flight } from './flight.ts';
 import { type Hop, type Hops, hopParameters } from './hops.ts';
 import type { Session } from './session.ts';
 import { withClient } from './sts-client.ts';
-import { wireCode } from './sts-error.ts';
+import { lacksOurKeys } from './sts-error.ts';
 
 const TRIES = 2;
 
@@ -34,7 +34,7 @@ export function assumeWithAssertion(
           }),
         );
       } catch (error) {
-        const again = tried < TRIES && wireCode(error) === 'IDPCommunicationError' && retries.spend();
+        const again = tried < TRIES && lacksOurKeys(error) && retries.spend();
         if (!again) throw error;
       }
     }

@@ -34,14 +34,23 @@ const BUSY = [
   'InvalidClientTokenId',
 ];
 const KNOWN: ReadonlySet<string> = new Set([...TRUST, ...OUR_FAULT, MALFORMED, TOO_LARGE, ...BUSY]);
+/** The one text that is read: AWS has no key for the assertion, so it could not fetch Carnet's or does not know the newest yet. */
+const WITHOUT_KEY = /^Couldn't retrieve verification key from your identity provider/;
 const RETRY_AFTER_SECONDS = 5;
 const RETRY_AFTER_THROTTLE_SECONDS = 10;
 
 /** The wire code without the `Exception` that AWS adds for some services and drops for others; undefined when unknown. */
-export function wireCode(thrown: unknown): string | undefined {
+function wireCode(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const code = thrown.name.replace(/Exception$/, '');
   return KNOWN.has(code) ? code : undefined;
+}
+
+/** AWS could not get at Carnet's keys: an outage on the way between the two, whatever the role trusts. */
+export function lacksOurKeys(thrown: unknown): boolean {
+  const code = wireCode(thrown);
+  if (code !== 'InvalidIdentityToken') return code === 'IDPCommunicationError';
+  return thrown instanceof Error && WITHOUT_KEY.test(thrown.message);
 }
 
 /**
@@ -61,6 +70,7 @@ export function fromStsError(
     return unavailable(`${call}: ${code ?? 'unknown code or unreadable answer'}, HTTP ${status}`, code, status);
   }
   const detail = `${call}: ${code}, HTTP ${status}`;
+  if (lacksOurKeys(thrown)) return unavailable(`${detail}; it cannot get at our keys`);
   const ofPolicy = code === MALFORMED || code === TOO_LARGE;
   if (TRUST.includes(code) || (callersPolicy && ofPolicy)) return TargetFailure.denied(detail);
   if (code === TOO_LARGE) return TargetFailure.tooNarrow(detail);
