@@ -130,6 +130,29 @@ describe('carnet trust aws (DESIGN section 12, clouds.md 1.1)', () => {
     });
   });
 
+  test('prints a role once that one mapping assumes itself and another as its second, with both in its policy', async () => {
+    const back = mapping(
+      'back',
+      `{ aws: { roleArn: 'arn:aws:iam::210987654321:role/far', region: eu-west-1, secondHop: { roleArn: '${ROLE}' } } }`,
+      { subject: `{ issuer: prod-eu, namespace: payments, serviceAccount: back }` },
+    );
+    const folder = cloudInstallation([AWS, back]);
+    for (const asked of ['reports', 'back', '--all']) {
+      const parts: { label: string; mappings: string[]; desired: { Statement: { Action: string[] }[] } }[] = JSON.parse(
+        (await trust(folder, ['aws', asked, '-o', 'json'])).out,
+      ).parts;
+      const [role, ...others] = parts.filter(({ label }) => label === ROLE);
+      expect([role?.mappings, others]).toEqual([['reports', 'back'], []]);
+      expect(role?.desired.Statement.map(({ Action }) => Action[0])).toEqual([
+        'sts:AssumeRoleWithWebIdentity',
+        'sts:AssumeRole',
+      ]);
+    }
+    const terraform = (await trust(folder, ['aws', '--all', '-o', 'terraform'])).out;
+    const names = [...terraform.matchAll(/^resource (.*) \{$/gm)].map(([, name]) => name);
+    expect(names).toHaveLength(new Set(names).size);
+  });
+
   test('has one provider for each account', async () => {
     const other = mapping('other', `{ aws: { roleArn: 'arn:aws:iam::210987654321:role/x', region: eu-west-1 } }`);
     const parts = await partsOf(cloudInstallation([AWS, HOP, other]), 'aws', '--all');
@@ -148,6 +171,22 @@ describe('carnet trust aws (DESIGN section 12, clouds.md 1.1)', () => {
     expect([few.exitCode, few.err]).toEqual([0, expect.stringMatching(/warning .*roleArn .*characters/)]);
     const crowd = await trust(cloudInstallation(many(16)), ['aws', '--all']);
     expect([crowd.exitCode, crowd.err]).toEqual([1, expect.stringMatching(/error .*roleArn .*several roles/)]);
+  });
+
+  test.each([
+    [4, 0, /^$/],
+    [6, 0, /warning .*secondHop\.roleArn .*characters/],
+    [24, 1, /error .*secondHop\.roleArn .*several roles/],
+  ])('weighs the policy of a second role too: %i mappings', async (count, exitCode, findings) => {
+    const many = Array.from({ length: count }, (_, index) =>
+      mapping(
+        `m-${index}`,
+        `{ aws: { roleArn: 'arn:aws:iam::123456789012:role/r-${index}', region: eu-west-1, secondHop: { roleArn: 'arn:aws:iam::210987654321:role/far' } } }`,
+        { subject: `{ issuer: prod-eu, namespace: n-${index}, serviceAccount: a }` },
+      ),
+    );
+    const found = await trust(cloudInstallation(many), ['aws', '--all']);
+    expect([found.exitCode, found.err]).toEqual([exitCode, expect.stringMatching(findings)]);
   });
 
   test('writes Terraform in which nothing of a name is a template', async () => {

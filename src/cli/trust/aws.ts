@@ -10,45 +10,63 @@ import { lint, namesOf, type Trusting } from './trusting.ts';
 const POLICY_CHARACTERS = 2048;
 const MAX_POLICY_CHARACTERS = 8192;
 
+/** A role and the mappings that come to it. */
+interface TrustingRole {
+  readonly arn: string;
+  readonly policy: JsonObject;
+  /** Those that assume it with their assertions, and those that come from their first role. */
+  readonly direct: readonly Trusting<'aws'>[];
+  readonly chained: readonly Trusting<'aws'>[];
+}
+
 /** What AWS must hold: one OIDC provider for each account, and for each role all that trusts it or that it trusts. */
 export function awsParts(issuer: string, mappings: readonly Trusting<'aws'>[]): readonly Part[] {
-  const host = issuer.replace(/^https?:\/\//, '');
+  const host = hostOf(issuer);
   const accounts = Map.groupBy(mappings, ({ target }) => accountOf(target.roleArn));
-  const firsts = Map.groupBy(mappings, ({ target }) => target.roleArn);
-  const chained = mappings.filter(({ target }) => target.secondHop !== undefined);
-  const seconds = Map.groupBy(chained, ({ target }) => target.secondHop?.roleArn ?? '');
+  const hopping = Map.groupBy(mappings.filter(isHopping), ({ target }) => target.roleArn);
   return [
     ...[...accounts].map(([account, of]) => providerPart(issuer, providerArn(account, host), namesOf(of))),
-    ...[...firsts].map(([arn, of]) => rolePart(arn, trustOf(arn, of, host), { mappings: namesOf(of), after: [] })),
-    ...[...Map.groupBy(chained, ({ target }) => target.roleArn)].map(([arn, of]) => permissionPart(arn, of)),
-    ...[...seconds].map(([arn, of]) => {
-      const firstArns = [...new Set(of.map(({ target }) => target.roleArn))];
-      return rolePart(arn, secondTrustOf(of), { mappings: namesOf(of), after: firstArns });
-    }),
+    ...rolesOf(host, mappings).map(rolePart),
+    ...[...hopping].map(([arn, of]) => permissionPart(arn, of)),
   ];
 }
 
 /** What AWS would refuse of it, and what says less than it looks. */
 export function awsLints(issuer: string, mappings: readonly Trusting<'aws'>[]): readonly Fault[] {
-  const host = issuer.replace(/^https?:\/\//, '');
-  return [...Map.groupBy(mappings, ({ target }) => target.roleArn)].flatMap(([arn, of]) => {
-    const size = JSON.stringify(trustOf(arn, of, host)).length;
+  return rolesOf(hostOf(issuer), mappings).flatMap(({ policy, direct, chained }) => {
+    const size = JSON.stringify(policy).length;
+    const of = [...direct, ...chained];
     const [first] = of;
     if (first === undefined || size <= POLICY_CHARACTERS) return [];
     const severity = size > MAX_POLICY_CHARACTERS ? 'error' : 'warning';
     const message = `the trust policy of its role has ${size} characters; AWS takes ${POLICY_CHARACTERS}, ${MAX_POLICY_CHARACTERS} on request`;
     const hint = `give the ${of.length} mappings of this role several roles`;
-    return [lint(first, ['spec', 'target', 'aws', 'roleArn'], { message, hint, severity })];
+    const field = direct.length > 0 ? ['roleArn'] : ['secondHop', 'roleArn'];
+    return [lint(first, ['spec', 'target', 'aws', ...field], { message, hint, severity })];
   });
 }
 
-function trustOf(roleArn: string, mappings: readonly Trusting<'aws'>[], host: string): JsonObject {
-  const arn = providerArn(accountOf(roleArn), host);
-  return policyOf(mappings.map((mapping) => trustStatement(mapping, { arn, host })));
+/** Each role once, however mappings come to it: what is printed for a role replaces its whole policy. */
+function rolesOf(host: string, mappings: readonly Trusting<'aws'>[]): readonly TrustingRole[] {
+  const firsts = Map.groupBy(mappings, ({ target }) => target.roleArn);
+  const seconds = Map.groupBy(mappings.filter(isHopping), ({ target }) => target.secondHop?.roleArn ?? '');
+  return [...new Set([...firsts.keys(), ...seconds.keys()])].map((arn) => {
+    const [direct, chained] = [firsts.get(arn) ?? [], seconds.get(arn) ?? []];
+    const provider = { arn: providerArn(accountOf(arn), host), host };
+    const policy = policyOf([
+      ...direct.map((mapping) => trustStatement(mapping, provider)),
+      ...chained.map((mapping) => secondHopStatement(mapping, mapping.target.secondHop?.externalId)),
+    ]);
+    return { arn, policy, direct, chained };
+  });
 }
 
-function secondTrustOf(mappings: readonly Trusting<'aws'>[]): JsonObject {
-  return policyOf(mappings.map((mapping) => secondHopStatement(mapping, mapping.target.secondHop?.externalId)));
+function isHopping({ target }: Trusting<'aws'>): boolean {
+  return target.secondHop !== undefined;
+}
+
+function hostOf(issuer: string): string {
+  return issuer.replace(/^https?:\/\//, '');
 }
 
 function providerPart(url: string, arn: string, mappings: readonly string[]): Part {
@@ -77,17 +95,14 @@ function providerPart(url: string, arn: string, mappings: readonly string[]): Pa
   };
 }
 
-/** `after`: ARNs of roles that the policy names, which AWS wants to be there. */
-function rolePart(
-  arn: string,
-  policy: JsonObject,
-  { mappings, after }: { mappings: readonly string[]; after: readonly string[] },
-): Part {
+function rolePart({ arn, policy, direct, chained }: TrustingRole): Part {
   const { role, path } = roleOf(arn);
+  // AWS wants the roles that the policy names to be there.
+  const after = [...new Set(chained.map(({ target }) => target.roleArn))].filter((first) => first !== arn);
   return {
     label: arn,
     title: `trust policy of role ${role}`,
-    mappings,
+    mappings: [...new Set(namesOf([...direct, ...chained]))],
     desired: policy,
     commands: [
       `aws iam update-assume-role-policy --role-name ${shellWord(role)} --policy-document ${shellWord(JSON.stringify(policy, null, 2))}`,
