@@ -100,6 +100,30 @@ describe('carnet trust aws (DESIGN section 12, clouds.md 1.1)', () => {
     expect(err).toMatch(/warning .*spec\.subject\.serviceAccount/);
   });
 
+  test.each([
+    ['prod-eu', 'spiffe://example.org/cluster/prod-eu/ns/payments/sa/reporter', undefined],
+    ['ci', 'spiffe://example.org/ci/payments', 'by-id'],
+  ])(
+    'knows the source identity behind a SPIFFE ID of %s only where it is named after the mapping',
+    async (issuer, spiffeId, name) => {
+      const ci = `apiVersion: carnet.dev/v1alpha1
+kind: TrustedIssuer
+metadata: { name: ci }
+spec:
+  issuer: https://ci.example.org
+  audiences: [https://sts.example.org]
+  keys: { discovery: {} }
+  oidc: { spiffePath: '/ci/{claims.project}' }
+`;
+      const byId = mapping('by-id', `{ aws: { roleArn: '${ROLE}', region: eu-west-1 } }`, {
+        subject: `{ issuer: ${issuer}, spiffeId: '${spiffeId}' }`,
+      });
+      const parts = await partsOf(cloudInstallation([ci, byId]), 'aws', 'by-id');
+      const text = JSON.stringify(parts.get(ROLE)?.desired);
+      expect(/"sts:SourceIdentity":"(.*?)"/.exec(text)?.[1]).toBe(name);
+    },
+  );
+
   test('keeps the other mappings of a role in its policy, whichever is asked for: it replaces the whole', async () => {
     const parts = await partsOf(cloudInstallation([AWS, HOP]), 'aws', 'reports');
     const subjects = JSON.stringify(parts.get(ROLE)?.desired).match(/mapping:\w+/g);

@@ -16,8 +16,7 @@ export interface FixedValues {
 export function fixedValues(mapping: Trusting<'aws'>): FixedValues {
   const { document, target } = mapping;
   const known = knownVariables(mapping);
-  const isKubernetes = document.spec.subject.namespace !== undefined;
-  const name = target.sessionName ?? (isKubernetes ? '{namespace}.{serviceAccount}' : '{mapping}');
+  const name = target.sessionName ?? (mayBePods(mapping) ? '{namespace}.{serviceAccount}' : '{mapping}');
   const sourceIdentity = fixedText(name, known);
   const own = [
     ['carnet:issuer', known['issuer']],
@@ -32,6 +31,12 @@ export function fixedValues(mapping: Trusting<'aws'>): FixedValues {
     tags: Object.fromEntries(tags),
     transitive: own.flatMap(([key, value]) => (value === undefined ? [] : [key])),
   };
+}
+
+/** Sessions of a cluster's workloads are named otherwise; behind a SPIFFE ID may be one. */
+function mayBePods({ document, issuer }: Trusting<'aws'>): boolean {
+  const { namespace, spiffeId } = document.spec.subject;
+  return namespace !== undefined || (spiffeId !== undefined && (issuer?.profile.kind ?? 'kubernetes') === 'kubernetes');
 }
 
 function knownVariables({ document, issuer }: Trusting<'aws'>): Readonly<Record<string, string>> {
