@@ -421,6 +421,19 @@ describe('carnet trust --against: what the clouds have', () => {
       1,
       "+ assertion.sub == 'mapping:archive'",
     ],
+    [
+      'with keys that somebody uploaded, in place of those that Carnet publishes',
+      (text: string) => text.replace('"issuerUri"', '"jwksJson":"{\\"keys\\":[]}","issuerUri"'),
+      1,
+      'oidc.jwksJson\n         - keys of its own',
+    ],
+    [
+      'whose subject may act as the service account under a condition',
+      (text: string) =>
+        text.replace('"role":"roles/iam.workloadIdentityUser"', '"condition":{"expression":"false"},$&'),
+      1,
+      'mapping:archive under a condition',
+    ],
     ['switched off', (text: string) => text.replaceAll('"ACTIVE"', '"ACTIVE","disabled":true'), 1, '- true'],
     [
       'whose whole pool may act as the service account',

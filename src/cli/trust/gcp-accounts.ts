@@ -96,7 +96,8 @@ function compareBindings(
 function grantsOf(live: JsonValue): readonly string[] {
   const bindings = isJsonObject(live) ? live['bindings'] : undefined;
   return (Array.isArray(bindings) ? bindings : []).flatMap((binding) => {
-    const { role, members } = isJsonObject(binding) ? binding : {};
-    return (Array.isArray(members) ? members : []).map((member) => `${String(role)} ${String(member)}`);
+    const { role, members, condition } = isJsonObject(binding) ? binding : {};
+    const limit = condition === undefined ? '' : ' under a condition';
+    return (Array.isArray(members) ? members : []).map((member) => `${String(role)} ${String(member)}${limit}`);
   });
 }

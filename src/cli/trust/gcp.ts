@@ -137,11 +137,13 @@ function standing(live: JsonValue): Record<string, string> {
 /** An empty list of audiences means the provider's own name, with and without `https:`; Carnet's has none. */
 function settingsOf(live: JsonValue, provider: string): Record<string, string> {
   const { oidc, attributeMapping, attributeCondition } = isJsonObject(live) ? live : {};
-  const { issuerUri, allowedAudiences } = isJsonObject(oidc) ? oidc : {};
+  const { issuerUri, allowedAudiences, jwksJson = '' } = isJsonObject(oidc) ? oidc : {};
   const isDefault =
     allowedAudiences === undefined || (Array.isArray(allowedAudiences) && allowedAudiences.length === 0);
   return {
     'oidc.issuerUri': canonical(issuerUri),
+    // Google takes them in place of Carnet's, and who has the other half of one signs for any mapping.
+    ...(jwksJson !== '' && { 'oidc.jwksJson': 'keys of its own' }),
     'oidc.allowedAudiences': isDefault ? provider : canonical(allowedAudiences),
     attributeCondition: canonical(attributeCondition),
     ...byAttribute(isJsonObject(attributeMapping) ? attributeMapping : {}),
