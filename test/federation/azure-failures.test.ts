@@ -95,6 +95,8 @@ describe('a refusal by Entra', () => {
 describe('Entra down or busy', () => {
   test.each([
     [90061, 400],
+    [50166, 400],
+    [501661, 400],
     [90033, 400],
     [90024, 400],
     [90006, 400],

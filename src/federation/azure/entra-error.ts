@@ -8,10 +8,10 @@ import { jsonObjectIn, retryAfter } from '../answer.ts';
  */
 const PROPAGATION = [70021, 70025, 700211, 700212, 700213];
 /**
- * Entra's own troubles; 90061 is that it could not fetch Carnet's keys, and 700024 that the assertion, made a moment ago,
- * is out of its time: clocks disagree.
+ * Entra's own troubles; 90061, 50166 and 501661 are all that it could not fetch Carnet's keys, and 700024 that the
+ * assertion, made a moment ago, is out of its time: clocks disagree.
  */
-const TRANSIENT = [90006, 90024, 90033, 90061, 700024];
+const TRANSIENT = [90006, 90024, 90033, 90061, 50166, 501661, 700024];
 const THROTTLED = [90025, 90055];
 /** Application, tenant or resource. */
 const NOT_FOUND = [700016, 90002, 500011];
