@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { rule } from '../rule.ts';
 
+/** Ids that begin with a hyphen would be options on Google's own command line. */
 const PROVIDER =
-  /^\/\/iam\.googleapis\.com\/projects\/\d{1,20}\/locations\/global\/workloadIdentityPools\/[a-z][a-z0-9-]{2,30}[a-z0-9]\/providers\/[a-z][a-z0-9-]{2,30}[a-z0-9]$/;
+  /^\/\/iam\.googleapis\.com\/projects\/\d{1,20}\/locations\/global\/workloadIdentityPools\/[a-z0-9][a-z0-9-]{3,31}\/providers\/[a-z0-9][a-z0-9-]{3,31}$/;
 
 const serviceAccount = z
   .string()
