@@ -5,7 +5,7 @@ import { type Finding, failed, ok } from './doctor/finding.ts';
 import { reachFindings } from './doctor/reach-checks.ts';
 import { tokenFindings } from './doctor/token-checks.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
-import { printable, styleOf } from './style.ts';
+import { printable, printableJson, styleOf } from './style.ts';
 import type { Surroundings } from './surroundings.ts';
 import { parseEndpoint } from './token-endpoint.ts';
 
@@ -33,7 +33,7 @@ export async function doctor(options: DoctorOptions, surroundings: Surroundings)
   ];
   const reach = await reachFindings(url, () => clock.now());
   const findings = [...own, ...reach];
-  if (options.output === 'json') out.write(`${JSON.stringify({ endpoint: url.href, findings }, null, 2)}\n`);
+  if (options.output === 'json') out.write(`${printableJson({ endpoint: url.href, findings }, 2)}\n`);
   else print(findings, surroundings);
   if (hasFailed(own) || reach.some(({ check, state }) => check === 'clock' && state === 'failed'))
     return ExitCode.refused;

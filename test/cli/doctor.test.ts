@@ -85,6 +85,14 @@ describe('carnet doctor', () => {
     expect(Math.max(...out.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
   });
 
+  test('shows nothing of a token that a terminal acts on, and says the same in JSON', async () => {
+    const aud = `${AUDIENCE}/\u202e\u009b`;
+    const text = await doctor(await service(), token({ aud }));
+    const json = await doctor(await service(), token({ aud }), { args: ['-o', 'json'] });
+    expect(text.out + json.out).not.toMatch(/[\u202e\u009b]/);
+    expect(json.findings['audience'].found).toBe(aud);
+  });
+
   test.each([
     ['another audience', token({ aud: ['https://other.example'] }), 'audience', 'failed', 1],
     ['further audiences', token({ aud: [AUDIENCE, 'https://other.example'] }), 'audience', 'warning', 0],

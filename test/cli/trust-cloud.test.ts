@@ -478,6 +478,18 @@ describe('carnet trust --against: what the clouds have', () => {
     expect((await trust(folder, ['azure', 'blob', '--against', 'live.json'])).exitCode).toBe(expected);
   });
 
+  test('shows nothing that a terminal acts on of what the cloud has, and says the same in JSON', async () => {
+    const subject = 'mapping:\u202eg\u009bone';
+    const folder = cloudInstallation([AZURE]);
+    const script = (await trust(folder, ['azure', 'blob', '-o', 'read-script'])).out;
+    const answer = [credential, { ...credential, subject }];
+    const input = await readBack(folder, script, [['federated-credential list', answer]]);
+    const text = await trust(folder, ['azure', 'blob', '--against', '-'], { input });
+    const json = await trust(folder, ['azure', 'blob', '--against', '-', '-o', 'json'], { input });
+    expect(text.out + json.out).not.toMatch(/[\u202e\u009b]/);
+    expect(JSON.parse(json.out).parts[0].differences[0].found).toBe(subject);
+  });
+
   test.each([
     ['no JSON', 'nothing'],
     ['half an answer', '"a" {"b": '],

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../core/json.ts';
-import { printable, styleOf } from '../style.ts';
+import { printable, printableJson, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 import type { Difference, Part } from './part.ts';
 
@@ -30,7 +30,7 @@ export function printDrift(
 ): void {
   const drifted = drifts.filter(isDrift).length;
   if (output === 'json') {
-    out.write(`${JSON.stringify({ drifted, parts: drifts }, null, 2)}\n`);
+    out.write(`${printableJson({ drifted, parts: drifts }, 2)}\n`);
     return;
   }
   const style = styleOf(out, env);
