@@ -16,6 +16,8 @@ interface Known {
 export class DeletedNames {
   readonly #store: DocumentStore;
   readonly #known = new Map<string, Known>();
+  /** Gone by the last reading, whether or not that is durable yet. */
+  #leaving: ReadonlySet<string> = new Set();
 
   constructor(store: DocumentStore) {
     this.#store = store;
@@ -29,15 +31,17 @@ export class DeletedNames {
 
   /** Whether the name is that of a mapping that was deleted and is not back, as far as this replica has read. */
   isDeleted(name: string): boolean {
-    return this.#known.get(name)?.deleted === true;
+    return this.#leaving.has(name) || this.#known.get(name)?.deleted === true;
   }
 
   /**
-   * Makes durable which of the names before are not there now. Resolves to those that had been deleted and are back;
-   * each return is told once, by whichever replica writes it.
+   * Makes durable which of the names before are not there now; they count as deleted from the call on, so that nobody takes
+   * one before the store has it. Resolves to those that had been deleted and are back; each return is told once, by whichever
+   * replica writes it.
    */
   async follow(before: ReadonlySet<string>, now: ReadonlySet<string>): Promise<readonly string[]> {
-    for (const name of before) if (!now.has(name)) await this.#write(name, true);
+    this.#leaving = before.difference(now);
+    for (const name of this.#leaving) await this.#write(name, true);
     // Another replica may have seen the deletion of a name that is new here.
     if (!now.isSubsetOf(before)) await this.load();
     const back: string[] = [];

@@ -25,3 +25,27 @@ test('a name that nobody saw deleted is told by none', async () => {
   expect(await one.follow(NONE, DEPLOY)).toEqual([]);
   expect(await other.follow(NONE, DEPLOY)).toEqual([]);
 });
+
+/** What asks a store that cannot be written. */
+async function unwritable(): Promise<DeletedNames> {
+  const store = new MemoryDocumentStore();
+  store.put = () => Promise.reject(new Error('the store is away'));
+  const names = new DeletedNames(store);
+  await names.load();
+  return names;
+}
+
+test('a name counts as deleted at once, before the store says so and while it cannot', async () => {
+  const names = await unwritable();
+  const following = names.follow(new Set(['deploy', 'mesh']), new Set(['mesh']));
+  expect([names.isDeleted('deploy'), names.isDeleted('mesh')]).toEqual([true, false]);
+  await expect(following).rejects.toThrow('the store is away');
+  expect(names.isDeleted('deploy')).toBe(true);
+});
+
+test('a name that is back before the store heard of its deletion counts as deleted no more', async () => {
+  const names = await unwritable();
+  await names.follow(DEPLOY, NONE).catch(() => undefined);
+  expect(await names.follow(DEPLOY, DEPLOY)).toEqual([]);
+  expect(names.isDeleted('deploy')).toBe(false);
+});
