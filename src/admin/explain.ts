@@ -39,8 +39,10 @@ export function createExplain({ catalog, verify, clock }: ExplainDeps): Explain 
       assertInSight(namesAt(snapshot, identity, ask.address), documents, scope);
       return explained(snapshot, identity, ask, clock.now());
     }
+    // What an issuer asks of claims is for who may read it; of his own token nobody limited is told more than by an exchange.
+    if (!scope.everywhere && 'identity' in subject) throw notInSight();
     const { key: error, message, detail = message } = identity;
-    const decision = { outcome: 'refused' as const, error, detail };
+    const decision = { outcome: 'refused' as const, error, detail: scope.everywhere ? detail : message };
     return { revision: snapshot.revision, decider: DECIDER, decision, candidates: [], more: 0 };
   };
 }
@@ -48,7 +50,13 @@ export function createExplain({ catalog, verify, clock }: ExplainDeps): Explain 
 /** Whoever sees some mappings only learns nothing where another has a say, nor whether one has. */
 function assertInSight(names: readonly string[], documents: readonly Document[], scope: Scope): void {
   if (scope.everywhere || holdsForAll(scope, documents, names)) return;
-  throw new AdminError('not_found', { detail: 'no mapping that this identity may read decides alone at this address' });
+  throw notInSight();
+}
+
+function notInSight(): AdminError {
+  return new AdminError('not_found', {
+    detail: 'no mapping that this identity may read decides alone at this address',
+  });
 }
 
 /** A refused token is an answer; that something cannot be had right now is none. */

@@ -50,7 +50,8 @@ beforeAll(async () => {
     mapping('narrow', 'reporter', { expiresAt: '2020-01-01T00:00:00Z' }) +
     mapping('wide', '*', { ttl: { max: '10m' } }) +
     mapping('once', 'reporter', { addresses: ['single'], replay: 'once' });
-  const options = { resources, allowOrigins: [idp.issuer], more: adminConfig(idp) };
+  const limited = '{ role: viewer, claim: groups, value: team-viewers, labels: { team: a } }';
+  const options = { resources, allowOrigins: [idp.issuer], more: adminConfig(idp, [limited]) };
   carnet = await start(await install({ cluster, ...options }));
 });
 
@@ -133,6 +134,33 @@ describe('POST /admin/v1/explain', () => {
       { decision: { outcome: 'refused', error: 'token_signature', steps: [] }, candidates: [] },
     ]);
     expect(body['identity']).toBeUndefined();
+  });
+
+  test('to whoever is limited says of a refused token what its bearer is told, and to others the truth', async () => {
+    const forged = `${token().slice(0, -8)}AAAAAAAA`;
+    const { body: told } = await carnet.exchange(exchangeForm(forged, 'shared'));
+    const detailOf = async (role: string) =>
+      ((await explain({ token: forged, address: 'shared' }, role)).body['decision'] as Record<string, unknown>)[
+        'detail'
+      ];
+    expect(await detailOf('team-viewer')).toBe(told['error_description']);
+    expect(await detailOf('viewer')).toBe('the signature does not verify');
+  });
+
+  test('to whoever is limited does not tell which claims an issuer asks for', async () => {
+    const stated = (claims: object, role: string) =>
+      explain({ identity: { issuer: 'ci', claims }, address: 'builds' }, role);
+    const fit = { repository_id: '42', repository_owner: 'acme' };
+    const said = ({ status, body: { trace_id: _, ...body } }: Awaited<ReturnType<typeof explain>>) => ({
+      status,
+      body,
+    });
+    const [unfit, other] = [await stated({}, 'team-viewer'), await stated(fit, 'team-viewer')].map(said);
+    expect(unfit).toEqual(other);
+    expect(unfit?.status).toBe(404);
+    expect((await stated({}, 'viewer')).body['decision']).toMatchObject({
+      detail: 'required claim repository_owner is missing or differs',
+    });
   });
 
   test('uses no token up and issues nothing: a token for single use can be used afterwards', async () => {
