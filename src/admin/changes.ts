@@ -1,5 +1,5 @@
 import type { Compiled } from '../policy/compile.ts';
-import type { Fault, Kind, ValidDocument } from '../resources/document.ts';
+import type { Document, Fault, Kind, ValidDocument } from '../resources/document.ts';
 
 interface Named {
   readonly kind: Kind;
@@ -30,6 +30,18 @@ export function changesBetween(before: Compiled, after: Compiled): Changes {
     newFaults: beyond(faultsOf(after), faultsOf(before)),
     goneFaults: beyond(faultsOf(before), faultsOf(after)),
   };
+}
+
+/**
+ * The changes as somebody may be told of them who reads the documents that `admits` lets through. What is wrong with other
+ * mappings by his own he has to know; what a ceiling says of him, he has not.
+ */
+export function toldOf(changes: Changes, documents: readonly Document[], admits: (one: Document) => boolean): Changes {
+  const isTold = (fault: Fault) =>
+    fault.kind === 'FederationMapping' ||
+    documents.some((one) => one.kind === fault.kind && one.name === fault.name && admits(one));
+  const { newFaults, goneFaults } = changes;
+  return { ...changes, newFaults: newFaults.filter(isTold), goneFaults: goneFaults.filter(isTold) };
 }
 
 /** Everything that compiling found. */

@@ -136,6 +136,20 @@ describe('whoever is limited', () => {
     expect([ours.status, ours.body['detail']]).toMatchObject([409, expect.stringMatching(/resources\.yaml$/)]);
   });
 
+  test('is not told what his change means to a guardrail that he may not read; who may read it is', async () => {
+    const guarded = resource('Guardrail', 'j-secret', { match: { mappings: ['j1', 'j2'] }, maxTtl: '2h' });
+    await owner.put('guardrails/j-secret', guarded);
+    const faults = ({ body }: AdminAnswer) =>
+      [body, body['replay'] as Json | undefined].flatMap((one) => one?.['changes'] ?? []);
+    const told = { kind: 'Guardrail', name: 'j-secret', field: 'spec.match.mappings[0]' };
+    const none = { newFaults: [], goneFaults: [] };
+    const both = await payments.put('mappings/j1?dryRun=true&replay=1d', mapping('j1', 'payments'));
+    expect(faults(both)).toMatchObject([none, none]);
+    expect(faults(await owner.put('mappings/j1', mapping('j1', 'payments')))).toMatchObject([{ goneFaults: [told] }]);
+    expect(faults(await payments.apply('set=j&dryRun=true', mapping('j2', 'payments')))).toMatchObject([none]);
+    expect(faults(await payments.delete('mappings/j1', '"1"'))).toMatchObject([none]);
+  });
+
   test('prunes what is his of a set; what others put into it neither goes, nor is told, nor stands in the way', async () => {
     await shop.apply('set=d', mapping('d1', 'shop'), mapping('d2', 'shop'));
     expect((await payments.apply('set=d', mapping('d3', 'payments'))).body).toMatchObject({ left: [] });

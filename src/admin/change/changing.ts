@@ -10,6 +10,7 @@ import { VersionConflict } from '../../store/document-store.ts';
 import { type Actor, authorOf, mayEverywhere } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
 import { type Act, type AdminJournal, recorded } from '../admin-journal.ts';
+import { toldOf } from '../changes.ts';
 import type { Proposal } from '../proposals.ts';
 import { isStored } from '../resource-view.ts';
 import { scopeOf, writer } from '../scope.ts';
@@ -64,7 +65,7 @@ export class Changing {
       ...(set !== undefined && { set }),
     }));
     if (secondPerson.isAsked && !intent.dryRun) await this.#catchUp(edits);
-    const judgement = await judged(catalog, writes);
+    const judgement = this.#told(intent.actor, await judged(catalog, writes));
     if (intent.dryRun) return { inForce: false, ...judgement };
     const passage = await secondPerson.ask({
       actor: intent.actor,
@@ -118,6 +119,12 @@ export class Changing {
       return writer(actor, { before: was, after: is }, this.#deps.catalog.current().grants);
     }
     return authorOf(actor, right);
+  }
+
+  #told(actor: Actor, { changes, widening }: Judged): Judged {
+    const { documents, snapshot } = this.#deps.catalog.loaded();
+    const { everywhere, admits } = scopeOf(actor, 'read', snapshot.grants);
+    return { changes: everywhere ? changes : toldOf(changes, documents, admits), widening };
   }
 
   /** Clouds trust the name: who takes over that of a deleted mapping gets what the old one was trusted with. */

@@ -11,8 +11,8 @@ import { type Widening, wideningBetween } from '../../policy/widening.ts';
 import type { Document, Fault } from '../../resources/document.ts';
 import { type Actor, assertMay, assertMaySomewhere } from '../actor.ts';
 import { AdminError } from '../admin-error.ts';
-import { type Changes, changesBetween, faultsOf } from '../changes.ts';
-import { writer } from '../scope.ts';
+import { type Changes, changesBetween, faultsOf, toldOf } from '../changes.ts';
+import { scopeOf, writer } from '../scope.ts';
 import { OwnRecords } from '../trail/own-records.ts';
 import { reading } from '../trail/reading.ts';
 import { type IsTold, REQUEST_TYPES, type ReplayTallies, ReplayTally } from './replay-tally.ts';
@@ -74,7 +74,9 @@ export function createReplay({ catalog, history, stored, clock }: ReplayDeps): R
       const isTold = (mapping: string) => own.has(mapping) || proposed.has(mapping);
       const readOwn = async (query: HistoryQuery, visit: Visit) =>
         own.covered(await read(query, (record) => !own.holds(record) || visit(record)));
-      return await replayOf({ base, candidate, read: readOwn, window, isTold });
+      const replayed = await replayOf({ base, candidate, read: readOwn, window, isTold });
+      const { everywhere, admits } = scopeOf(actor, 'read', base.snapshot.grants);
+      return everywhere ? replayed : { ...replayed, changes: toldOf(replayed.changes, base.documents, admits) };
     } finally {
       isRunning = false;
     }
