@@ -6,8 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { run as carnetCommand } from '../../src/cli/program.ts';
+import { FakeSurroundings } from '../cli/fake-surroundings.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { GithubJobTokens } from '../fakes/github-job-tokens.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
@@ -21,7 +23,7 @@ const MAIN = { sub: 'repo:shop/carnet-resources:ref:refs/heads/main', repository
 const PULL_REQUEST = { sub: 'repo:shop/carnet-resources:pull_request', repository_id: '4711' };
 const GITLAB_MAIN = { sub: 'project_path:shop/carnet-resources:ref_type:branch:ref:main', project_id: '42' };
 const GITLAB_BRANCH = { sub: 'project_path:shop/carnet-resources:ref_type:branch:ref:narrower', project_id: '42' };
-/** As docs/ci.md says it. */
+/** As docs/ci.md says it, and a person. */
 const ROLES = [
   ['viewer', 'repository_id', '4711'],
   ['auditor', 'repository_id', '4711'],
@@ -29,6 +31,7 @@ const ROLES = [
   ['viewer', 'project_id', '42'],
   ['auditor', 'project_id', '42'],
   ['owner', 'sub', GITLAB_MAIN.sub],
+  ['owner', 'sub', 'reviewer@example.org'],
 ];
 const hasTools = ['bash', 'curl', 'jq'].every(has);
 
@@ -47,9 +50,7 @@ let notes: { url: string | undefined; token: unknown; body: string | null }[];
 
 beforeAll(async () => {
   [cluster, ci] = await Promise.all([FakeCluster.start(), FakeOidcIssuer.start()]);
-  const roles = ROLES.map(([role, claim, value]) => `{ role: ${role}, claim: ${claim}, value: "${value}" }`);
-  const more = `admin: { oidc: { issuer: '${ci.issuer}', audience: '${ADMIN_AUDIENCE}', roles: [${roles}] } }\n`;
-  carnet = await start(await install({ cluster, resources: '', more, allowOrigins: [ci.issuer] }));
+  carnet = await startCarnet(false);
   gitlab = createServer(async (request, response) => {
     const body = new URLSearchParams(await text(request)).get('body');
     notes.push({ url: request.url, token: request.headers['private-token'], body });
@@ -57,6 +58,13 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1');
   await once(gitlab, 'listening');
 });
+
+async function startCarnet(fourEyes: boolean): Promise<RunningCarnet> {
+  const roles = ROLES.map(([role, claim, value]) => `{ role: ${role}, claim: ${claim}, value: "${value}" }`);
+  const oidc = `{ issuer: '${ci.issuer}', audience: '${ADMIN_AUDIENCE}', roles: [${roles}] }`;
+  const more = `admin: { fourEyes: ${fourEyes}, oidc: ${oidc} }\n`;
+  return await start(await install({ cluster, resources: '', more, allowOrigins: [ci.issuer] }));
+}
 
 /** A checkout whose state main has brought into force, and of which somebody got a credential. */
 beforeEach(async () => {
@@ -197,6 +205,51 @@ describe.skipIf(!hasTools).each(PIPELINES)('Resources in Git, at %s', (_, run, {
     expect(await inForce()).toEqual(before);
     expect(notes).toEqual([]);
   });
+});
+
+describe.skipIf(!hasTools)('Resources in Git under admin.fourEyes', () => {
+  /** What a person who has looked at the commit gives, in a checkout of it. */
+  async function confirm() {
+    writeFileSync(join(temp, 'own-token'), ci.token(ADMIN_AUDIENCE, { sub: 'reviewer@example.org' }));
+    const around = new FakeSurroundings({ workingDirectory: temp });
+    const asked = ['apply', '-f', 'resources', '--set', 'shop', '--prune'];
+    const code = await carnetCommand([...asked, '--endpoint', carnet.url, '--token-file', 'own-token'], around);
+    return { code, stdout: around.stdout };
+  }
+
+  test.each(PIPELINES)(
+    'at %s the job of main ends with 5 until somebody has given its command',
+    async (_, run, who) => {
+      const alone = carnet;
+      carnet = await startCarnet(true);
+      onTestFinished(async () => {
+        await carnet.stop();
+        await carnet.remove();
+        carnet = alone;
+      });
+      const wanted = ['+ FederationMapping reports', '+ FederationMapping spare', '+ TrustedIssuer shop-eu'];
+      const waiting = { code: 5, stdout: expect.stringMatching(/^(waits \+ \w+ [\w-]+\n){3}$/) };
+      await expect(run('apply', who.main)).rejects.toMatchObject(waiting);
+      // The same person asks for the same, by another run of the same job.
+      await expect(run('apply', who.main)).rejects.toMatchObject(waiting);
+      expect([await inForce(), await reporterAsks()]).toEqual([[[], [], []], 400]);
+
+      const { code, stdout } = await confirm();
+      expect([code, stdout.trimEnd().split('\n').toSorted()]).toEqual([0, wanted]);
+      expect(await reporterAsks()).toBe(200);
+      expect((await run('apply', who.main)).at(-1)).toBe('');
+
+      commit('reports', mapping('reports', 'reporter'));
+      rmSync(join(temp, 'resources/spare.yaml'));
+      expect((await run('apply', who.main)).at(-1)).toBe('~ FederationMapping reports\n- FederationMapping spare\n');
+      commit('reports', mapping('reports'));
+      await expect(run('apply', who.main)).rejects.toMatchObject({
+        code: 5,
+        stdout: 'waits ~ FederationMapping reports\n',
+      });
+    },
+    60_000,
+  );
 });
 
 test('GitLab: a note is written on the merge request, with the token for notes', async () => {
