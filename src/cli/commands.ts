@@ -115,7 +115,20 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
   addReplayCommands(program, surroundings, finish);
   addReportCommands(program, surroundings, finish);
   addWorkloadCommands(program, surroundings, finish);
+  refuseRepeated(program);
   return program;
+}
+
+/** Of an option that takes one value a second would win without a word: `stop --mapping a --mapping b` would stop one of them. */
+function refuseRepeated(command: Command): void {
+  for (const option of command.options.filter(({ variadic }) => !variadic)) {
+    let given = false;
+    command.on(`option:${option.name()}`, () => {
+      if (given) command.error(`error: option '${option.flags}' is given twice`);
+      given = true;
+    });
+  }
+  command.commands.forEach(refuseRepeated);
 }
 
 function configOption(): Option {

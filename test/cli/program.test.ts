@@ -46,6 +46,20 @@ describe('carnet', () => {
     },
   );
 
+  test.each([
+    [['stop', '--mapping', 'a', '--mapping', 'b'], '--mapping <name>'],
+    [['check', '-o', 'json', '--output', 'text'], '-o, --output <format>'],
+    [['serve', '--config', 'a', '--config', 'b'], '--config <file>'],
+  ])('refuses %j: an option that takes one value is given twice', async (args, flags) => {
+    const { exitCode, err } = await carnet(...args);
+    expect([exitCode, err]).toEqual([2, `carnet: option '${flags}' is given twice\n`]);
+  });
+
+  test('takes each value of an option that takes several', async () => {
+    const { err } = await carnet('stop', '--all', '--endpoint', 'http://127.0.0.1', '--endpoint', 'ftp://b');
+    expect(err).toContain('the endpoint must be an https URL');
+  });
+
   test('serves by the same configuration however it is named', async () => {
     const named = (file: string) => ({ exitCode: 78, out: '', err: expect.stringContaining(file) });
     for (const args of [['--config', './other.yaml'], ['--config=./other.yaml']]) {
