@@ -1,8 +1,11 @@
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
+import { ExitCode } from './cli/exit-code.ts';
 import { run } from './cli/program.ts';
 import type { Surroundings } from './cli/surroundings.ts';
 import { systemClock } from './core/clock.ts';
+
+let needsOutput = true;
 
 // The only reader of the process: everything else gets what it needs from here.
 const surroundings: Surroundings = {
@@ -19,12 +22,19 @@ const surroundings: Surroundings = {
     };
   },
   exitNow: (code) => process.exit(code),
+  goOnWithoutOutput() {
+    needsOutput = false;
+  },
 };
 
-// A reader that has seen enough, such as `head`, is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+  if (!needsOutput) return;
+  // A reader that has seen enough, such as `head`, is no error.
+  if (code === 'EPIPE') process.exit(ExitCode.ok);
+  process.stderr.write(`carnet: standard output cannot be written (${code})\n`);
+  process.exit(ExitCode.unavailable);
 });
+// What nobody can be told changes nothing of how a command ends.
+process.stderr.on('error', () => {});
 
 process.exitCode = await run(process.argv.slice(2), surroundings);

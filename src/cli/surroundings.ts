@@ -26,4 +26,6 @@ export interface Surroundings {
   onSignal(signals: readonly Signal[], callback: (signal: Signal) => void): () => void;
   /** Ends the process without waiting for anything. */
   exitNow(code: number): void;
+  /** From now on the process does not end because `out` cannot be written: that is lost, and what comes later is tried. */
+  goOnWithoutOutput(): void;
 }

@@ -39,6 +39,8 @@ export class FakeSurroundings implements Surroundings {
     });
   }
 
+  goOnWithoutOutput(): void {}
+
   send(signal: Signal): void {
     for (const listener of this.#listeners.get(signal) ?? []) listener(signal);
   }
