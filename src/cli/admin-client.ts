@@ -88,9 +88,12 @@ function problem(endpoint: URL, { status, retryAfter }: DirectAnswer, body: Json
     return unavailable(endpoint, `answered ${status}, a redirect, which is not followed`);
   }
   const comesBack = status === 429 || status >= 500;
+  if (!comesBack && typeof body['title'] !== 'string') {
+    return unavailable(endpoint, `answered ${status}, and not as the admin API does; name the admin door of Carnet`);
+  }
   const faults = Array.isArray(body['faults']) ? body['faults'].filter(isJsonObject) : [];
   const lines = [
-    line(body['title'] ?? `status ${status}`, body['field'], body['detail']),
+    line(body['title'] ?? `${endpoint.origin} answered ${status}`, body['field'], body['detail']),
     ...faults.map(({ kind, name, field, message, mend }) => {
       const document = name === undefined ? undefined : [kind, name].join(' ');
       return [line(document, field, message), line(mend)].filter(Boolean).join('; ');

@@ -89,6 +89,27 @@ describe('the client of the admin API', () => {
     await expect(client.ask({ method: 'GET', path: 'whoami' })).rejects.toMatchObject({ message: 'a?[2Jb' });
   });
 
+  test.each([
+    ['another door of Carnet', 404, JSON.stringify({ error: 'invalid_request', trace_id: 'a' })],
+    ['a proxy', 403, '<html>'],
+  ])('calls the refusal of %s no answer of the admin API, and says what to name', async (_, status, text) => {
+    const client = await clientOf((_request, response) => response.writeHead(status).end(text));
+    await expect(client.ask({ method: 'GET', path: 'whoami' })).rejects.toMatchObject({
+      exitCode: 69,
+      message: expect.stringMatching(
+        new RegExp(`^http://127\\.0\\.0\\.1:\\d+ answered ${status}, .* name the admin door`),
+      ),
+    });
+  });
+
+  test('names the server that answers 502 without a word', async () => {
+    const client = await clientOf((_request, response) => response.writeHead(502).end());
+    await expect(client.ask({ method: 'GET', path: 'whoami' })).rejects.toMatchObject({
+      exitCode: 69,
+      message: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+ answered 502\n {2}try again$/),
+    });
+  });
+
   test('calls what is no JSON object no answer of the admin API', async () => {
     const client = await clientOf(answering(200, ['a']));
     await expect(client.ask({ method: 'GET', path: 'whoami' })).rejects.toMatchObject({ exitCode: 69 });
