@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { addAbortSignal } from 'node:stream';
+import { printable } from './style.ts';
 import { SIGNALS, type Surroundings } from './surroundings.ts';
 
 /**
@@ -15,6 +16,10 @@ export async function runChild(
 ): Promise<number> {
   const [file, ...args] = command;
   const child = spawn(file, args, { stdio: 'inherit', env });
+  child.once('error', ({ code }: NodeJS.ErrnoException) => {
+    const what = code === 'ENOENT' ? 'does not exist' : `cannot be run (${code})`;
+    surroundings.err.write(`carnet: the command ${printable(file)} ${what}\n`);
+  });
   const stop = surroundings.onSignal(SIGNALS, (signal) => {
     // A terminal has sent SIGINT to the child already.
     if (signal !== 'SIGINT' || surroundings.err.isTTY !== true) child.kill(signal);

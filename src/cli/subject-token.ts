@@ -1,11 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Secret } from '../core/secret.ts';
 import { outputOf } from './child-command.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const MAX_TOKEN_BYTES = 16 * 1024;
+/** With blanks around it. */
+const MAX_READ_BYTES = MAX_TOKEN_BYTES + 1024;
 const COMMAND_TIMEOUT_MS = 30_000;
 
 /** Where the workload token comes from: a file, or the output of a shell command. */
@@ -25,15 +28,16 @@ export async function readSubjectToken(source: TokenSource, surroundings: Surrou
 async function fromFile(option: string | undefined, { env, workingDirectory }: Surroundings): Promise<Secret> {
   const file = option ?? env['CARNET_TOKEN_FILE'];
   if (!file) throw new CommandError(ExitCode.usage, 'name the token: --token-file FILE or CARNET_TOKEN_FILE');
-  const text = await readFile(resolve(workingDirectory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const stream = createReadStream(resolve(workingDirectory, file), { end: MAX_READ_BYTES });
+  const read = await text(stream).catch((error: NodeJS.ErrnoException) => {
     throw new CommandError(ExitCode.configuration, `cannot read the token file ${file} (${error.code})`);
   });
-  return tokenIn(text, `the token file ${file} is`);
+  return tokenIn(read, `the token file ${file} is`);
 }
 
 /** CI systems give no file: their jobs ask for a token each time one is needed, so that it is fresh. */
 async function fromCommand(command: string, { env }: Surroundings): Promise<Secret> {
-  const limits = { maxCharacters: MAX_TOKEN_BYTES + 1024, timeoutMs: COMMAND_TIMEOUT_MS };
+  const limits = { maxCharacters: MAX_READ_BYTES, timeoutMs: COMMAND_TIMEOUT_MS };
   const { exitCode, output } = await outputOf(['sh', '-c', command], env, limits);
   if (exitCode !== 0) {
     const how = exitCode === null ? 'took over 30 s or printed over 16 KiB' : `ended with ${exitCode}`;
@@ -42,9 +46,9 @@ async function fromCommand(command: string, { env }: Surroundings): Promise<Secr
   return tokenIn(output, 'what the token command printed is');
 }
 
-function tokenIn(text: string, what: string): Secret {
-  const token = text.trim();
-  if (token === '' || token.length > MAX_TOKEN_BYTES) {
+function tokenIn(read: string, what: string): Secret {
+  const token = read.trim();
+  if (token === '' || token.length > MAX_TOKEN_BYTES || read.length > MAX_READ_BYTES) {
     throw new CommandError(ExitCode.configuration, `${what} empty or larger than 16 KiB`);
   }
   return new Secret(token);

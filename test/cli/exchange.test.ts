@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -144,6 +144,20 @@ describe('carnet exchange: the token file', () => {
     expect(await run(['exchange', '--audience', 'ledger'], surroundings())).toBe(78);
     expect(server.asked).toHaveLength(0);
   });
+
+  test.skipIf(!existsSync('/dev/zero'))(
+    'reads no more of one than a token may have, with blanks around it',
+    async () => {
+      const around = surroundings({ env: { CARNET_TOKEN_FILE: '/dev/zero' } });
+      expect(await run(['exchange', '--audience', 'ledger'], around)).toBe(78);
+      expect(around.stderr).toContain('/dev/zero is empty or larger than 16 KiB');
+      server.json(200, SVID_ANSWER);
+      writeFileSync(tokenFile, ` ${'a'.repeat(16 * 1024)}${'\n'.repeat(1023)}`);
+      expect(await run(['exchange', '--audience', 'ledger'], surroundings())).toBe(0);
+      writeFileSync(tokenFile, `${'\n'.repeat(1025)}${'a'.repeat(16 * 1024)}`);
+      expect(await run(['exchange', '--audience', 'ledger'], surroundings())).toBe(78);
+    },
+  );
 
   test.each([
     ['CARNET_ENDPOINT', '--endpoint'],
@@ -357,16 +371,21 @@ describe('carnet exchange -- COMMAND', () => {
   });
 
   test.each([
-    ['its own exit code', ['node', '-e', 'process.exit(42)'], 42],
-    ['128 and the number of the signal that ended it', ['node', '-e', 'process.kill(process.pid, "SIGKILL")'], 137],
-    ['127 when there is no such command', ['carnet-no-such-command'], 127],
-    ['126 when it cannot be run', ['/'], 126],
-  ])('ends with %s', async (_, [file = '', ...args], expected) => {
+    ['its own exit code', ['node', '-e', 'process.exit(42)'], 42, ''],
+    ['128 and the number of the signal that ended it', ['node', '-e', 'process.kill(process.pid, "SIGKILL")'], 137, ''],
+    [
+      '127 when there is no such command',
+      ['carnet-\u001b[2J'],
+      127,
+      'carnet: the command carnet-?[2J does not exist\n',
+    ],
+    ['126 when it cannot be run', ['/'], 126, 'carnet: the command / cannot be run (EACCES)\n'],
+  ])('ends with %s, and says so where nobody else can', async (_, [file = '', ...args], expected, told) => {
     server.json(200, SVID_ANSWER);
     const around = surroundings({ env: { PATH: process.env['PATH'] ?? '' } });
     const child = ['--', file === 'node' ? process.execPath : file, ...args];
     expect(await run(['exchange', '--audience', 'ledger', ...child], around)).toBe(expected);
-    expect(around.listeners()).toBe(0);
+    expect([around.stderr, around.listeners()]).toEqual([told, 0]);
   });
 
   test('passes SIGTERM on to the command', async () => {
