@@ -18,7 +18,7 @@ export function table(
 ): string {
   const cells = rows.map((row) => row.map(printable));
   const widths = heading.map((name, column) =>
-    Math.max(name.length, ...cells.map((row) => [...(row[column] ?? '')].length)),
+    cells.reduce((most, row) => Math.max(most, [...(row[column] ?? '')].length), name.length),
   );
   const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
   if (before + Math.min(widths.at(-1) ?? 0, LAST_COLUMN) > (style.columns ?? Number.POSITIVE_INFINITY)) {

@@ -24,6 +24,14 @@ reports                      aws arn:aws:iam::111122223333:role/payments-reports
     expect(table(HEADING, ROWS, style)).toBe(flat);
   });
 
+  test('is lines and columns for more rows than a call of a function takes', () => {
+    const rows = Array.from({ length: 200_000 }, () => ['a', 'b', 'c']);
+    expect(table(HEADING, rows, on(undefined)).split('\n', 2)).toEqual([
+      'mapping  owner  reaches',
+      'a        b      c',
+    ]);
+  });
+
   test('is a block for each row on a terminal that is too narrow, without the cells that are empty', () => {
     expect(table(HEADING, ROWS, on(48))).toBe(`ledger
   owner    ledger@example.org
