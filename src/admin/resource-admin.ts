@@ -151,7 +151,10 @@ export class ResourceAdmin {
   async history(actor: Actor, target: Target, query: HistoryQuery): Promise<HistoryPage> {
     const versions = await this.#versions(actor, target);
     // Whoever may see no document of it learns nothing of it.
-    if (versions.every(({ document }) => document === undefined)) throw new AdminError('not_found');
+    if (versions.every(({ document }) => document === undefined)) {
+      const detail = 'the store keeps no version of it; documents of files have their history where the files have it';
+      throw new AdminError('not_found', { detail });
+    }
     const { before = Number.POSITIVE_INFINITY } = query;
     const older = versions.filter(({ version }) => version < before).toReversed();
     const items = older.slice(0, HISTORY_PAGE);

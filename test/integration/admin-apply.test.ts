@@ -254,6 +254,12 @@ describe('carnet apply, get, delete and rollback', () => {
     expect(await command(['rollback', 'FederationMapping', 'c1-a', '1'])).toMatchObject({
       code: 0,
       out: '~ FederationMapping c1-a\n',
+      err: '',
+    });
+    expect(await command(['rollback', 'FederationMapping', 'c1-a', '1'])).toEqual({
+      code: 0,
+      out: '',
+      err: 'nothing changes: that is what is there\n',
     });
     const yaml = await command(['get', 'mappings', 'c1-a', '-o', 'yaml']);
     expect(yaml.out).toContain('max: 10m');
@@ -274,6 +280,10 @@ describe('carnet apply, get, delete and rollback', () => {
     expect(await command(['delete', 'mappings', 'from-file'])).toMatchObject({ code: 1 });
     expect(await command(['get', 'secrets'])).toMatchObject({ code: 2 });
     expect(await command(['get', 'mappings', '--history'])).toMatchObject({ code: 2 });
+    expect(await command(['get', 'mappings', 'from-file', '--history'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('documents of files have their history where the files have it'),
+    });
     expect(await command(['apply', '-f', 'nowhere', '--set', 'c2'])).toMatchObject({ code: 78 });
     expect(await command(['apply', '-f', 'other.json.yaml', '--set', 'c2'], { role: 'viewer' })).toMatchObject({
       code: 1,

@@ -60,7 +60,9 @@ function queryOf({ dryRun, why }: ChangeOptions): Readonly<Record<string, string
 
 function told(body: JsonObject, { out, err, env }: Surroundings): ExitCode {
   const changes = body['changes'];
-  out.write(changeLines(isJsonObject(changes) ? changes : {}, body, styleOf(out, env)));
+  const lines = changeLines(isJsonObject(changes) ? changes : {}, body, styleOf(out, env));
+  out.write(lines);
+  if (lines === '') err.write('nothing changes: that is what is there\n');
   err.write(faultLines(changes, styleOf(err, env)));
   err.write(stateLine(body));
   return changeCode(body);
