@@ -5,7 +5,12 @@ import { run } from './cli/program.ts';
 import type { Surroundings } from './cli/surroundings.ts';
 import { systemClock } from './core/clock.ts';
 
-let needsOutput = true;
+/** A reader that has seen enough, such as `head`, changes nothing of how the command ends. */
+let outputLost = (code: string | undefined): void => {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`carnet: standard output cannot be written (${code})\n`);
+  process.exit(ExitCode.unavailable);
+};
 
 // The only reader of the process: everything else gets what it needs from here.
 const surroundings: Surroundings = {
@@ -22,19 +27,13 @@ const surroundings: Surroundings = {
     };
   },
   exitNow: (code) => process.exit(code),
-  goOnWithoutOutput() {
-    needsOutput = false;
+  whenOutputIsLost(callback) {
+    outputLost = callback;
   },
 };
 
-process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
-  if (!needsOutput) return;
-  // A reader that has seen enough, such as `head`, is no error.
-  if (code === 'EPIPE') process.exit(ExitCode.ok);
-  process.stderr.write(`carnet: standard output cannot be written (${code})\n`);
-  process.exit(ExitCode.unavailable);
-});
-// What nobody can be told changes nothing of how a command ends.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => outputLost(code));
+// What nobody can be told changes nothing either.
 process.stderr.on('error', () => {});
 
 process.exitCode = await run(process.argv.slice(2), surroundings);

@@ -40,7 +40,7 @@ export async function serve(
   const config = loadConfiguration(file, surroundings);
   const signalled = firstSignal(surroundings);
   // A log that nobody can read stops no workload: what must not be lost is in the audit log.
-  surroundings.goOnWithoutOutput();
+  surroundings.whenOutputIsLost(() => undefined);
   const service = await started(() => createService(config, { clock, destination: out }), surroundings);
   const doors = await started(() => listening(service), surroundings);
   err.write(banner({ config, doors, summary: service.summary() }, surroundings));

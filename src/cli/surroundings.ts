@@ -26,6 +26,9 @@ export interface Surroundings {
   onSignal(signals: readonly Signal[], callback: (signal: Signal) => void): () => void;
   /** Ends the process without waiting for anything. */
   exitNow(code: number): void;
-  /** From now on the process does not end because `out` cannot be written: that is lost, and what comes later is tried. */
-  goOnWithoutOutput(): void;
+  /**
+   * Calls back whenever `out` cannot be written. Without it the process ends where there is no room for the output, and
+   * goes on to its own end where nobody reads it any more.
+   */
+  whenOutputIsLost(callback: () => void): void;
 }

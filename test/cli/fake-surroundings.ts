@@ -39,7 +39,7 @@ export class FakeSurroundings implements Surroundings {
     });
   }
 
-  goOnWithoutOutput(): void {}
+  whenOutputIsLost(): void {}
 
   send(signal: Signal): void {
     for (const listener of this.#listeners.get(signal) ?? []) listener(signal);

@@ -18,6 +18,14 @@ function ranWithoutRoom(stream: 'out' | 'err', ...args: readonly string[]) {
   return { status, stderr };
 }
 
+/** Runs a command whose reader ends at once; gives its exit code as output. */
+function readersGone(command: string, cwd = '/') {
+  const program = `"${CARNET}" ${command} | true; echo "\${PIPESTATUS[0]}"`;
+  const options = { cwd, env: ENV, encoding: 'utf8', timeout: 15_000 } as const;
+  const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program], options);
+  return { stdout, stderr };
+}
+
 /** The service with a log that nobody reads any more, once it is up. */
 async function servingWithoutLog() {
   const port = await freePort();
@@ -32,14 +40,15 @@ async function servingWithoutLog() {
   service.stdout.destroy();
   const ended = once(service, 'exit');
   for await (const text of service.stderr.setEncoding('utf8')) if (text.includes('is running')) break;
-  return { service, ended, url: `http://127.0.0.1:${port}` };
+  return { folder, service, ended, url: `http://127.0.0.1:${port}` };
 }
 
 describe('output that cannot be written', () => {
-  test('is no error where a reader has seen enough', () => {
-    const program = `"${CARNET}" schema | head -n 1; echo "\${PIPESTATUS[0]}"`;
-    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program], { env: ENV, encoding: 'utf8' });
-    expect({ stdout, stderr }).toEqual({ stdout: '{\n0\n', stderr: '' });
+  test.each([
+    ['schema', 0],
+    ['check /absent', 1],
+  ])('changes nothing of how %s ends where a reader has seen enough', (command, status) => {
+    expect(readersGone(command)).toEqual({ stdout: `${status}\n`, stderr: '' });
   });
 
   test.skipIf(!existsSync('/dev/full'))('ends a command with 69 and one line where there is no room for it', () => {
@@ -52,10 +61,11 @@ describe('output that cannot be written', () => {
     expect(ranWithoutRoom('err', '--version').status).toBe(0);
   });
 
-  test('stops no service: its log is lost, and it answers and ends as ever', async () => {
-    const { service, ended, url } = await servingWithoutLog();
+  test('stops no service: its log is lost, and it answers and ends as ever; what follows its records ends', async () => {
+    const { folder, service, ended, url } = await servingWithoutLog();
     for (const _ of [1, 2]) expect((await fetch(`${url}/oauth2/token`, { method: 'POST' })).status).toBe(400);
     service.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+    expect(readersGone('audit tail --config carnet.yaml', folder)).toEqual({ stdout: '0\n', stderr: '' });
   });
 });

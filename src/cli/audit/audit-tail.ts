@@ -18,7 +18,7 @@ const MAX_PAGES = 200;
 const EVERY_MS = 1_000;
 
 /**
- * `carnet audit tail`: the last records, and each that follows, until a signal. A server that is away meanwhile is asked
+ * `carnet audit tail`: the last records, and each that follows, until a signal or until nobody reads them. A server that is away meanwhile is asked
  * again. Resolves to the exit code.
  */
 export async function auditTail(
@@ -33,6 +33,7 @@ export async function auditTail(
   const style = styleOf(out, env);
   const ending = new AbortController();
   const forget = surroundings.onSignal(['SIGINT', 'SIGTERM'], () => ending.abort());
+  surroundings.whenOutputIsLost(() => ending.abort());
   const seen = new Map<string, number>();
   let isAway = false;
   try {
