@@ -115,20 +115,24 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
   addReplayCommands(program, surroundings, finish);
   addReportCommands(program, surroundings, finish);
   addWorkloadCommands(program, surroundings, finish);
-  refuseRepeated(program);
+  judgeOptions(program);
   return program;
 }
 
-/** Of an option that takes one value a second would win without a word: `stop --mapping a --mapping b` would stop one of them. */
-function refuseRepeated(command: Command): void {
-  for (const option of command.options.filter(({ variadic }) => !variadic)) {
-    let given = false;
-    command.on(`option:${option.name()}`, () => {
-      if (given) command.error(`error: option '${option.flags}' is given twice`);
-      given = true;
+/**
+ * Refuses what a script with a mistake gives: an empty value, which as a path would be the working directory, and a second
+ * value, which would win without a word, so that `stop --mapping a --mapping b` would stop one of them.
+ */
+function judgeOptions(command: Command): void {
+  for (const option of command.options) {
+    let isGiven = false;
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      if (value === '') command.error(`error: option '${option.flags}' is empty`);
+      if (isGiven && !option.variadic) command.error(`error: option '${option.flags}' is given twice`);
+      isGiven = true;
     });
   }
-  command.commands.forEach(refuseRepeated);
+  command.commands.forEach(judgeOptions);
 }
 
 function configOption(): Option {

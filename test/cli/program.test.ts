@@ -55,6 +55,15 @@ describe('carnet', () => {
     expect([exitCode, err]).toEqual([2, `carnet: option '${flags}' is given twice\n`]);
   });
 
+  test.each([
+    [['check', '--config', ''], '--config <file>'],
+    [['apply', '--set', 'a', '-f', ''], '-f, --file <path...>'],
+    [['keys', 'export', '--out='], '--out <folder>'],
+  ])('refuses %j: an empty option, as of a variable that is not set', async (args, flags) => {
+    const { exitCode, err } = await carnet(...args);
+    expect([exitCode, err]).toEqual([2, `carnet: option '${flags}' is empty\n`]);
+  });
+
   test('takes each value of an option that takes several', async () => {
     const { err } = await carnet('stop', '--all', '--endpoint', 'http://127.0.0.1', '--endpoint', 'ftp://b');
     expect(err).toContain('the endpoint must be an https URL');
