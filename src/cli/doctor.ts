@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { authorityFinding } from './doctor/authority-check.ts';
 import { type Finding, failed, ok } from './doctor/finding.ts';
 import { reachFindings } from './doctor/reach-checks.ts';
 import { tokenFindings } from './doctor/token-checks.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { printable, printableJson, styleOf } from './style.ts';
+import { textOfTokenFile } from './subject-token.ts';
 import type { Surroundings } from './surroundings.ts';
 import { parseEndpoint } from './token-endpoint.ts';
 
@@ -43,11 +42,11 @@ export async function doctor(options: DoctorOptions, surroundings: Surroundings)
 async function fileFindings(
   file: string,
   audience: string | undefined,
-  { workingDirectory, clock }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<readonly Finding[]> {
   try {
-    const text = await readFile(resolve(workingDirectory, file), 'utf8');
-    return [ok('token file', file), ...tokenFindings(text, audience, clock.now())];
+    const text = await textOfTokenFile(file, surroundings);
+    return [ok('token file', file), ...tokenFindings(text, audience, surroundings.clock.now())];
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     const mend = 'mount the projected token there, readable for this user (fsGroup)';

@@ -25,14 +25,23 @@ export async function readSubjectToken(source: TokenSource, surroundings: Surrou
   throw new CommandError(ExitCode.usage, 'give --token-file or --token-command, not both');
 }
 
-async function fromFile(option: string | undefined, { env, workingDirectory }: Surroundings): Promise<Secret> {
-  const file = option ?? env['CARNET_TOKEN_FILE'];
+async function fromFile(option: string | undefined, surroundings: Surroundings): Promise<Secret> {
+  const file = option ?? surroundings.env['CARNET_TOKEN_FILE'];
   if (!file) throw new CommandError(ExitCode.usage, 'name the token: --token-file FILE or CARNET_TOKEN_FILE');
-  const stream = createReadStream(resolve(workingDirectory, file), { end: MAX_READ_BYTES });
-  const read = await text(stream).catch((error: NodeJS.ErrnoException) => {
+  return await tokenOfFile(file, surroundings);
+}
+
+/** The token that a file holds, without blanks around it. Throws CommandError, which holds nothing of it. */
+export async function tokenOfFile(file: string, surroundings: Surroundings): Promise<Secret> {
+  const read = await textOfTokenFile(file, surroundings).catch((error: NodeJS.ErrnoException) => {
     throw new CommandError(ExitCode.configuration, `cannot read the token file ${file} (${error.code})`);
   });
   return tokenIn(read, `the token file ${file} is`);
+}
+
+/** As it is, and of one without an end only more than a token may have. Throws as the file system does. */
+export async function textOfTokenFile(file: string, { workingDirectory }: Surroundings): Promise<string> {
+  return await text(createReadStream(resolve(workingDirectory, file), { end: MAX_READ_BYTES }));
 }
 
 /** CI systems give no file: their jobs ask for a token each time one is needed, so that it is fresh. */

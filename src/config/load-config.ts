@@ -29,7 +29,7 @@ function read({ file, text, readFile }: ConfigSource): string {
     return readFile?.(file) ?? '';
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    throw new ConfigFaults([{ path: '', message: `cannot be read${code}` }], file);
+    throw new ConfigFaults([{ path: '', message: `cannot be read${code}`, hint: 'name another with --config' }], file);
   }
 }
 

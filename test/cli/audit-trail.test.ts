@@ -197,6 +197,8 @@ describe('carnet explain', () => {
   test.each([
     [[], /say whom to explain/],
     [['--issuer', 'a', '--subject-token-file', 'clerk-token'], /say whom to explain/],
+    [['--subject-token-file', 'clerk-token', '--pod', 'a'], /say whom to explain/],
+    [['--namespace', 'a', '--service-account', 'b'], /say whom to explain/],
     [['--issuer', 'a', '--claims', 'secret'], /--claims must be a JSON object/],
   ])('refuses %o with 2', async (args, message) => {
     const { code, err } = await carnetCommand(['explain', '--address', 'ledger', ...args]);

@@ -226,7 +226,9 @@ describe('faults', () => {
     const readFile = () => {
       throw Object.assign(new Error('no'), { code: 'ENOENT' });
     };
-    expect(() => loadConfig({ file: 'carnet.yaml', environment: {}, readFile })).toThrow('cannot be read (ENOENT)');
+    expect(() => loadConfig({ file: 'carnet.yaml', environment: {}, readFile })).toThrow(
+      'carnet.yaml: cannot be read (ENOENT) (name another with --config)',
+    );
   });
 
   test('treat prototype names as what they are: no fields of a configuration', () => {

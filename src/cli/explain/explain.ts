@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../core/json.ts';
 import { type AdminOptions, adminClient } from '../admin-client.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
 import { printableJson, styleOf } from '../style.ts';
+import { tokenOfFile } from '../subject-token.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { explanationText } from './explanation-text.ts';
 
@@ -41,14 +40,16 @@ async function questionOf(options: ExplainOptions, surroundings: Surroundings): 
     ...(ttl !== undefined && { ttlSeconds: ttl }),
     ...(requestedTokenType !== undefined && { requestedTokenType }),
   };
-  if ((subjectTokenFile === undefined) === (issuer === undefined)) {
+  const { namespace, serviceAccount, pod, claims } = options;
+  const isStated = [issuer, namespace, serviceAccount, pod, claims].some((attribute) => attribute !== undefined);
+  if (subjectTokenFile === undefined ? issuer === undefined : isStated) {
     throw new CommandError(
       ExitCode.usage,
       'say whom to explain: --subject-token-file FILE, or --issuer NAME and who it is',
     );
   }
   if (subjectTokenFile === undefined) return { ...ask, identity: stated(options, issuer ?? '') };
-  return { ...ask, token: await tokenIn(subjectTokenFile, surroundings) };
+  return { ...ask, token: (await tokenOfFile(subjectTokenFile, surroundings)).reveal() };
 }
 
 /** Attributes in the place of a token. */
@@ -70,11 +71,4 @@ function claimsIn(text: string): JsonObject {
     // The text may hold what nobody else should read.
   }
   throw new CommandError(ExitCode.usage, '--claims must be a JSON object');
-}
-
-async function tokenIn(file: string, { workingDirectory }: Surroundings): Promise<string> {
-  const text = await readFile(resolve(workingDirectory, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new CommandError(ExitCode.configuration, `cannot read the token file ${file} (${error.code})`);
-  });
-  return text.trim();
 }
