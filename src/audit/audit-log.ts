@@ -80,7 +80,11 @@ export async function openAuditLog(deps: AuditLogDeps): Promise<AuditLog> {
 async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): Promise<AuditLog> {
   const { stream, store, clock, metrics, disk = nodeDisk, log = SILENT, everySecond = realSeconds } = deps;
   const limits = { ...DEFAULT_LIMITS, ...deps.limits };
-  const heads = new HeadKeeper(store, stream);
+  const heads = new HeadKeeper({
+    store,
+    stream,
+    assertHeld: (held) => assertHolds(folder, commit.head, held),
+  });
   const isAway = store.asOf?.() !== undefined;
   const { head, last, recovery } = await recover(folder, stream, isAway ? undefined : await heads.load());
   if (recovery?.torn !== undefined) {
@@ -90,7 +94,7 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const writer = new SegmentWriter({ disk, folder, maxSegmentBytes: limits.maxSegmentBytes, last });
   const queue = new EntryQueue(limits.maxRefusedQueued);
   const commit = new GroupCommit({ stream, queue, writer, clock, metrics, log }, head);
-  if (isAway) heads.later((stored) => assertHolds(folder, commit.head, stored));
+  if (isAway) heads.later();
   const counts = new RefusalCounts();
   const upkeep = new Upkeep({ folder, disk, clock, log, heads, queue, commit, counts });
   const auditLog = new CommittingLog({ limits, clock, metrics, log, writer, queue, commit, counts, upkeep, lock });

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
 import type { Head } from './line.ts';
+import { AuditLogCorrupt } from './recovery.ts';
 import { ForeignWrite } from './segment-writer.ts';
 
 /** Where the store keeps the head of each stream, by the stream's name. */
@@ -12,68 +13,95 @@ export async function readHeads(store: DocumentStore): Promise<ReadonlyMap<strin
   return new Map(documents.map(({ name, value }) => [name, toHead(value, name)]));
 }
 
+interface HeadKeeperDeps {
+  readonly store: DocumentStore;
+  readonly stream: string;
+  /** Throws AuditLogCorrupt where the log does not hold a head. */
+  readonly assertHeld: (head: Head) => Promise<void>;
+}
+
 /** Keeps the head of one stream in the store, so that a cut behind it is found. */
 export class HeadKeeper {
-  readonly #store: DocumentStore;
-  readonly #stream: string;
+  readonly #deps: HeadKeeperDeps;
   #version = 0;
   #stored: Head | undefined;
-  #check: ((stored: Head) => Promise<void>) | undefined;
+  /** Whether the log has to be looked at before what the store has is believed. */
+  #isUnknown = false;
   /** Given to the store, which has not said what became of it. */
   #unanswered: Head | undefined;
 
-  constructor(store: DocumentStore, stream: string) {
-    this.#store = store;
-    this.#stream = stream;
+  constructor(deps: HeadKeeperDeps) {
+    this.#deps = deps;
   }
 
-  /** The store is away: what it has is compared as soon as it says so. `check` throws where the log does not hold that. */
-  later(check: (stored: Head) => Promise<void>): void {
-    this.#check = check;
+  /** The store is away: what it has is compared with the log as soon as it says so. */
+  later(): void {
+    this.#isUnknown = true;
   }
 
   /** What the store has now; undefined for a stream it has never seen. */
   async load(): Promise<Head | undefined> {
-    const document = await this.#store.get(HEADS_COLLECTION, this.#stream);
+    const { store, stream } = this.#deps;
+    const document = await store.get(HEADS_COLLECTION, stream);
     this.#version = document?.version ?? 0;
-    this.#stored = document && toHead(document.value, this.#stream);
+    this.#stored = document && toHead(document.value, stream);
     return this.#stored;
   }
 
-  /** Throws ForeignWrite when another writer moved the head, or what the store threw. */
+  /** Throws ForeignWrite when another writer moved the head, AuditLogCorrupt, or what the store threw. */
   async save({ seq, hash }: Head): Promise<void> {
-    if (this.#check !== undefined) await this.#compare(this.#check);
+    if (this.#isUnknown) await this.#compare();
     if (this.#unanswered !== undefined) await this.#learnWhatBecameOf(this.#unanswered);
     if (this.#stored?.seq === seq) return;
+    const { store, stream } = this.#deps;
     const head = { seq, hash };
     this.#unanswered = head;
     try {
-      this.#version = await this.#store.put(HEADS_COLLECTION, this.#stream, head, this.#version);
+      this.#version = await store.put(HEADS_COLLECTION, stream, head, this.#version);
     } catch (error) {
-      if (error instanceof VersionConflict) throw this.#foreign();
-      throw error;
+      if (!(error instanceof VersionConflict)) throw error;
+      return await this.#goBackFrom(head);
     }
     this.#unanswered = undefined;
     this.#stored = head;
   }
 
-  async #compare(check: (stored: Head) => Promise<void>): Promise<void> {
+  async #compare(): Promise<void> {
     const stored = await this.load();
-    if (stored !== undefined) await check(stored);
-    this.#check = undefined;
+    if (stored !== undefined) await this.#deps.assertHeld(stored);
+    this.#isUnknown = false;
   }
 
   // A put may have reached the store although its answer did not reach us: that is no other writer.
   async #learnWhatBecameOf(unanswered: Head): Promise<void> {
     const before = this.#stored;
     const now = await this.load();
-    const own = [before, unanswered].some((head) => head?.seq === now?.seq && head?.hash === now?.hash);
-    if (!own) throw this.#foreign();
+    const known = [before, unanswered].some((head) => head?.seq === now?.seq && head?.hash === now?.hash);
+    if (!known) await this.#assertOwn(now);
     this.#unanswered = undefined;
   }
 
+  // Refused, so it was not this put that brought what is there, were it the very same: two that start on one stream begin alike.
+  async #goBackFrom(refused: Head): Promise<void> {
+    const now = await this.load();
+    if (now !== undefined && now.seq >= refused.seq) throw this.#foreign();
+    await this.#assertOwn(now);
+    this.#unanswered = undefined;
+  }
+
+  // A store that was failed over to a copy, or restored, has lost its last writes: an older head of this very log, or none.
+  async #assertOwn(head: Head | undefined): Promise<void> {
+    try {
+      if (head !== undefined) await this.#deps.assertHeld(head);
+    } catch (cause) {
+      if (cause instanceof AuditLogCorrupt) throw this.#foreign();
+      this.#isUnknown = true;
+      throw cause;
+    }
+  }
+
   #foreign(): ForeignWrite {
-    return new ForeignWrite(`another writer keeps the head of stream ${this.#stream} in the store`);
+    return new ForeignWrite(`another writer keeps the head of stream ${this.#deps.stream} in the store`);
   }
 }
 

@@ -5,6 +5,7 @@ import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
 import { StreamInUse } from '../../src/audit/stream-in-use.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
+import type { StoredDocument } from '../../src/store/document-store.ts';
 import type { LogFields } from '../../src/telemetry/logger.ts';
 import { type Bench, bench, diskError, edit, recordsOf } from './audit-fixture.ts';
 import { event, oidcIdentity, STREAM } from './audit-records.ts';
@@ -19,6 +20,21 @@ async function expectSound({ directory, store }: Bench): Promise<void> {
 /** Waits for what the last tick began: the head in the store is its last act. */
 async function untilStored(world: Bench, seq: number): Promise<void> {
   await expect.poll(async () => (await readHeads(world.store)).get(STREAM)?.seq).toBe(seq);
+}
+
+/** Lets seconds pass until the store has the head of a record. */
+async function untilStoredAgain(world: Bench, seq: number): Promise<void> {
+  const stored = async () => {
+    world.timer.tick();
+    return (await readHeads(world.store)).get(STREAM)?.seq;
+  };
+  await expect.poll(stored).toBe(seq);
+}
+
+/** A failover to a copy of the store that lags: the head is the one of then again, or there is none. */
+function headOfThen({ store }: Bench, head: StoredDocument | undefined): void {
+  if (head === undefined) store.documents.delete(`${HEADS_COLLECTION}/${STREAM}`);
+  else store.documents.set(`${HEADS_COLLECTION}/${STREAM}`, head);
 }
 
 /** Waits until the last tick has tried the disk again. */
@@ -550,6 +566,52 @@ describe('one stream', () => {
     await expect.poll(() => log.state()).toMatchObject({ ok: false });
     await log.close();
     expect((await readHeads(world.store)).get(STREAM)?.seq).toBe(99);
+  });
+
+  test('goes on where the store has lost its last writes: an older head of this very log is no other writer', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const then = await world.store.get(HEADS_COLLECTION, STREAM);
+    await log.record(event('allowed', 'a'));
+    await untilStoredAgain(world, 2);
+    headOfThen(world, then);
+    await log.record(event('issued', 'a'));
+    await untilStoredAgain(world, 3);
+    headOfThen(world, undefined);
+    await log.record(event('allowed', 'b'));
+    await untilStoredAgain(world, 4);
+    expect(log.state()).toEqual({ ok: true });
+  });
+
+  test('goes on where the store has lost a write that it gave no answer to, and some before', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const then = await world.store.get(HEADS_COLLECTION, STREAM);
+    await log.record(event('allowed', 'a'));
+    await untilStoredAgain(world, 2);
+    world.store.losesAnswers = true;
+    await log.record(event('issued', 'a'));
+    world.timer.tick();
+    await untilStored(world, 3);
+    headOfThen(world, then);
+    world.store.losesAnswers = false;
+    await untilStoredAgain(world, 3);
+    expect(log.state()).toEqual({ ok: true });
+  });
+
+  test('stops for good where the store has an older head that is none of this log', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const then = await world.store.get(HEADS_COLLECTION, STREAM);
+    await log.record(event('allowed', 'a'));
+    await untilStoredAgain(world, 2);
+    headOfThen(world, then && { ...then, value: { seq: 1, hash: 'f'.repeat(64) } });
+    await log.record(event('issued', 'a'));
+    world.timer.tick();
+    await expect
+      .poll(() => log.state())
+      .toMatchObject({ ok: false, reason: expect.stringContaining('another writer') });
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
   });
 
   test('goes on while the store is down, and its head follows', async () => {
