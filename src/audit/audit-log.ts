@@ -96,7 +96,7 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const commit = new GroupCommit({ stream, queue, writer, clock, metrics, log }, head);
   if (isAway) heads.later();
   const counts = new RefusalCounts();
-  const upkeep = new Upkeep({ folder, disk, clock, log, heads, queue, commit, counts });
+  const upkeep = new Upkeep({ folder, disk, clock, log, writer, heads, queue, commit, counts });
   const auditLog = new CommittingLog({ limits, clock, metrics, log, writer, queue, commit, counts, upkeep, lock });
   await auditLog.start({ type: 'lifecycle', outcome: 'started', recovery }, everySecond);
   return auditLog;

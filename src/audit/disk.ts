@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat, statfs } from 'node:fs/promises';
 import { type FileStatus, statusOf } from './file-status.ts';
 
 /** One segment file, written at positions by one writer. */
@@ -19,6 +19,8 @@ export interface Disk {
   open(path: string): Promise<DiskFile>;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Bytes in what now has this name; 0 where nothing has it. */
+  sizeOf(path: string): Promise<number>;
   /** Bytes that an ordinary process may still write. */
   freeBytes(path: string): Promise<number>;
 }
@@ -42,6 +44,14 @@ export const nodeDisk: Disk = {
       await handle.sync();
     } finally {
       await handle.close();
+    }
+  },
+  sizeOf: async (path) => {
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (isMissing(error)) return 0;
+      throw error;
     }
   },
   freeBytes: async (path) => {

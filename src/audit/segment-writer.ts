@@ -57,6 +57,18 @@ export class SegmentWriter {
     }
   }
 
+  /**
+   * An open file stays what it is when its name is given to another one, and so does the way to it: looked at beside the
+   * appends, the segment still has to be found where readers look for it. Throws ForeignWrite, or what the disk threw.
+   */
+  async assertInPlace(): Promise<void> {
+    const path = this.#path;
+    if (path === undefined) return;
+    const written = this.#goodBytes;
+    const found = await this.#disk.sizeOf(path);
+    if (found < written) throw new ForeignWrite(`${path} has ${found} bytes where ${written} were written`);
+  }
+
   async close(): Promise<void> {
     await this.#dropFile();
   }

@@ -7,13 +7,14 @@ import type { GroupCommit } from './group-commit.ts';
 import type { HeadKeeper } from './heads.ts';
 import { AuditLogCorrupt } from './recovery.ts';
 import type { RefusalCounts } from './refusal-counts.ts';
-import { ForeignWrite } from './segment-writer.ts';
+import { ForeignWrite, type SegmentWriter } from './segment-writer.ts';
 
 export interface UpkeepDeps {
   readonly folder: string;
   readonly disk: Disk;
   readonly clock: Clock;
   readonly log: Log;
+  readonly writer: SegmentWriter;
   readonly heads: HeadKeeper;
   readonly queue: EntryQueue;
   readonly commit: GroupCommit;
@@ -59,6 +60,21 @@ export class Upkeep {
     }
   }
 
+  /** A log that was moved away, or cut, while it is written: at the latest a second later nothing is issued. */
+  async #lookAtFile(): Promise<void> {
+    const { writer, commit, log } = this.#deps;
+    if (commit.failure?.final === true) return;
+    try {
+      await writer.assertInPlace();
+    } catch (error) {
+      if (error instanceof ForeignWrite) commit.stopForGood(error.message);
+      log.error('the audit log is not where it was written', {
+        detail: error instanceof Error && error.message,
+        cause: error,
+      });
+    }
+  }
+
   summarise(): void {
     const { queue, commit, counts, clock } = this.#deps;
     const now = clock.now();
@@ -82,6 +98,7 @@ export class Upkeep {
   async #run(): Promise<void> {
     const { commit, counts, clock } = this.#deps;
     await this.measureSpace();
+    await this.#lookAtFile();
     commit.retry();
     if (commit.failure === undefined && counts.isDue(clock.now())) this.summarise();
     await this.saveHead();

@@ -35,6 +35,10 @@ export class FaultyDisk implements Disk {
     await nodeDisk.syncDirectory(path);
   }
 
+  sizeOf(path: string): Promise<number> {
+    return nodeDisk.sizeOf(path);
+  }
+
   async freeBytes(): Promise<number> {
     return this.free;
   }

@@ -1,4 +1,5 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
@@ -403,6 +404,56 @@ describe('a segment that is removed', () => {
     world.timer.tick();
     await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
     expect(log.state()).toMatchObject({ ok: false });
+  });
+});
+
+describe('a segment that is moved away', () => {
+  test.each([
+    ['and nothing is in its place', async (file: string) => rename(file, `${file}.1`)],
+    [
+      'and an empty file is in its place',
+      async (file: string) => {
+        await rename(file, `${file}.1`);
+        await writeFile(file, '');
+      },
+    ],
+    ['with its folder', async (file: string) => rename(dirname(file), `${dirname(file)}-old`)],
+  ])('%s ends writing within a second: records would go where nobody reads', async (_, move) => {
+    const world = await bench();
+    const log = await world.open();
+    await log.record(event('allowed', 'a'));
+    await move((await world.files())[0] ?? '');
+    world.timer.tick();
+    await expect.poll(() => log.state()).toMatchObject({ ok: false, reason: expect.stringContaining('0 bytes') });
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+  });
+
+  test('is none where only a segment before it was: that is found by verifying', async () => {
+    const world = await bench();
+    const log = await world.open({ limits: { maxSegmentBytes: 1 } });
+    await log.record(event('allowed', 'a'));
+    const [before = ''] = await world.files();
+    await rename(before, `${before}.1`);
+    world.timer.tick();
+    await untilStored(world, 2);
+    await log.record(event('allowed', 'b'));
+    expect(log.state()).toEqual({ ok: true });
+    expect(await verifyAuditLog({ directory: world.directory })).toMatchObject({ ok: false });
+  });
+
+  test('goes on where it is back before the next start, with all that is in it', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const [file = ''] = await world.files();
+    await rename(file, `${file}.1`);
+    await log.record(event('allowed', 'a'));
+    world.timer.tick();
+    await expect.poll(() => log.state()).toMatchObject({ ok: false });
+    await log.close();
+    await rename(`${file}.1`, file);
+    await (await world.open()).close();
+    await expectSound(world);
+    expect(await recordsOf(world.directory)).toContainEqual(expect.objectContaining({ traceId: 'a' }));
   });
 });
 
