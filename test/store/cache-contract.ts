@@ -16,18 +16,18 @@ export function cacheContract(name: string, subject: (context: TestContext) => P
       const { open, pass } = await subject(context);
       const cache = open();
       expect(await cache.get('a', 100)).toEqual({ outcome: 'miss' });
-      expect(await cache.set('a', 'wert \u{1f600}\u0000\r\n', 60)).toBe('stored');
+      expect(await cache.set('a', 'wert \u{1f600}\u0000\r\n', 60_000)).toBe('stored');
       expect(await cache.get('a', 100)).toEqual({ outcome: 'hit', value: 'wert \u{1f600}\u0000\r\n' });
-      await pass(80);
+      await pass(80_000);
       expect(await cache.get('a', 100)).toEqual({ outcome: 'miss' });
     });
 
     test('replaces a value together with its time', async (context) => {
       const { open, pass } = await subject(context);
       const cache = open();
-      await cache.set('a', 'one', 60);
-      await cache.set('a', 'two', 60_000);
-      await pass(80);
+      await cache.set('a', 'one', 60_000);
+      await cache.set('a', 'two', 120_000);
+      await pass(80_000);
       expect(await cache.get('a', 100)).toEqual({ outcome: 'hit', value: 'two' });
     });
 
@@ -51,9 +51,9 @@ export function cacheContract(name: string, subject: (context: TestContext) => P
     test('lets the next one store when the time of the first is over, and not before', async (context) => {
       const { open, pass } = await subject(context);
       const cache = open();
-      expect(await cache.setIfAbsent('id', 'one', 60)).toBe('stored');
+      expect(await cache.setIfAbsent('id', 'one', 60_000)).toBe('stored');
       expect(await cache.setIfAbsent('id', 'two', 60_000)).toBe('present');
-      await pass(80);
+      await pass(80_000);
       expect(await cache.setIfAbsent('id', 'two', 60_000)).toBe('stored');
       expect(await cache.get('id', 100)).toEqual({ outcome: 'hit', value: 'two' });
     });
@@ -77,12 +77,12 @@ export function cacheContract(name: string, subject: (context: TestContext) => P
     test('counts for several callers, from the first addition for as long as that said', async (context) => {
       const { open, pass } = await subject(context);
       const caches = [open(), open()];
-      const sums = await Promise.all(Array.from({ length: 50 }, (_, index) => caches[index % 2]?.add('n', 2, 400)));
+      const sums = await Promise.all(Array.from({ length: 50 }, (_, index) => caches[index % 2]?.add('n', 2, 400_000)));
       expect(Math.max(...sums.map(Number))).toBe(100);
-      await pass(300);
-      expect(await caches[0]?.add('n', 1, 400)).toBe(101);
-      await pass(150);
-      expect(await caches[0]?.add('n', 1, 400)).toBe(1);
+      await pass(300_000);
+      expect(await caches[0]?.add('n', 1, 400_000)).toBe(101);
+      await pass(150_000);
+      expect(await caches[0]?.add('n', 1, 400_000)).toBe(1);
     });
 
     test('keeps hostile keys apart', async (context) => {
