@@ -16,14 +16,17 @@ import { documentStoreContract } from './contract.ts';
 
 const clock = new FakeClock();
 const postgres = postgresForFile(afterAll);
+/** Bounds that only those meet who set their own. */
+const PATIENT = { connectTimeoutMs: 30_000, statementTimeoutMs: 30_000 };
+/** So short that a test can wait for it, and long enough for whatever is not held up. */
+const SHORT = { statementTimeoutMs: 2000 };
 
 documentStoreContract('PostgreSQL', async (context) => {
   const server = await postgres(context);
   const url = await server.database();
   const { passwordFile } = server;
   return {
-    // Only notices tell of the writes of others in time.
-    open: () => openPostgresStore({ url, passwordFile, clock, watchIntervalMs: 3_600_000 }),
+    open: () => openPostgresStore({ url, passwordFile, clock, ...PATIENT }),
     dispose: async () => {},
   };
 });
@@ -34,7 +37,7 @@ async function database(context: TestContext, more?: string) {
   const url = await server.database(more);
   const open = async (options: Partial<PostgresStoreOptions> = {}) => {
     const { passwordFile } = server;
-    const store = await openPostgresStore({ url, passwordFile, clock, watchIntervalMs: 10, ...options });
+    const store = await openPostgresStore({ url, passwordFile, clock, watchIntervalMs: 10, ...PATIENT, ...options });
     context.onTestFinished(() => store.close());
     return store;
   };
@@ -119,6 +122,21 @@ describe('openPostgresStore', () => {
     expect(count).toBeLessThanOrEqual(9);
   });
 
+  test('hears of the writes of others by their notices, long before it looks', async (context) => {
+    const { open, sql } = await database(context);
+    const [store, other] = [await open({ watchIntervalMs: 3_600_000 }), await open()];
+    const listening = `select pid from pg_stat_activity
+      where datname = current_database() and query = 'listen carnet_changes' and state = 'idle'`;
+    await expect.poll(() => sql(listening)).toHaveLength(2);
+    for (const write of [0, 1]) {
+      const called = Promise.withResolvers<void>();
+      const stop = store.watch('c', called.resolve);
+      await other.put('c', 'n', write, write);
+      await called.promise;
+      stop();
+    }
+  });
+
   test('hears of the writes of others by looking where no notice comes', async (context) => {
     const { open, sql } = await database(context);
     const store = await open();
@@ -172,7 +190,7 @@ describe('openPostgresStore: a server that fails', () => {
     const { server, url, open } = await database(context);
     const proxy = await slowProxy(server.port);
     context.onTestFinished(() => proxy.close());
-    const store = await open({ url: withPort(url, proxy.port), statementTimeoutMs: 50, watchIntervalMs: 3_600_000 });
+    const store = await open({ url: withPort(url, proxy.port), ...SHORT, watchIntervalMs: 3_600_000 });
     await store.put('c', 'n', 'before', 0);
     proxy.delayMs = Number.POSITIVE_INFINITY;
     await expect(store.get('c', 'n')).rejects.toThrow(/^store\.postgres\.url: the server does not answer in time/);
@@ -182,13 +200,13 @@ describe('openPostgresStore: a server that fails', () => {
 
   test('gives up a statement that others lock out', async (context) => {
     const { open, sql } = await database(context);
-    const store = await open({ statementTimeoutMs: 50 });
-    const holder = sql('begin; lock table documents; select pg_sleep(2); rollback');
-    await expect
-      .poll(() => sql(`select count(*)::int from pg_locks where mode = 'AccessExclusiveLock' and granted`))
-      .not.toEqual([{ count: 0 }]);
+    const store = await open(SHORT);
+    const holder = sql('begin; lock table documents; select pg_sleep(600)').catch(({ code }) => code);
+    const holders = `from pg_locks where relation = 'documents'::regclass and mode = 'AccessExclusiveLock' and granted`;
+    await expect.poll(() => sql(`select count(*)::int ${holders}`)).toEqual([{ count: 1 }]);
     await expect(store.get('c', 'n')).rejects.toThrow(/took too long for one statement.*\(57014\)$/);
-    await holder;
+    await sql(`select pg_cancel_backend(pid) ${holders}`);
+    expect(await holder).toBe('57014');
     expect(await store.get('c', 'n')).toBeUndefined();
   });
 
