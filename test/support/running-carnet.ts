@@ -32,13 +32,20 @@ export interface InstallationOptions {
   readonly allowOrigins?: readonly string[];
 }
 
-/** Below the ports that systems give to connections that go out, so that none of those takes it meanwhile. */
-const LISTENING_PORTS = { from: 12_000, to: 32_000 };
+/**
+ * Below the ports that systems give to connections that go out, so that none of those takes it meanwhile. Each worker of a
+ * run has a range of its own and goes through it in turn: what one has been given, no other is given before it listens.
+ */
+const LISTENING_PORTS = { from: 12_000, ranges: 20, each: 1000 };
+let last = randomInt(LISTENING_PORTS.each);
 
 /** A free port on loopback for a server that must know its port before it listens. */
 export async function freePort(): Promise<number> {
-  for (let tried = 0; tried < 100; tried += 1) {
-    const port = randomInt(LISTENING_PORTS.from, LISTENING_PORTS.to);
+  const { from, ranges, each } = LISTENING_PORTS;
+  const range = Number(process.env['VITEST_POOL_ID'] ?? 0) % ranges;
+  for (let tried = 0; tried < each; tried += 1) {
+    last = (last + 1) % each;
+    const port = from + range * each + last;
     if (await isFree(port)) return port;
   }
   throw new Error('no free port');
