@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['test/api/**/*.test.ts'],
     testTimeout: 600_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     fileParallelism: false,
     reporters: ['default', new ClosingLine()],
   },

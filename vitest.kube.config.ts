@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['test/kube/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 30_000 } },
     fileParallelism: false,
     reporters: ['default', new ClosingLine()],
   },

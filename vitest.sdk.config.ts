@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['test/sdk/**/*.test.ts'],
     testTimeout: 90_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     fileParallelism: false,
     reporters: ['default', new ClosingLine()],
   },
