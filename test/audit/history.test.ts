@@ -262,7 +262,7 @@ describe('reading backwards', () => {
       ),
       { numRuns: 25 },
     );
-  }, 60_000);
+  });
 
   test('finds by a text what looking at every record finds, in one stream and in several, whatever the pages', async () => {
     const directory = await temporaryDirectory();
@@ -296,7 +296,7 @@ describe('reading backwards', () => {
       ),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 
   test('finds a window among many records as reading all of them does', async () => {
     const directory = await temporaryDirectory();
@@ -314,7 +314,7 @@ describe('reading backwards', () => {
       }),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 });
 
 /** A stream of records a minute apart, each with a detail of so many characters, in segments of about so many bytes. */

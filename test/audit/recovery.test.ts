@@ -210,8 +210,6 @@ describe('opening what is not as it was written', () => {
   });
 });
 
-const SOON = { timeout: 10_000 };
-
 describe('a start while the store is away', () => {
   /** The log opens without the store, writes a record, and the store comes back. */
   async function openedAway(world: Bench) {
@@ -228,7 +226,7 @@ describe('a start while the store is away', () => {
   test('goes on with the chain, and the store has the head once it is back', async () => {
     const world = await written(3);
     const log = await openedAway(world);
-    await expect.poll(async () => (await readHeads(world.store)).get(STREAM)?.seq, SOON).toBe(7);
+    await expect.poll(async () => (await readHeads(world.store)).get(STREAM)?.seq).toBe(7);
     await log.record(event('allowed', 'after'));
     await log.close();
     expect(await verifyAuditLog({ directory: world.directory, heads: await readHeads(world.store) })).toMatchObject({
@@ -242,9 +240,7 @@ describe('a start while the store is away', () => {
     const lines = (await readFile(file, 'utf8')).split('\n');
     await writeFile(file, `${lines.slice(0, 3).join('\n')}\n`);
     const log = await openedAway(world);
-    await expect
-      .poll(() => log.state(), SOON)
-      .toMatchObject({ ok: false, reason: expect.stringContaining('audit log') });
+    await expect.poll(() => log.state()).toMatchObject({ ok: false, reason: expect.stringContaining('audit log') });
     await expect(log.record(event('allowed', 'after'))).rejects.toMatchObject({ key: 'audit_unavailable' });
     await log.close();
   });
@@ -253,9 +249,7 @@ describe('a start while the store is away', () => {
     const world = await written(3);
     await setHead(world, 2, 'f'.repeat(64));
     const log = await openedAway(world);
-    await expect
-      .poll(() => log.state(), SOON)
-      .toMatchObject({ ok: false, reason: expect.stringContaining('record 2') });
+    await expect.poll(() => log.state()).toMatchObject({ ok: false, reason: expect.stringContaining('record 2') });
     await log.close();
   });
 });

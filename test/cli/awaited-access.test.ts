@@ -33,12 +33,12 @@ describe('waiting for approval', () => {
   test('outlasts a server that is restarted, and one that answers 503', async () => {
     expect((await waiting(10, [DOWN, answer(200)])).status).toBe(200);
     expect((await waiting(10, [answer(503), answer(200)])).status).toBe(200);
-  }, 30_000);
+  });
 
   test('ends with what was last, also where that is no answer', async () => {
     await expect(waiting(1, [DOWN])).rejects.toBe(DOWN);
     expect(await waiting(1, [AWAITING])).toBe(AWAITING);
-  }, 30_000);
+  });
 
   test('ends at once with what no waiting mends', async () => {
     const wrong = new CommandError(ExitCode.usage, 'the token file is gone');

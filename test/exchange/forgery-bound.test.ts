@@ -265,7 +265,7 @@ describe('10,000 forged tokens of many shapes between 100 real ones, through the
   test.each([
     ['of identities seen before', true],
     ['of identities never seen', false],
-  ])('leave all 100 accepted, %s', { timeout: 60_000 }, async (_, seenBefore) => {
+  ])('leave all 100 accepted, %s', async (_, seenBefore) => {
     const { keys, clock } = keysUnderTest();
     const verifier = createVerifier({
       keys,

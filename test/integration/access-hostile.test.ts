@@ -232,7 +232,7 @@ describe('access that is counted', () => {
     );
     const denied = records.filter(({ error }) => error === 'target_denied').map(({ reason }) => reason);
     expect(new Set(denied)).toEqual(new Set(['awaiting_approval']));
-  }, 30_000);
+  });
 });
 
 describe('break-glass', () => {

@@ -297,9 +297,7 @@ test('after kill -9 during an apply the store has the old state or the new one, 
   const generation = (ttl: string) => stream(...names.map((name) => mapping(name, ttl)));
   const serve = async () => {
     const server = spawn(CARNET, ['serve', '--config', here.configFile], { stdio: 'ignore' });
-    await expect
-      .poll(async () => (await fetch(`${here.url}/readyz`).catch(() => undefined))?.status, { timeout: 30_000 })
-      .toBe(200);
+    await expect.poll(async () => (await fetch(`${here.url}/readyz`).catch(() => undefined))?.status).toBe(200);
     return server;
   };
   const generationsOf = async () => {
@@ -338,4 +336,4 @@ test('after kill -9 during an apply the store has the old state or the new one, 
   server.kill('SIGTERM');
   await once(server, 'exit');
   await here.remove();
-}, 180_000);
+});

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readAuditLog } from '../../src/audit/read-log.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { signClaims } from '../fakes/cluster-keys.ts';
@@ -123,7 +123,7 @@ describe('several clusters', () => {
     clock.advance(600_000);
     expect(await svidOf(carnet, old('https://old.example.org'))).toBe('400 invalid_request');
     // A record that was being written while the clock jumped looks like a disk that hangs, until it has been written.
-    await vi.waitFor(async () => expect(await svidOf(carnet, podOf(cluster))).toBe(ID('moved')));
+    await expect.poll(() => svidOf(carnet, podOf(cluster))).toBe(ID('moved'));
   });
 });
 

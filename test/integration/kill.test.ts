@@ -33,9 +33,7 @@ afterAll(async () => {
 
 async function serve(): Promise<ChildProcess> {
   const server = spawn(CARNET, ['serve', '--config', installation.configFile], { stdio: 'ignore' });
-  await expect
-    .poll(async () => (await fetch(`${installation.url}/readyz`).catch(() => undefined))?.status, { timeout: 15_000 })
-    .toBe(200);
+  await expect.poll(async () => (await fetch(`${installation.url}/readyz`).catch(() => undefined))?.status).toBe(200);
   return server;
 }
 
@@ -45,6 +43,8 @@ async function exchangeUntilGone(token: string, answered: string[]): Promise<voi
   while (true) {
     try {
       const answer = await fetch(`${installation.url}/oauth2/token`, { method: 'POST', body: form });
+      // Whoever has too much to do says so, and is asked again.
+      if (answer.status === 503) continue;
       if (answer.status !== 200) throw new Error(`answered ${answer.status}`);
       const { access_token } = (await answer.json()) as { access_token: string };
       answered.push(JSON.parse(Buffer.from(access_token.split('.')[1] ?? '', 'base64url').toString()).jti);
@@ -61,7 +61,7 @@ test('after kill -9 under load every credential that was answered is in the log,
   for (const size of [200, 600]) {
     const server = await serve();
     const clients = Array.from({ length: CLIENTS }, () => exchangeUntilGone(token, answered));
-    await expect.poll(() => answered.length, { timeout: 15_000, interval: 5 }).toBeGreaterThan(size);
+    await expect.poll(() => answered.length, { interval: 5 }).toBeGreaterThan(size);
     server.kill('SIGKILL');
     await once(server, 'exit');
     await Promise.all(clients);
@@ -77,4 +77,4 @@ test('after kill -9 under load every credential that was answered is in the log,
   expect(new Set(answered).size).toBe(answered.length);
   const report = await verifyAuditLog({ directory });
   expect(report.ok).toBe(true);
-}, 60_000);
+});

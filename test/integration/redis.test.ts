@@ -180,7 +180,9 @@ describe('10,000 concurrent misses over two processes (V13)', () => {
     const seal = createCacheSeal(createSecretKey(randomBytes(32)));
     const all = Array.from({ length: count }, () => {
       const metrics = createMetrics();
-      const cache = new RedisCache({ url: `redis://127.0.0.1:${port}`, prefix: 'p:', metrics });
+      // So many lookups at once keep a busy machine for longer than a Redis that is there may take.
+      const bounds = { connectTimeoutMs: 30_000, commandTimeoutMs: 30_000 };
+      const cache = new RedisCache({ url: `redis://127.0.0.1:${port}`, prefix: 'p:', metrics, ...bounds });
       context.onTestFinished(() => cache.close());
       const shared = { cache, seal, wait: (milliseconds: number) => pass(milliseconds), onRejected: () => {} };
       return createIssuerKeys({

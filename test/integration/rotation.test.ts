@@ -93,9 +93,7 @@ describe('a rotation drill over ten weeks', () => {
     return { replica, port };
   }
 
-  test('no token fails at a verifier that honours max-age, or at one that keeps keys for a day', {
-    timeout: 120_000,
-  }, async () => {
+  test('no token fails at a verifier that honours max-age, or at one that keeps keys for a day', async () => {
     const stores = [await open(), await open()];
     // Clocks of the replicas differ by as much as they may.
     const clocks = [clock, new FakeClock(START + 600_000)];
@@ -154,9 +152,7 @@ describe('a rotation drill over ten weeks', () => {
     await store.close();
   });
 
-  test('a process that ends at any write, again and again, leaves a ring that verifiers can follow', {
-    timeout: 120_000,
-  }, async () => {
+  test('a process that ends at any write, again and again, leaves a ring that verifiers can follow', async () => {
     const store = await open();
     const mortal = dyingEachTime(store);
     const verifier = new PatientVerifier(clock, DAY);
@@ -232,9 +228,7 @@ spec:
       .map(({ detail }) => detail ?? '');
   }
 
-  test('follows carnet keys while it runs: prepare, activate, revoke, each in the audit log', {
-    timeout: 60_000,
-  }, async () => {
+  test('follows carnet keys while it runs: prepare, activate, revoke, each in the audit log', async () => {
     const cluster = await FakeCluster.start();
     const carnet = await start(await install({ cluster, resources: clusterIssuer(cluster) + MAPPING }));
     try {
@@ -275,7 +269,7 @@ spec:
     }
   });
 
-  test('goes on with a rotation where the process before it ended', { timeout: 60_000 }, async () => {
+  test('goes on with a rotation where the process before it ended', async () => {
     const cluster = await FakeCluster.start();
     const installation = await install({ cluster, resources: clusterIssuer(cluster) });
     const clock = new FakeClock(START);

@@ -123,7 +123,7 @@ describe('a real S3 with an STS that trusts Carnet', () => {
     opened.defer(() => installed.remove());
     carnet = await start(installed);
     opened.defer(() => carnet.stop());
-  }, 120_000);
+  });
 
   beforeEach((context) => {
     if (missing !== undefined) context.skip(missing);

@@ -422,7 +422,7 @@ describe('an origin in trouble', () => {
         ...more,
       });
     const busy = Array.from({ length: 64 }, () => get('first'));
-    await expect.poll(() => arrived.length, { timeout: 10_000 }).toBe(64);
+    await expect.poll(() => arrived.length).toBe(64);
     /** Ends everything that is there and still comes. */
     const finishAll = async (requests: readonly Promise<unknown>[]) => {
       let ended = 0;

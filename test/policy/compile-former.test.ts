@@ -104,7 +104,7 @@ function shown({ snapshot, faults, refused, accepted }: Compiled) {
 }
 
 describe('a compilation that begins with a former one', () => {
-  test('gives what one from nothing gives, after whatever changes', { timeout: 60_000 }, () => {
+  test('gives what one from nothing gives, after whatever changes', () => {
     let reused = 0;
     fc.assert(
       fc.property(STEPS, (steps) => {

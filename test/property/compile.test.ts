@@ -147,7 +147,7 @@ function needed(good: Iterable<ValidDocument>, documents: readonly Document[], f
   return [...good].filter(({ kind, name }) => names.has(named(kind, name)));
 }
 
-test('what is compiled from an earlier compilation is what is compiled from nothing', { timeout: 120_000 }, () => {
+test('what is compiled from an earlier compilation is what is compiled from nothing', () => {
   let reused = 0;
   const context = {
     trustDomain: 'example.org',

@@ -236,4 +236,4 @@ test('whoever gets after a change what he could not get before, the change is ca
   );
   expect(seen.gains).toBeGreaterThan(200);
   expect(seen.narrow).toBeGreaterThan(100);
-}, 120_000);
+});

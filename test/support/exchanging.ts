@@ -40,7 +40,7 @@ interface ExchangingOptions<T> {
 /** Time stands still unless a test moves it. */
 export async function exchanging<T>(options: ExchangingOptions<T>): Promise<Exchanging & { readonly clouds: T }> {
   const clock = new FakeClock(systemClock.now());
-  const cluster = await FakeCluster.start();
+  const cluster = await FakeCluster.start({ now: () => clock.now() });
   const port = await freePort();
   const clouds = await options.clouds({ issuer: `http://127.0.0.1:${port}`, clock });
   const { mappings, ...rest } = options.configure(clouds);

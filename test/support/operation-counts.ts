@@ -10,17 +10,28 @@ export interface OperationCounts {
   readonly signatures: number;
   readonly verifications: number;
   readonly syncs: number;
+  /** Of the syncs, those that have ended. */
+  readonly synced: number;
 }
 
-const counts = { signatures: 0, verifications: 0, syncs: 0 };
+const counts = { signatures: 0, verifications: 0, syncs: 0, synced: 0 };
 
 function counted(holder: object, name: string, count: keyof OperationCounts): void {
   const original: unknown = Reflect.get(holder, name);
   if (typeof original !== 'function') throw new Error(`there is no ${name} to count`);
   Reflect.set(holder, name, function (this: unknown, ...args: unknown[]): unknown {
     counts[count] += 1;
-    return Reflect.apply(original, this, args);
+    const result: unknown = Reflect.apply(original, this, args);
+    return count === 'syncs' ? ended(result) : result;
   });
+}
+
+async function ended(sync: unknown): Promise<unknown> {
+  try {
+    return await sync;
+  } finally {
+    counts.synced += 1;
+  }
 }
 
 counted(crypto, 'sign', 'signatures');

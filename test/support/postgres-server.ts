@@ -9,9 +9,6 @@ import { Client } from 'pg';
 import type { TestContext } from 'vitest';
 import { freePort } from './running-carnet.ts';
 
-/** initdb writes a thousand files, and as many go at the end. */
-const START_MS = 60_000;
-
 const PASSWORD = 'correct horse battery staple';
 
 /** Debian's postgresql on a free port of loopback; names are collated by ICU's English, as no Carnet wants them. */
@@ -34,9 +31,9 @@ function missing(): string | undefined {
 }
 
 /** A server of its own for the tests of one file, started by the first that needs it; where there is none the test says so. */
-export function postgresForFile(afterAll: (end: () => Promise<void>, timeoutMs: number) => void) {
+export function postgresForFile(afterAll: (end: () => Promise<void>) => void) {
   let running: Promise<PostgresServer & { end(): Promise<void> }> | undefined;
-  afterAll(async () => await (await running)?.end(), START_MS);
+  afterAll(async () => await (await running)?.end());
   return async (context: Pick<TestContext, 'skip'>): Promise<PostgresServer> => {
     const reason = missing();
     if (reason !== undefined) return context.skip(reason);

@@ -559,7 +559,7 @@ describe('the request for a review', () => {
     expect((await refusal(ask())).key).toBe('review_unavailable');
   });
 
-  test('is remembered for the 10,000 latest tokens, so that nobody fills the memory', { timeout: 30_000 }, async () => {
+  test('is remembered for the 10,000 latest tokens, so that nobody fills the memory', async () => {
     const { ask, outbound } = await scripted(YES, 'require');
     const others = (from: number, to: number) =>
       Promise.all(

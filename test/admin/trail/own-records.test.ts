@@ -146,7 +146,7 @@ describe('whoever may read the records of some mappings', () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 
   test('is not told how many lines of the log are no sound records, as whoever may read all of it is', async () => {
     const directory = await temporaryDirectory();
