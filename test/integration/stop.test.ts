@@ -64,18 +64,7 @@ function replica(context: TestContext, installed: Installation): Replica {
 
 /** Two replicas of one Carnet on a PostgreSQL; with a Redis they share that too. */
 async function pair(context: TestContext, { redis = true } = {}) {
-  const postgresServer = await postgres(context);
-  let up = true;
-  const start = async () => {
-    if (!up) await postgresServer.start();
-    up = true;
-  };
-  const kill = async () => {
-    await postgresServer.kill();
-    up = false;
-  };
-  context.onTestFinished(start);
-  const server = { ...postgresServer, start, kill };
+  const server = await postgres(context);
   const database = await server.database();
   const cache = redis ? await redisServer(context) : undefined;
   const kek = `${randomBytes(32).toString('base64')}\n`;

@@ -37,16 +37,6 @@ const mapping = (name: string) =>
 /** One replica whose resources are in a PostgreSQL, and what happens to the two. */
 async function replica(context: TestContext) {
   const server = await postgres(context);
-  let up = true;
-  const start = async () => {
-    if (!up) await server.start();
-    up = true;
-  };
-  const kill = async () => {
-    await server.kill();
-    up = false;
-  };
-  context.onTestFinished(start);
   const database = await server.database();
   const installed = await install({
     cluster,
@@ -102,7 +92,7 @@ async function replica(context: TestContext) {
   };
   const copies = async () =>
     (await readdir(join(folder, 'data/audit'))).filter((name) => /\.store\.[a-z-]+$/.test(name));
-  return { ...installed, server: { ...server, start, kill }, serve, crash, outcome, put, kids, parts, copies };
+  return { ...installed, server, serve, crash, outcome, put, kids, parts, copies };
 }
 
 type Replica = Awaited<ReturnType<typeof replica>>;

@@ -25,20 +25,31 @@ export interface PostgresServer {
   start(...settings: string[]): Promise<void>;
 }
 
+interface Launched extends PostgresServer {
+  /** Starts it where it does not run. */
+  revive(): Promise<void>;
+  end(): Promise<void>;
+}
+
 /** Why tests that need a PostgreSQL are not run, or undefined. */
 function missing(): string | undefined {
   return binaries() === undefined ? 'not run: postgresql is not installed (scripts/ci-services.sh)' : undefined;
 }
 
-/** A server of its own for the tests of one file, started by the first that needs it; where there is none the test says so. */
+/**
+ * A server of its own for the tests of one file, started by the first that needs it; where there is none the test says so.
+ * A test that has killed it leaves it to the next one running, also where it fails.
+ */
 export function postgresForFile(afterAll: (end: () => Promise<void>) => void) {
-  let running: Promise<PostgresServer & { end(): Promise<void> }> | undefined;
+  let running: Promise<Launched> | undefined;
   afterAll(async () => await (await running)?.end());
-  return async (context: Pick<TestContext, 'skip'>): Promise<PostgresServer> => {
+  return async (context: Pick<TestContext, 'skip' | 'onTestFinished'>): Promise<PostgresServer> => {
     const reason = missing();
     if (reason !== undefined) return context.skip(reason);
     running ??= launch();
-    return await running;
+    const server = await running;
+    context.onTestFinished(server.revive);
+    return server;
   };
 }
 
@@ -60,7 +71,7 @@ function owner(): { readonly uid: number; readonly gid: number } | undefined {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-async function launch(): Promise<PostgresServer & { end(): Promise<void> }> {
+async function launch(): Promise<Launched> {
   const folder = mkdtempSync(join(tmpdir(), 'carnet-postgres-'));
   const [bin = '', user, port] = [binaries(), owner(), await freePort()];
   const passwordFile = join(folder, 'password');
@@ -79,8 +90,9 @@ async function launch(): Promise<PostgresServer & { end(): Promise<void> }> {
     child = spawn(join(bin, 'postgres'), ['-D', data, ...flags], { ...asOwner, stdio: ['ignore', 'ignore', 'pipe'] });
     await ready(child);
   };
+  const runs = () => child?.exitCode === null && child.signalCode === null;
   const kill = async () => {
-    const ended = child?.exitCode === null && child.signalCode === null && once(child, 'exit');
+    const ended = child !== undefined && runs() && once(child, 'exit');
     // Its immediate shutdown: all processes end at once, and the next start recovers.
     child?.kill('SIGQUIT');
     await ended;
@@ -117,6 +129,9 @@ async function launch(): Promise<PostgresServer & { end(): Promise<void> }> {
     sql,
     kill,
     start,
+    async revive() {
+      if (!runs()) await start();
+    },
     async end() {
       await kill();
       await rm(folder, { recursive: true, force: true });
