@@ -1,9 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import {
   AUDIENCE,
   clusterIssuer,
@@ -25,13 +27,15 @@ function mapping(name: string, serviceAccount: string, more: object = {}): strin
   return resource('FederationMapping', name, { owner: 'a', subject, target, addresses: ['shared'], ...more });
 }
 
+/** It stands still: how many seconds are left must not hang on when one ends. */
+const clock = new FakeClock(systemClock.now());
 let cluster: FakeCluster;
 let idp: FakeOidcIssuer;
 let carnet: RunningCarnet;
 
 beforeAll(async () => {
-  cluster = await FakeCluster.start();
-  idp = await FakeOidcIssuer.start();
+  cluster = await FakeCluster.start({ now: () => clock.now() });
+  idp = await FakeOidcIssuer.start({ now: () => clock.now() });
   const ci = resource('TrustedIssuer', 'ci', {
     issuer: 'https://ci.example.org',
     audiences: [AUDIENCE],
@@ -52,7 +56,7 @@ beforeAll(async () => {
     mapping('once', 'reporter', { addresses: ['single'], replay: 'once' });
   const limited = '{ role: viewer, claim: groups, value: team-viewers, labels: { team: a } }';
   const options = { resources, allowOrigins: [idp.issuer], more: adminConfig(idp, [limited]) };
-  carnet = await start(await install({ cluster, ...options }));
+  carnet = await start(await install({ cluster, ...options }), clock);
 });
 
 afterAll(async () => {

@@ -3,8 +3,10 @@ import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAuditLog } from '../../src/audit/read-log.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import { AwsSts } from '../fakes/aws-sts.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import {
   AUDIENCE,
   clusterIssuer,
@@ -49,15 +51,18 @@ spec:
   residual: { accept: [ttl], reason: the job asks AWS itself }
 `;
 
+/** It stands still: how many seconds are left must not hang on when one ends. */
+const clock = new FakeClock(systemClock.now());
 let cluster: FakeCluster;
 let sts: AwsSts;
 let carnet: RunningCarnet;
 
 beforeAll(async () => {
-  cluster = await FakeCluster.start();
+  cluster = await FakeCluster.start({ now: () => clock.now() });
   const port = await freePort();
   const provider = `http://127.0.0.1:${port}`;
   sts = await AwsSts.start({
+    clock,
     providers: [{ url: provider, clientIds: ['sts.amazonaws.com'] }],
     roles: [
       {
@@ -71,7 +76,7 @@ beforeAll(async () => {
   });
   const resources = clusterIssuer(cluster) + RESOURCES;
   const more = `clouds: { aws: { stsEndpoint: '${sts.url}' } }\n`;
-  carnet = await start(await install({ cluster, resources, more, port }));
+  carnet = await start(await install({ cluster, resources, more, port }), clock);
 });
 
 afterAll(async () => {
@@ -110,6 +115,7 @@ describe('A projected token becomes a JWT-SVID', () => {
     const { payload, protectedHeader } = await jwtVerify(String(body['access_token']), createLocalJWKSet(jwks), {
       issuer,
       audience: 'ledger',
+      currentDate: new Date(clock.now()),
     });
     expect(payload.sub).toBe('spiffe://example.org/cluster/prod-eu/ns/payments/sa/reporter');
     expect(Object.keys(protectedHeader).sort()).toEqual(['alg', 'kid', 'typ']);
