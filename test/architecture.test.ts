@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type House, survey } from './support/architecture.ts';
 import { importsOf } from './support/imports.ts';
+import { fc } from './support/properties.ts';
 
 /** The table: who stands on which floor, and which room each package and each guarded module of Node belongs to. */
 const HOUSE: House = {

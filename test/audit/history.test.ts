@@ -1,6 +1,5 @@
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UnknownPlace } from '../../src/audit/fronts.ts';
 import {
@@ -15,6 +14,7 @@ import {
 } from '../../src/audit/history.ts';
 import { GENESIS, type Head } from '../../src/audit/line.ts';
 import { segmentName } from '../../src/audit/segments.ts';
+import { fc } from '../support/properties.ts';
 import { bench, recordsOf, temporaryDirectory } from './audit-fixture.ts';
 import { event, STREAM, toLine } from './audit-records.ts';
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Recordable, recordJson } from '../../src/audit/events.ts';
 import { GENESIS, parseLine, TAIL_BYTES } from '../../src/audit/line.ts';
@@ -7,6 +6,7 @@ import { LineBytes } from '../../src/audit/line-bytes.ts';
 import { MAX_LINE_BYTES } from '../../src/audit/line-limit.ts';
 import type { AwsGrant } from '../../src/core/decision.ts';
 import { TokenType } from '../../src/core/token-types.ts';
+import { fc } from '../support/properties.ts';
 import { event, oidcIdentity, podIdentity, STREAM, toLine } from './audit-records.ts';
 
 const AT = Date.parse('2026-11-22T09:00:00.123Z');

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { appendFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readHeads } from '../../src/audit/heads.ts';
 import type { Head } from '../../src/audit/line.ts';
 import { readAuditLog } from '../../src/audit/read-log.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
 import type { StreamReport } from '../../src/audit/verify-report.ts';
+import { fc } from '../support/properties.ts';
 import { type Bench, bench, edit, recordsOf, temporaryDirectory } from './audit-fixture.ts';
 import { event, STREAM } from './audit-records.ts';
 

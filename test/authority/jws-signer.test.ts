@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { compactVerify, importJWK } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Purpose } from '../../src/authority/authority.ts';
 import { signCompact } from '../../src/authority/jws-signer.ts';
 import { generateSigningKey, SigningKey } from '../../src/authority/signing-keys.ts';
+import { fc } from '../support/properties.ts';
 
 const PURPOSES = ['svid', 'cloud'] as const;
 

@@ -1,7 +1,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BrokenSeal, type Sealed, seal, unseal, WrongEncryptionKey } from '../../src/authority/key-encryption.ts';
+import { fc } from '../support/properties.ts';
 
 const newKey = () => createSecretKey(randomBytes(32));
 const CONTENT = Buffer.from('a private key, or so we say');

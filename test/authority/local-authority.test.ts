@@ -1,6 +1,5 @@
 import { createHash, createSecretKey, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import fc from 'fast-check';
 import {
   calculateJwkThumbprint,
   createLocalJWKSet,
@@ -20,6 +19,7 @@ import { OAuthError } from '../../src/core/oauth-error.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { MemoryDocumentStore } from '../support/memory-document-store.ts';
+import { fc } from '../support/properties.ts';
 
 const ISSUER = 'https://sts.example.org';
 const clock = new FakeClock();

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkSigned, payloadOf } from '../../src/authority/token-profile.ts';
+import { fc } from '../support/properties.ts';
 
 const encode = (text: string) => Buffer.from(text).toString('base64url');
 const HEADER = { alg: 'ES256', kid: 'k', typ: 'JWT' };

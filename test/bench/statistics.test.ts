@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { quotients, spread, sums } from '../../bench/statistics.ts';
+import { fc } from '../support/properties.ts';
 
 describe('spread', () => {
   test('takes the middle of an odd number of samples whatever their order', () => {

@@ -1,7 +1,6 @@
 import { createSecretKey, hash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ParsedTexts, READER } from '../../src/catalog/parsed-texts.ts';
 import { documentDigest } from '../../src/resources/document-digest.ts';
@@ -9,6 +8,7 @@ import { type Reading, readDocuments } from '../../src/resources/read-documents.
 import { documentLine } from '../../src/resources/stored-document.ts';
 import { type CacheSeal, createCacheSeal } from '../../src/store/cache-seal.ts';
 import { importsOf } from '../support/imports.ts';
+import { fc } from '../support/properties.ts';
 import { temporaryFolder } from './folder.ts';
 
 const READ = { origin: { id: 'a.yaml', baseDirectory: '/' }, context: { development: false, now: 0 } };

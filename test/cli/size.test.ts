@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { COSTS, QUOTAS } from '../../src/cli/size-costs.ts';
 import { planFor, quotaUse } from '../../src/cli/size-plan.ts';
+import { fc } from '../support/properties.ts';
 import { FakeSurroundings } from './fake-surroundings.ts';
 
 async function size(...args: readonly string[]) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { lengthPrefixedHash, lengthPrefixedKey } from '../../src/core/length-prefixed-hash.ts';
+import { fc } from '../support/properties.ts';
 
 test('is SHA-256 over each text behind its length in bytes', () => {
   const expected = createHash('sha256').update('2:ab0:3:€').digest('base64url');

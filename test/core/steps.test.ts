@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { each, type Steps, sorted, whole } from '../../src/core/steps.ts';
+import { fc } from '../support/properties.ts';
 
 /** How many steps there are before the end. */
 function stepsOf(steps: Steps<unknown>): number {

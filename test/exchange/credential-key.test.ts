@@ -1,10 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { AwsGrant, AzureGrant, GcpGrant, Grant, OauthGrant } from '../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../src/core/identity.ts';
 import { TokenType } from '../../src/core/token-types.ts';
 import { credentialKey } from '../../src/exchange/credential-key.ts';
 import { unboundWorkload, workload } from '../support/policy-builders.ts';
+import { fc } from '../support/properties.ts';
 
 const base = {
   mapping: 'reports',

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
 import { adminConfig, adminToken, askAdmin } from '../support/admin-api.ts';
+import { fc } from '../support/properties.ts';
 import { clusterIssuer, install, type RunningCarnet, start } from '../support/running-carnet.ts';
 
 let cluster: FakeCluster;

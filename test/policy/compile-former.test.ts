@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Compiled, compile } from '../../src/policy/compile.ts';
 import type { MappingIndex } from '../../src/policy/mapping-index.ts';
@@ -16,6 +15,7 @@ import {
   valid,
   workload,
 } from '../support/policy-builders.ts';
+import { fc } from '../support/properties.ts';
 
 const CONTEXT = { trustDomain: 'example.org', ownIssuers: [], requireGrants: true, development: false };
 const SCOPED = { author: { issuer: 'https://idp', subject: 'ann', as: ['team'], scoped: true } } as const;

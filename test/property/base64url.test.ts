@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { readCompactJws } from '../../src/verifiers/compact-jws.ts';
+import { fc } from '../support/properties.ts';
 
 const encoded = (text: string) => Buffer.from(text).toString('base64url');
 const FRONT = `${encoded('{"alg":"RS256","kid":"k1"}')}.${encoded('{"iss":"x"}')}.`;

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Compiled, compile } from '../../src/policy/compile.ts';
 import { CelConditions } from '../../src/policy/conditions/cel-conditions.ts';
@@ -18,6 +17,7 @@ import {
   valid,
   workload,
 } from '../support/policy-builders.ts';
+import { fc } from '../support/properties.ts';
 
 const { constantFrom, record, uniqueArray } = fc;
 /** One in ten. */

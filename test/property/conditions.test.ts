@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CelConditions } from '../../src/policy/conditions/cel-conditions.ts';
 import { ATTRIBUTES } from '../support/attributes.ts';
+import { fc } from '../support/properties.ts';
 
 const piece = fc.constantFrom(
   ...['identity', '.pod', '.claims', '.a', '["a"]', 'issuer.labels', 'request.time', 'request.ttl', 'target.kind', 'x'],

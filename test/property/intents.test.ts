@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { covers, type Intent, intentText } from '../../src/resources/intents.ts';
 import { compileAwsIntents } from '../../src/resources/targets/aws-intents.ts';
@@ -16,6 +15,7 @@ import {
   objectIntents,
   storageRequests,
 } from '../support/intent-arbitraries.ts';
+import { fc } from '../support/properties.ts';
 
 /** What each intent is for, said of the request itself: the actions that serve it, and whether it is about its resource. */
 const SERVING: Readonly<Record<Intent['allow'], readonly string[]>> = {

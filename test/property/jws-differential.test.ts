@@ -1,5 +1,4 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import fc from 'fast-check';
 import { CompactSign, compactVerify } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
@@ -7,6 +6,7 @@ import { Secret } from '../../src/core/secret.ts';
 import type { SignatureAlgorithm } from '../../src/verifiers/algorithms.ts';
 import { type CompactJws, readCompactJws } from '../../src/verifiers/compact-jws.ts';
 import { isSignedBy } from '../../src/verifiers/jws-signature.ts';
+import { fc } from '../support/properties.ts';
 
 const RSA = generateKeyPairSync('rsa', { modulusLength: 2048 });
 /** One RSA key under six algorithms, so that nothing but the algorithm tells its signatures apart. */

@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonValue } from '../../src/core/json.ts';
 import { LikelyNames } from '../../src/verifiers/likely-names.ts';
 import { parseStrictJson, StrictJsonError, type StrictJsonLimits } from '../../src/verifiers/strict-json.ts';
+import { fc } from '../support/properties.ts';
 
 /** What the reader makes of a text, all of which are signed, or the rule that it says was broken. */
 function outcomeOf(text: string, limits?: StrictJsonLimits): JsonValue | string {

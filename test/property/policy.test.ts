@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Ask } from '../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../src/core/identity.ts';
@@ -19,6 +18,7 @@ import {
   workload,
 } from '../support/policy-builders.ts';
 import { modelCap, modelDecision } from '../support/policy-model.ts';
+import { fc } from '../support/properties.ts';
 
 const ISSUERS = [
   cluster('prod-eu', { env: 'prod', region: 'eu' }),

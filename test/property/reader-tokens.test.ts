@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { importJWK, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
@@ -6,6 +5,7 @@ import { TokenType } from '../../src/core/token-types.ts';
 import { createVerifier } from '../../src/verifiers/verify.ts';
 import { newKey, signText } from '../fakes/cluster-keys.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { fc } from '../support/properties.ts';
 import { AUDIENCE, ciIssuer, keysUnderTest, staticKeys, trustedIssuers } from '../verifiers/issuers-under-test.ts';
 
 const clock = new FakeClock();

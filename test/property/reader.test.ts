@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseStrictJson } from '../../src/verifiers/strict-json.ts';
+import { fc } from '../support/properties.ts';
 
 const limits = { maxDepth: 64, maxMembers: 10_000 };
 

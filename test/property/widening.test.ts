@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Allowed, Ask } from '../../src/core/decision.ts';
 import type { VerifiedIdentity } from '../../src/core/identity.ts';
@@ -20,6 +19,7 @@ import {
   unboundWorkload,
   workload,
 } from '../support/policy-builders.ts';
+import { fc } from '../support/properties.ts';
 
 const ROLES = ['one', 'two'].map((name) => `arn:aws:iam::123456789012:role/${name}`);
 const READ = { allow: 'object.read', resource: { bucket: 'reports', prefix: '2026/' } };

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { jsonDocument } from '../../src/resources/json-document.ts';
 import { yamlDocuments } from '../../src/resources/yaml-documents.ts';
+import { fc } from '../support/properties.ts';
 
 /** The same document, to which only the YAML reader says anything: a comment ends it. */
 function byYaml(text: string) {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readDocuments } from '../../src/resources/read-documents.ts';
+import { fc } from '../support/properties.ts';
 import { NOW, onlyDocument, read, resource } from './reading.ts';
 
 const CONTRACT = join(import.meta.dirname, '../fixtures/contract/resources');

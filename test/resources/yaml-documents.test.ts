@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { yamlDocuments } from '../../src/resources/yaml-documents.ts';
+import { fc } from '../support/properties.ts';
 
 function only(text: string) {
   const { documents, faults } = yamlDocuments(text);

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { differentInYaml11 } from '../../src/resources/yaml-scalars.ts';
+import { fc } from '../support/properties.ts';
 
 describe('differentInYaml11', () => {
   test.each([

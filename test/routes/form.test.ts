@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import { assertFormType, decodeComponent, parseForm, queryNames } from '../../src/routes/form.ts';
+import { fc } from '../support/properties.ts';
 
 const REPEATABLE = new Set(['audience', 'resource']);
 

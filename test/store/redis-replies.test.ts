@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RedisReplies } from '../../src/store/redis-replies.ts';
+import { fc } from '../support/properties.ts';
 
 const GOOD = ['+OK\r\n', '-ERR no\r\n', ':-12\r\n', '$-1\r\n', '$0\r\n\r\n', '$4\r\na\r\n$\r\n', '$2\r\n+\n\r\n'];
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { covers, type Intent, intentOf } from '../../src/resources/intents.ts';
 import type { StorageRequest } from './boundary-evaluator.ts';
 import type { IamRequest } from './iam-evaluator.ts';
+import { fc } from './properties.ts';
 
 const BUCKETS = ['reports', 'reports2', 'archive'];
 const PREFIXES = ['', '2026/', '2026', '20', '2026/a', 'in/x=1,y', 'a(b)!~', '+.'];

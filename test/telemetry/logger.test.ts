@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { OAuthError } from '../../src/core/oauth-error.ts';
@@ -7,6 +6,7 @@ import { Secret } from '../../src/core/secret.ts';
 import { createLogger, type LogFields } from '../../src/telemetry/logger.ts';
 import { masked } from '../../src/telemetry/masking.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { fc } from '../support/properties.ts';
 
 function recorder(level: 'debug' | 'info' = 'debug') {
   const lines: string[] = [];

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { outcomeOf } from '../../../src/admin/replay/outcome.ts';
 import { type IsTold, ReplayTally } from '../../../src/admin/replay/replay-tally.ts';
@@ -22,6 +21,7 @@ import {
   unboundWorkload,
   workload,
 } from '../../support/policy-builders.ts';
+import { fc } from '../../support/properties.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Actor } from '../../../src/admin/actor.ts';
 import { createReports } from '../../../src/admin/reports/reports.ts';
@@ -14,6 +13,7 @@ import type { StoredResource } from '../../../src/catalog/stored-resources.ts';
 import { temporaryDirectory } from '../../audit/audit-fixture.ts';
 import { event, toBody, toLine } from '../../audit/audit-records.ts';
 import { compiled, NOW, svidMapping } from '../../support/policy-builders.ts';
+import { fc } from '../../support/properties.ts';
 
 const TEAM = { team: 'payments' };
 const NAMES = ['till', 'books', 'shop', 'vault'] as const;
