@@ -13,7 +13,9 @@ if [ ! -e "$stamp" ] || [ -n "$(find package-lock.json -newer "$stamp")" ]; then
   # The project's own tools and the pinned Node are development and optional packages: NODE_ENV must not leave them out.
   # Not `npm ci`: it refuses a lockfile that lacks a tool's binary for some other platform, which not every registry has.
   # Versions and integrity come from the lockfile all the same, and --no-save leaves that as it is.
-  npm install --no-save --include=dev --include=optional --loglevel=error --no-progress >/dev/null || {
+  install_packages() { npm install --no-save --include=dev --include=optional --loglevel=error --no-progress >/dev/null; }
+  # A registry that hiccups is asked again.
+  install_packages || install_packages || {
     echo "carnet: the packages could not be installed; npm's message stands above" >&2
     exit 69
   }

@@ -29,17 +29,23 @@ work=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# build NAME PACKAGE [FLAG...]: whoever builds at the same time builds the same; the last one to end wins.
-build() {
+# compile NAME PACKAGE [FLAG...]
+compile() {
   name=$1
   package=$2
   shift 2
+  (cd "$root/test/kube" && nice -n 19 "$go" build -p 2 -trimpath -o "$work/$name" "$@" "$package") >&2
+}
+
+# build NAME PACKAGE [FLAG...]: whoever builds at the same time builds the same; the last one to end wins. A registry that
+# hiccups is asked again.
+build() {
+  name=$1
   [ -x "$cache/$name" ] && return 0
   echo "building $name for Kubernetes $version (ten minutes or less, once) ..."
   mkdir -p "$cache" || failed "$cache cannot be made"
   work=$(mktemp -d "$cache/build.XXXXXX") || failed "nothing can be written to $cache"
-  (cd "$root/test/kube" && nice -n 19 "$go" build -p 2 -trimpath -o "$work/$name" "$@" "$package") >&2 ||
-    failed "$name was not built; the message of Go stands above"
+  compile "$@" || compile "$@" || failed "$name was not built; the message of Go stands above"
   mv "$work/$name" "$cache/$name"
   rm -rf "$work"
   work=

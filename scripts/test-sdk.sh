@@ -30,13 +30,13 @@ in_cache() {
   built="$cache/$name-$sum"
 }
 
-# build COMMAND: whoever builds at the same time builds the same; the first one to end wins.
+# build COMMAND: whoever builds at the same time builds the same; the first one to end wins. A registry that hiccups is asked again.
 build() {
   [ -d "$built" ] && return 0
   echo "building $(basename "$built") (a minute or less, once) ..."
   mkdir -p "$cache" || failed "$cache cannot be made"
   work=$(mktemp -d "$built.XXXXXX") || failed "nothing can be written to $cache"
-  "$@" >&2 || failed "$(basename "$built") was not built; the message of its tool stands above"
+  "$@" >&2 || "$@" >&2 || failed "$(basename "$built") was not built; the message of its tool stands above"
   chmod 755 "$work"
   [ -d "$built" ] || mv "$work" "$built" || failed "$built cannot be made"
   rm -rf "$work"

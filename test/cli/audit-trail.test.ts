@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { auditTail } from '../../src/cli/audit/audit-tail.ts';
 import { run } from '../../src/cli/program.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
@@ -50,6 +50,9 @@ beforeAll(async () => {
   refused = String((await exchange('clerk', 'ledger')).body['trace_id']);
   expect((await exchange('clerk', 'soft')).status).toBe(200);
   expect((await exchange('reporter', 'ledger')).status).toBe(200);
+  // That an SVID was issued is written without anybody waiting.
+  const issued = async () => jsonLines((await local(['audit', 'query', '--type', 'issued'])).out);
+  await vi.waitFor(async () => expect(await issued()).toHaveLength(2), { timeout: 60_000 });
 });
 
 afterAll(async () => {
@@ -76,6 +79,7 @@ const jsonLines = (text: string) =>
   text
     .trimEnd()
     .split('\n')
+    .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
 
 describe('carnet audit query', () => {

@@ -218,7 +218,7 @@ describe('a second hop that fails', () => {
 
   test('is a 503 when both calls together take longer than the deadline', async () => {
     sts.fail({ kind: 'none' }, { kind: 'hang' });
-    const error = await refusalOf(issue({}, { timeoutMs: 1_000 }));
+    const error = await refusalOf(issue({}, { timeoutMs: 3_000 }));
     expect(error).toMatchObject({
       key: 'target_unavailable',
       detail: expect.stringMatching(/^STS, second hop: timeout: 127.0.0.1:/),

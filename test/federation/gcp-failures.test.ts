@@ -405,7 +405,7 @@ test('no error holds a token, whatever step it comes from', async () => {
   for (const failure of failures) {
     bench.gcp.fail('sts', { kind: 'answer', change: remember });
     bench.gcp.fail('iamCredentials', failure);
-    spoken.push(await bench.refusal(grant, { callMs: 100 }));
+    spoken.push(await bench.refusal(grant, { callMs: 1000 }));
   }
   const echo = { kind: 'answer' as const, change: (answer: object) => ({ ...remember(answer), token_type: 'MAC' }) };
   bench.gcp.fail('sts', echo);

@@ -183,7 +183,7 @@ describe('an emergency stop', () => {
     await cache?.client.set(`${prefix}:stops`, `${randomBytes(32).toString('base64url')}\n${body}`);
     await second.serve();
     const asked = async () =>
-      Number((await cache?.client.info('commandstats'))?.match(/cmdstat_getrange:calls=(\d+)/)?.[1]);
+      Number((await cache?.client.info('commandstats'))?.match(/cmdstat_getrange:calls=(\d+)/)?.[1] ?? 0);
     const before = await asked();
     await expect.poll(asked).toBeGreaterThan(before + 4);
     expect(prefix).toMatch(/^carnet:/);

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AwsSts } from '../fakes/aws-sts.ts';
@@ -47,6 +47,9 @@ beforeAll(async () => {
   stage = await openStage({ cluster, resources: mapping(ROLE), clouds, issuerPort: ports[0] });
   const plain = { cluster, resources: mapping(LOOPBACK_ROLE), clouds, issuerPort: ports[1], plain: true };
   loopback = await openStage(plain);
+  // SDKs give up after a second, which the first credential of a process may take on a busy machine.
+  const authorization = await readFile(loopback.tokenFile, 'utf8');
+  expect((await fetch(`${loopback.workloadUrl}/sdk/aws/reports`, { headers: { authorization } })).status).toBe(200);
 });
 
 afterAll(async () => {
