@@ -10,9 +10,15 @@ type BodyReader = (piece: Uint8Array | null) => void;
 export class BodyRequest extends http.IncomingMessage {
   #reader: BodyReader | undefined;
 
-  /** To be called while the request is announced, before anything of its body has come. The stream ends with the body, empty. */
+  /** To be called before anything is read. What came while the request waited is handed over first. The stream ends with the body, empty. */
   handBodyTo(reader: BodyReader): void {
-    this.#reader = reader;
+    if (this.readableLength > 0) {
+      for (let piece = this.read(); piece !== null; piece = this.read()) reader(piece);
+      // Read once, it would not end by itself.
+      this.resume();
+    }
+    if (this.complete) reader(null);
+    else this.#reader = reader;
   }
 
   override push(piece: Uint8Array | null, encoding?: BufferEncoding): boolean {

@@ -8,6 +8,7 @@ import { http } from '../outbound/node-http.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { BodyRequest } from './body-request.ts';
 import { logRefusal, oauthErrorBody } from './error-handler.ts';
+import { endsWithAnswerOwed, oneAtATime } from './one-at-a-time.ts';
 import { NOT_STORED } from './reply.ts';
 
 /** Certificate chain and key of a listener, PEM. */
@@ -31,11 +32,11 @@ const TLS_LIMITS = { handshakeTimeout: 10_000, pauseOnConnect: true, minVersion:
 
 /** A server whose clients cannot hold it by being slow or large. */
 export function httpServer(listener: RequestListener<typeof BodyRequest>, tls: Tls | undefined): Server {
-  if (tls === undefined) return http.createServer({ ...LIMITS, IncomingMessage: BodyRequest }, listener);
-  const server = createTlsServer(
-    { ...LIMITS, ...TLS_LIMITS, IncomingMessage: BodyRequest, cert: tls.cert, key: tls.key.reveal() },
-    listener,
-  );
+  const options = { ...LIMITS, IncomingMessage: BodyRequest };
+  const inTurn = oneAtATime(listener);
+  if (tls === undefined) return http.createServer(options, inTurn);
+  const secure = { ...options, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() };
+  const server = createTlsServer(secure, inTurn);
   // Without a handshake nothing can be said, and an answer would wait for one for ever.
   return server.on('tlsClientError', (_problem, socket) => socket.destroy());
 }
@@ -67,6 +68,7 @@ export function answerBrokenHttp(log: Log) {
       socket.destroy();
       return;
     }
+    if (endsWithAnswerOwed(socket)) return;
     // Only the code goes on: the problem itself holds the bytes that came.
     const error = new OAuthError(BROKEN[problem.code ?? ''] ?? 'malformed_http', { detail: problem.code ?? 'unknown' });
     const traceId = newTraceId();

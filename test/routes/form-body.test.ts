@@ -101,6 +101,27 @@ describe('the body of a form', () => {
     await ended.promise;
   });
 
+  test('nor longer where a part of it came while its request waited for its turn', async () => {
+    const gate = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const server = httpServer(async (request, response) => {
+      const body = bodyOf(request);
+      if (request.url === '/first') await gate.promise;
+      else request.once('end', ended.resolve);
+      response.end(await body);
+    }, undefined);
+    onTestFinished(() => void server.close().closeAllConnections());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const socket = opened((server.address() as AddressInfo).port);
+    socket.write(`POST /first HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n${HEAD}Content-Length: 3\r\n\r\na`);
+    await once(server, 'request');
+    gate.resolve();
+    await answered(socket);
+    socket.write('=b');
+    expect(await answered(socket)).toMatch(/\r\n\r\na=b$/);
+    await ended.promise;
+  });
+
   test('that is refused whole leaves the connection open, and one that is not read to its end takes it along', async () => {
     const { port } = await openDoor();
     const socket = opened(port);
