@@ -13,7 +13,7 @@ import type { DoorDeps } from './door-deps.ts';
 import { type ErrorBody, errorHandler, oauthError } from './error-handler.ts';
 import { MAX_BODY_BYTES } from './form-body.ts';
 import { handshakesInLine, MAX_IN_LINE } from './handshake-line.ts';
-import { refuseTwoHosts } from './host-header.ts';
+import { refuseAllButOneHost } from './host-header.ts';
 import { answerBrokenHttp, httpServer, newTraceId, type Tls } from './http-server.ts';
 import { methodOf, underRoutedMethods } from './methods.ts';
 import { healthRoutes, metricsRoute } from './operations.ts';
@@ -168,7 +168,7 @@ export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyIn
     frameworkErrors: refused,
   });
   takeBodiesAsBytes(server);
-  refuseTwoHosts(server);
+  refuseAllButOneHost(server);
   refuseWhileClosing(server);
   recordRequests(server, name, deps);
   server.setErrorHandler(refused);

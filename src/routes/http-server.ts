@@ -25,6 +25,8 @@ const LIMITS = {
   connectionsCheckingInterval: 5_000,
   // A 16 KiB token in an Authorization header, and as much again for everything else.
   maxHeaderSize: 32 * 1024,
+  // Refused in the one shape of errors (routes/host-header.ts).
+  requireHostHeader: false,
 } as const;
 
 /** The connections of a TLS server wait in a line before they are read from (routes/handshake-line.ts). */

@@ -77,9 +77,14 @@ describe('malformed HTTP', () => {
     expect(door.requests).toHaveLength(0);
   });
 
-  test('a request without Host is refused', async () => {
-    const { port } = await openDoor();
-    expect(await sendRaw(port, 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+  test('a request without Host is refused in the one shape of errors; only HTTP/1.0 may do without', async () => {
+    const { port, log } = await openDoor();
+    const answer = await sendRaw(port, 'GET /livez HTTP/1.1\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.toLowerCase()).toContain('connection: close');
+    expect(errorBody.parse(body(answer)).error).toBe('invalid_request');
+    expect(log()).toContain('no Host');
+    expect(await sendRaw(port, 'GET /livez HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test.each([
