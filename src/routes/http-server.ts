@@ -32,11 +32,17 @@ const LIMITS = {
 /** The connections of a TLS server wait in a line before they are read from (routes/handshake-line.ts). */
 const TLS_LIMITS = { handshakeTimeout: 10_000, pauseOnConnect: true, minVersion: 'TLSv1.2' } as const;
 
+/**
+ * Who has no more to say is answered all the same: a credential would be made and recorded for nobody. Not over TLS, where Node
+ * would keep connections that end before their handshake.
+ */
+const HALF_OPEN = { httpAllowHalfOpen: true } as const;
+
 /** A server whose clients cannot hold it by being slow or large. */
 export function httpServer(listener: RequestListener<typeof BodyRequest>, tls: Tls | undefined): Server {
   const options = { ...LIMITS, IncomingMessage: BodyRequest };
   const inTurn = oneAtATime(listener);
-  if (tls === undefined) return http.createServer(options, inTurn);
+  if (tls === undefined) return Object.assign(http.createServer(options, inTurn), HALF_OPEN);
   const secure = { ...options, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() };
   const server = createTlsServer(secure, inTurn);
   // Without a handshake nothing can be said, and an answer would wait for one for ever.

@@ -251,6 +251,16 @@ describe('an answer that is owed', () => {
     expect(await statuses(socket)).toEqual(['404']);
   });
 
+  test('is given to a client that has no more to say', async () => {
+    const { gate, begun, open } = await heldDoor();
+    const socket = await open();
+    socket.end(ASKING.token + ASKING.token);
+    await once(socket, 'finish');
+    await expect.poll(() => begun).toHaveLength(1);
+    gate.resolve();
+    expect(await statuses(socket)).toEqual(['200', '200']);
+  });
+
   test.each(OVER)('is none where a client ends what it says half way, or has said nothing (TLS: %s)', async (tls) => {
     const { begun, open } = await heldDoor({ tls });
     const [half, silent] = [await open(), await open()];
