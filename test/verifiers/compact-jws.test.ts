@@ -36,7 +36,8 @@ describe('the form of a token (V1)', () => {
   test('keeps 256 headers of 384 bytes in memory at most, so that nobody fills it (V16)', () => {
     /** Of a header that was there already. */
     const isKept = (text: string) => read(text).claimNames !== undefined;
-    const ofBytes = (bytes: number) => withHeader({ x: 'y'.repeat(bytes - '{"alg":"RS256","kid":"k1","x":""}'.length) });
+    const ofBytes = (bytes: number) =>
+      withHeader({ x: 'y'.repeat(bytes - '{"alg":"RS256","kid":"k1","x":""}'.length) });
     for (const [bytes, kept] of [
       [384, true],
       [385, false],

@@ -11,14 +11,22 @@ describe('strict JSON', () => {
     expect(JSON.parse(JSON.stringify(read(text)))).toEqual(JSON.parse(text));
   });
 
-  test.each(['0', '7', '1732406400', '999999999999999', '9007199254740993', '65115310620700694', '10e2', '12.50', '-3', '1E-2'])(
-    'reads the number %s as JSON.parse does, wherever it stands (V7)',
-    (number) => {
-      for (const text of [number, `[${number}]`, `[${number},1]`, `{"a":${number}}`, `{"a":${number} ,"b":1}`]) {
-        expect(JSON.stringify(read(text))).toBe(JSON.stringify(JSON.parse(text)));
-      }
-    },
-  );
+  test.each([
+    '0',
+    '7',
+    '1732406400',
+    '999999999999999',
+    '9007199254740993',
+    '65115310620700694',
+    '10e2',
+    '12.50',
+    '-3',
+    '1E-2',
+  ])('reads the number %s as JSON.parse does, wherever it stands (V7)', (number) => {
+    for (const text of [number, `[${number}]`, `[${number},1]`, `{"a":${number}}`, `{"a":${number} ,"b":1}`]) {
+      expect(JSON.stringify(read(text))).toBe(JSON.stringify(JSON.parse(text)));
+    }
+  });
 
   test('makes objects without a prototype, so that inherited names are absent (V7)', () => {
     const object = read('{"constructor":1,"toString":2}') as Record<string, unknown>;
