@@ -40,11 +40,15 @@ const HALF_OPEN = { httpAllowHalfOpen: true } as const;
 
 /** A server whose clients cannot hold it by being slow or large. */
 export function httpServer(listener: RequestListener<typeof BodyRequest>, tls: Tls | undefined): Server {
-  const options = { ...LIMITS, IncomingMessage: BodyRequest };
   const inTurn = oneAtATime(listener);
-  if (tls === undefined) return Object.assign(http.createServer(options, inTurn), HALF_OPEN);
-  const secure = { ...options, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() };
-  const server = createTlsServer(secure, inTurn);
+  // What nobody knows how to expect is passed over (RFC 9110 section 10.1.1): Node would answer it by itself.
+  return bareServer(tls).on('request', inTurn).on('checkExpectation', inTurn);
+}
+
+function bareServer(tls: Tls | undefined) {
+  const options = { ...LIMITS, IncomingMessage: BodyRequest };
+  if (tls === undefined) return Object.assign(http.createServer(options), HALF_OPEN);
+  const server = createTlsServer({ ...options, ...TLS_LIMITS, cert: tls.cert, key: tls.key.reveal() });
   // Without a handshake nothing can be said, and an answer would wait for one for ever.
   return server.on('tlsClientError', (_problem, socket) => socket.destroy());
 }

@@ -114,6 +114,14 @@ describe('malformed HTTP', () => {
     expect(await sendRaw(port, one)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
+  test('what a request expects is passed over where nobody knows it (RFC 9110 section 10.1.1)', async () => {
+    const { port } = await openDoor();
+    const expecting = (what: string) =>
+      `GET /livez HTTP/1.1\r\nHost: x\r\nExpect: ${what}\r\nConnection: close\r\n\r\n`;
+    expect(await sendRaw(port, expecting('tea'))).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await sendRaw(port, expecting('100-continue'))).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /);
+  });
+
   test('a request to switch protocols or to open a tunnel gets neither', async () => {
     const { port } = await openDoor();
     const upgrade = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n';

@@ -208,10 +208,14 @@ describe('requests of one connection (RFC 9112 section 9.3.2)', () => {
     expect(await statuses(socket)).toEqual(Array(MAX_WAITING + 2).fill('200'));
   });
 
-  test.each(OVER)('that are too many to wait end it with the answer under way (TLS: %s)', async (tls) => {
+  test.each([
+    [false, ''],
+    [true, ''],
+    [false, 'Expect: what nobody knows\r\n'],
+  ])('that are too many to wait end it with the answer under way (TLS: %s) %s', async (tls, more) => {
     const { gate, begun, open } = await heldDoor({ tls });
     const socket = await open();
-    socket.write(ASKING.token + LIVEZ.repeat(MAX_WAITING + 1));
+    socket.write(ASKING.token + LIVEZ.replace('Host', `${more}Host`).repeat(MAX_WAITING + 1));
     await expect.poll(() => begun).toHaveLength(1);
     gate.resolve();
     expect(await statuses(socket)).toEqual(['200']);
