@@ -37,7 +37,8 @@ describe('bin/carnet', () => {
 
   test('keeps compiled code beside the packages and never in a temporary folder, where others may write', () => {
     const cache = join(root, 'node_modules/.cache/carnet');
-    rmSync(cache, { recursive: true, force: true });
+    // Other tests may be running it meanwhile.
+    rmSync(cache, { recursive: true, force: true, maxRetries: 20 });
     execFileSync(join(root, 'bin/carnet'), ['--version'], { env: { ...env, TMPDIR: folder } });
     expect(readdirSync(cache)).toHaveLength(1);
     expect(readdirSync(folder)).toEqual([]);
