@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     include: ['test/api/**/*.test.ts'],
     testTimeout: 600_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 30_000 } },
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     fileParallelism: false,
     reporters: ['default', new ClosingLine()],
   },

@@ -92,7 +92,7 @@ ${listener('public', publicPort)}${workload}${listener('admin', adminPort)}`,
   const accepted = async () => {
     for (const token of [await svid(), await other.sign(claims())]) expect((await whoIs(token)).status).toBe(201);
   };
-  await vi.waitFor(accepted, { timeout: 30_000 });
+  await vi.waitFor(accepted, { timeout: 120_000 });
 });
 
 afterAll(() => opened.disposeAsync());

@@ -64,7 +64,7 @@ describe('TokenReview on a real API server (K32 to K35)', () => {
     await expect
       .poll(() => outcome(token), { timeout: REFUSED_WITHIN_MS, interval: 500 })
       .toEqual([400, 'invalid_request', ERRORS.token_revoked.description]);
-  }, 40_000);
+  });
 
   test('an API server that cannot be asked is a 503 under require, never a pass', async () => {
     await server().admin.createPod(ACCOUNT.namespace, 'reporter-1', { serviceAccountName: ACCOUNT.name });
