@@ -83,7 +83,7 @@ describe('replay: once', () => {
 
   test('refuses a token without jti, which other mappings take (R2)', async () => {
     const token = jobToken({ jti: undefined });
-    expect(await outcome(token, 'till')).toMatch(/^400 invalid_request: a required claim/);
+    expect(await outcome(token, 'till')).toMatch(/^400 invalid_request: a claim of the subject token is missing/);
     expect(await outcome(token, 'ledger')).toBe('200');
   });
 
