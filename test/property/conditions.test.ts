@@ -62,7 +62,7 @@ test('whatever the text, it is a condition with an answer, or faults with a plac
         }
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: 4000 },
   );
   expect(good).toBeGreaterThan(20);
 });

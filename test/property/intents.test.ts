@@ -93,7 +93,7 @@ describe('a session policy, whatever the intents and the request', () => {
         expect(isAllowed).toBe(list.some((one) => isMeant(one, request)));
         if (isAllowed) allowed += 1;
       }),
-      { numRuns: 20_000 },
+      { numRuns: 30_000 },
     );
     expect(allowed).toBeGreaterThan(300);
   });
@@ -166,7 +166,7 @@ describe('an access boundary, whatever the intents and the request', () => {
         expect(isLeft).toBe(list.some((one) => isMeantAtGoogle(one, request)));
         if (isLeft) allowed += 1;
       }),
-      { numRuns: 20_000 },
+      { numRuns: 30_000 },
     );
     expect(allowed).toBeGreaterThan(300);
   });
