@@ -21,7 +21,7 @@ function ranWithoutRoom(stream: 'out' | 'err', ...args: readonly string[]) {
 /** Runs a command whose reader ends at once; gives its exit code as output. */
 function readersGone(command: string, cwd = '/') {
   const program = `"${CARNET}" ${command} | true; echo "\${PIPESTATUS[0]}"`;
-  const options = { cwd, env: ENV, encoding: 'utf8', timeout: 15_000 } as const;
+  const options = { cwd, env: ENV, encoding: 'utf8', timeout: 120_000 } as const;
   const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', program], options);
   return { stdout, stderr };
 }
