@@ -94,7 +94,7 @@ describe('an issuer by kubeconfig', () => {
 
   test('without the CA of a private cluster is a 503, and is not verified by none', async () => {
     await kubeconfig({}, { token: cluster.apiToken() });
-    expect((await refusal(verifier()(cluster.token(POD)))).detail).toMatch(/^unreachable/);
+    expect((await refusal(verifier()(cluster.token(POD)))).detail).toMatch(/^untrusted/);
   });
 
   test('that has nobody to ask as gets no review', async () => {
