@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isPrivateJwk } from '../core/private-jwk.ts';
 import { isPathSegment, isTrustDomain } from '../core/spiffe-id.ts';
 import { duration, durationSeconds } from './duration.ts';
 import { exactlyOne, present, rule } from './rule.ts';
@@ -29,10 +30,15 @@ function unique<T extends z.ZodType<string>>(item: T, most: number) {
     .refine((items) => new Set(items).size === items.length, 'must not name one twice');
 }
 
+/** What is in a document is stored, kept in its history and shown to whoever may read it. */
+const publicJwk = z
+  .looseObject({})
+  .refine((jwk) => !isPrivateJwk(jwk), 'has members of a private key: give the public one');
+
 const staticKeys = exactlyOne(
   z.strictObject({
     jwksFile: file.optional(),
-    jwks: z.looseObject({ keys: z.array(z.looseObject({})).min(1).max(64) }).optional(),
+    jwks: z.looseObject({ keys: z.array(publicJwk).min(1).max(64) }).optional(),
   }),
   ['jwksFile', 'jwks'],
 );

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { keyThumbprint } from '../core/key-thumbprint.ts';
+import { isPrivateJwk } from '../core/private-jwk.ts';
 import { boundAlgorithm, type SignatureAlgorithm } from './algorithms.ts';
 import { isRocaModulus } from './roca.ts';
 
@@ -26,8 +27,6 @@ export class KeySetError extends Error {
 
 const MAX_KEYS = 64;
 const KID = /^[\x20-\x7e]{1,256}$/;
-/** Private members of RSA, EC, OKP, AKP and symmetric keys (RFC 7518 section 6, RFC 8037): public sets hold none. */
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv', 'seed'];
 const COORDINATE_BYTES: Readonly<Record<string, number>> = { 'P-256': 32, 'P-384': 48, 'P-521': 66, Ed25519: 32 };
 /** The widest RSA numbers that can pass, a leading zero included: wider ones would keep the library busy for seconds. */
 const RSA_BYTES = { n: 1025, e: 5 };
@@ -50,8 +49,7 @@ function refuseWhole(keys: readonly JsonValue[]): void {
   const kids = new Set<JsonValue>();
   for (const jwk of keys) {
     if (!isJsonObject(jwk)) continue;
-    if (PRIVATE_MEMBERS.some((member) => Object.hasOwn(jwk, member)))
-      throw new KeySetError('a key has private members');
+    if (isPrivateJwk(jwk)) throw new KeySetError('a key has private members');
     if (jwk['kid'] === undefined) continue;
     if (kids.has(jwk['kid'])) throw new KeySetError('a kid appears twice');
     kids.add(jwk['kid']);

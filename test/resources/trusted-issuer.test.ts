@@ -43,6 +43,18 @@ const RULES: readonly (readonly [string, object, object, string])[] = [
     keys({ static: {} }),
     'spec.keys.static: must have exactly one of jwksFile, jwks',
   ],
+  [
+    'public keys alone (V11)',
+    keys({ static: { jwks: JWKS } }),
+    keys({ static: { jwks: { keys: [{ kty: 'EC' }, { kty: 'EC', d: 'AAAA' }] } } }),
+    'spec.keys.static.jwks.keys[1]: has members of a private key: give the public one',
+  ],
+  [
+    'no symmetric key (V11)',
+    keys({ static: { jwks: JWKS } }),
+    keys({ static: { jwks: { keys: [{ kty: 'oct', k: 'AAAA' }] } } }),
+    'spec.keys.static.jwks.keys[0]: has members of a private key: give the public one',
+  ],
   ['audiences', CLUSTER, { ...CLUSTER, audiences: [] }, 'spec.audiences: too small: expected array to have >=1 items'],
   ['each audience once', CLUSTER, { ...CLUSTER, audiences: ['a', 'a'] }, 'spec.audiences: must not name one twice'],
   [
