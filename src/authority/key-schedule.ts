@@ -24,7 +24,8 @@ export type KeyState = 'prepared' | 'active' | 'retired' | 'gone';
  * The key that signs now: of those whose time has come and that are not retired, the one that became active last. Where
  * there is none, the next one whose time comes within CLOCK_DIFFERENCE_MS: that is a first key, or one made in a hurry,
  * seen by a replica whose clock is behind. A key that is alone in its ring does not wait at all: it was made by a clock
- * that was ahead, and no other key's turn is taken. Undefined when there is none either.
+ * that was ahead, and no other key's turn is taken. Nor does one whose predecessors left the ring after its time had come by
+ * a clock that was ahead: whose turn it is now is erased. Undefined when there is none either.
  */
 export function activeKey(ring: Keyring, now: number): RingKey | undefined {
   const usable = ring.filter(({ retiredAt }) => retiredAt === undefined || retiredAt > now);
@@ -33,8 +34,9 @@ export function activeKey(ring: Keyring, now: number): RingKey | undefined {
     .reduce<RingKey | undefined>((last, key) => (last && last.activeAt > key.activeAt ? last : key), undefined);
   if (latest) return latest;
   const [next] = usable.toSorted((a, b) => a.activeAt - b.activeAt);
-  if (ring.length === 1) return next;
-  return next && next.activeAt - now <= CLOCK_DIFFERENCE_MS ? next : undefined;
+  if (ring.length === 1 || !next) return next;
+  const leftAt = Math.max(...ring.map(({ removalAt = 0 }) => removalAt));
+  return next.activeAt - now <= CLOCK_DIFFERENCE_MS || next.activeAt <= leftAt ? next : undefined;
 }
 
 /** The keys in the published documents, oldest first: prepared, active, and those whose tokens may still be valid. */

@@ -19,7 +19,7 @@ export function withPrepared(ring: Keyring, key: SigningKey, { now, rotateEveryM
   const activeAt = Math.max((active?.activeAt ?? now) + rotateEveryMs, publishedAt + LEAD_MS);
   const before = mapRing(ring, (one) => {
     // What signs before its time, made by a clock that was ahead, goes on when it is no longer alone.
-    const signing = one === active ? { ...one, activeAt: Math.min(one.activeAt, now) } : one;
+    const signing = one === active ? begun(one, now) : one;
     return isUnending(one) ? ending(signing, activeAt) : signing;
   });
   return [...before, { key, publishedAt, activeAt }];
@@ -30,7 +30,7 @@ export function withActivated(ring: Keyring, now: number): Keyring {
   const prepared = preparedKey(ring, now);
   return mapRing(ring, (one) => {
     if (one === prepared) return { ...one, activeAt: now };
-    return stateOf(ring, one, now) === 'active' ? ending(one, now) : one;
+    return stateOf(ring, one, now) === 'active' ? ending(begun(one, now), now) : one;
   });
 }
 
@@ -69,6 +69,11 @@ export function withoutGone(ring: Keyring, now: number): Keyring {
 /** Later than every change so far, whatever this replica's clock says. */
 function changeInstant(ring: Keyring, now: number): number {
   return Math.max(now, lastChangeAt(ring, now) + 1);
+}
+
+/** What signs has begun to, whatever its date says. */
+function begun(one: RingKey, now: number): RingKey {
+  return { ...one, activeAt: Math.min(one.activeAt, now) };
 }
 
 function isUnending({ retiredAt }: RingKey): boolean {

@@ -100,6 +100,22 @@ describe('tend', () => {
     expect(await sequence()).toBe(before);
   });
 
+  test('leaves a key that signs where the clock of one process was a year ahead for a moment', async () => {
+    clock.set(START + EVERY - LEAD_MS);
+    await rotation.tend('svid');
+    const [, next] = (await ring()).map(kid);
+    const ahead = rotationOf({ clock: new FakeClock(clock.now() + 365 * DAY) });
+    for (let pass = 0; pass < 2; pass += 1) await ahead.tend('svid');
+    expect(await states()).toEqual(['active', 'prepared']);
+    expect(await active()).toBe(next);
+    // The next rotation is as late as the clock was ahead, unless somebody asks for it.
+    await rotation.tend('svid');
+    await rotation.activate('svid', { unpublished: true });
+    expect(await states()).toEqual(['retired', 'active']);
+    clock.set(START + EVERY);
+    expect(await states()).toEqual(['retired', 'active']);
+  });
+
   test('prepares one key when many processes come at once', async () => {
     clock.set(START + EVERY - LEAD_MS);
     await Promise.all(Array.from({ length: 6 }, () => rotationOf().tend('svid')));

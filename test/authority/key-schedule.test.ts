@@ -63,6 +63,17 @@ describe('activeKey and publishedKeys', () => {
     expect(activeKey(two, 10 * DAY - CLOCK_DIFFERENCE_MS - 1)).toBeUndefined();
   });
 
+  test('use the next key where a clock that was ahead has erased the one before it, as gone, and no later key', () => {
+    const left = (removalAt: number) =>
+      ring(
+        { publishedAt: 9 * DAY, activeAt: 10 * DAY, retiredAt: 375 * DAY, goneAt: 377 * DAY, removalAt },
+        { publishedAt: 374 * DAY, activeAt: 375 * DAY },
+      );
+    for (const now of [DAY, 9 * DAY, 10 * DAY]) expect(index(activeKey(left(12 * DAY), now))).toBe(0);
+    expect(activeKey(left(10 * DAY - 1), 9 * DAY)).toBeUndefined();
+    expect(index(activeKey(left(12 * DAY), 375 * DAY))).toBe(1);
+  });
+
   test('do not use a later key before its time, not even within the tolerated difference (M3)', () => {
     const prepared = ring(
       { publishedAt: 1, activeAt: 1, retiredAt: DAY, goneAt: 3 * DAY },
