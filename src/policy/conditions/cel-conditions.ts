@@ -17,6 +17,7 @@ import { CALENDAR_FIELDS, inZone } from './calendar.ts';
 import { check } from './checker.ts';
 import type { Answer, Attributes, CompiledCondition, Conditions } from './condition.ts';
 import { costOf, MAX_COST, MAX_ITEMS } from './cost.ts';
+import { holds } from './holds.ts';
 import { literalFault } from './literals.ts';
 import { BOUNDED, parse } from './parse.ts';
 import { Patterns } from './patterns.ts';
@@ -55,7 +56,7 @@ export class CelConditions implements Conditions {
       return { ok: false, faults: [{ offset: 0, message, hint }] };
     }
     const run = plan(this.#env, parsed.parsed);
-    const ask = (attributes: Attributes) => answer(run(this.#bind(attributes)), attributes, [...reads]);
+    const ask = (attributes: Attributes) => answer(untraced(run, this.#bind(attributes)), attributes, [...reads]);
     return { ok: true, condition: { text: shortened(text), whole: text, ask } };
   }
 
@@ -63,6 +64,17 @@ export class CelConditions implements Conditions {
     const bound = this.#bound.get(attributes) ?? bindingsOf(attributes);
     this.#bound.set(attributes, bound);
     return bound;
+  }
+}
+
+/** Where a condition found a member missing says nothing, and to write it down costs more than all else. */
+function untraced(run: (bindings: Bindings) => CelResult, bindings: Bindings): CelResult {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return run(bindings);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
@@ -93,11 +105,14 @@ function environment(patterns: Patterns): CelEnv {
   const matches = celMethod('matches', STRING, [STRING], BOOL, function (pattern) {
     return patterns.test(pattern, String(this));
   });
+  const contains = celMethod('contains', STRING, [STRING], BOOL, function (part) {
+    return holds(String(this), part);
+  });
   const bounds = [
     celFunc(BOUNDED, [LIST], LIST, (list) => within(list)),
     celFunc(BOUNDED, [MAP], MAP, (map) => within(map)),
   ];
-  return celEnv({ funcs: [...calendar, matches, ...bounds, celFunc('int', [STRING], INT, wholeNumber)] });
+  return celEnv({ funcs: [...calendar, matches, contains, ...bounds, celFunc('int', [STRING], INT, wholeNumber)] });
 }
 
 function within<T extends { readonly size: number }>(items: T): T {

@@ -1,4 +1,6 @@
 import { type Expression, partsOf, textOf } from './expression.ts';
+import { SHORT } from './holds.ts';
+import { CLAIMS, type Sizes, sizeOf } from './value-size.ts';
 
 /** A step is what it takes to look at one name or to compare two short values, about half a microsecond. */
 export const MAX_COST = 50_000;
@@ -16,44 +18,76 @@ const CALLS: Readonly<Record<string, number>> = {
   size: 200,
   int: 10,
   string: 10,
+  '_<_': 5,
+  '_<=_': 5,
+  '_>_': 5,
+  '_>=_': 5,
 };
-/** Comparing two claims, or looking through one, goes through all that a token holds. */
-const THROUGH_CLAIMS = 500;
+/** What is written out is told from each item of a list at once. */
+const WRITTEN_OUT = 0.5;
+/** Looking for a text that is long, or may be. */
+const LONG_PART = 200;
 const IN_A_ZONE = 20;
 const PER_INSTRUCTION = 100;
+
+type InstructionsOf = (pattern: string) => number;
 
 /**
  * The most steps that asking a condition can take, whatever the attributes; `instructionsOf` says how long the program of
  * a pattern is.
  */
-export function costOf(expression: Expression, instructionsOf: (pattern: string) => number): number {
-  const cost = (one: Expression) => costOf(one, instructionsOf);
+export function costOf(expression: Expression, instructionsOf: InstructionsOf, variables: Sizes = {}): number {
+  const cost = (one: Expression) => costOf(one, instructionsOf, variables);
   if (expression.kind === 'macro') {
-    const { over, body } = expression;
-    return 1 + cost(over) + itemsOf(over) * (3 + cost(body));
+    const { over, variable, body } = expression;
+    const inner = { ...variables, [variable]: sizeOf(over, variables) };
+    return 1 + cost(over) + itemsOf(over) * (3 + costOf(body, instructionsOf, inner));
   }
   const parts = partsOf(expression).reduce((sum, part) => sum + cost(part), 1);
-  return expression.kind === 'call' ? parts + callCost(expression, instructionsOf) : parts;
+  return expression.kind === 'call' ? parts + callCost(expression, instructionsOf, variables) : parts;
 }
 
 function itemsOf(over: Expression): number {
   return over.kind === 'list' ? over.items.length : MAX_ITEMS;
 }
 
-function callCost(
-  { name, args }: Extract<Expression, { kind: 'call' }>,
-  instructionsOf: (pattern: string) => number,
-): number {
+type Call = Extract<Expression, { kind: 'call' }>;
+
+function callCost(call: Call, instructionsOf: InstructionsOf, variables: Sizes): number {
+  const { name, args } = call;
   const [first, second] = args;
   switch (name) {
     case '_==_':
     case '_!=_':
-      return first?.kind === 'literal' || second?.kind === 'literal' ? 0 : THROUGH_CLAIMS;
+      return comparing(first, second, variables);
     case '@in':
-      return second?.kind === 'list' && first?.kind !== 'list' ? second.items.length : THROUGH_CLAIMS;
+      return lookingIn(first, second, variables);
     case 'matches':
       return instructionsOf(textOf(first) ?? '') * PER_INSTRUCTION;
     default:
-      return name.startsWith('get') && args.length > 0 ? IN_A_ZONE : (CALLS[name] ?? 0);
+      if (name.startsWith('get') && args.length > 0) return IN_A_ZONE;
+      return Math.ceil(priceOf(call) * Math.max(1, ...worksOn(call).map((one) => sizeOf(one, variables) / CLAIMS)));
   }
+}
+
+function priceOf({ name, args: [part] }: Call): number {
+  const isLong = name === 'contains' && (textOf(part)?.length ?? Number.POSITIVE_INFINITY) > SHORT;
+  return isLong ? LONG_PART : (CALLS[name] ?? 0);
+}
+
+/** What is as long as all that it joins. */
+function worksOn(call: Call): readonly Expression[] {
+  return call.name === '_+_' ? [call] : partsOf(call);
+}
+
+/** What is written out is short, or of another length. */
+function comparing(one: Expression | undefined, other: Expression | undefined, variables: Sizes): number {
+  if (one === undefined || other === undefined || one.kind === 'literal' || other.kind === 'literal') return 0;
+  return Math.ceil(Math.max(sizeOf(one, variables), sizeOf(other, variables)));
+}
+
+function lookingIn(item: Expression | undefined, list: Expression | undefined, variables: Sizes): number {
+  if (list?.kind === 'list') return list.items.reduce((sum, one) => sum + 1 + comparing(item, one, variables), 0);
+  if (list === undefined || item?.kind !== 'literal') return comparing(item, list, variables);
+  return Math.ceil(sizeOf(list, variables) * WRITTEN_OUT);
 }

@@ -49,6 +49,43 @@ describe('a condition that is meant to cost', () => {
   });
 
   test.each([
+    ['compared with one another', 'identity.claims.a == identity.claims.b', 16],
+    ['looked for in one another', 'identity.claims.a in identity.claims.b', 16],
+    ['looked through for what is written out', '"a" in identity.claims.b', 33],
+    ['as parts of lists', '[identity.claims, identity.claims] == [identity.claims, identity.claims]', 8],
+    ['searched for one another', 'identity.claims.l.all(x, x.contains(identity.claims.a))', 2],
+    ['searched for what is written out and short', 'identity.claims.l.all(x, x.contains("a"))', 8],
+  ])('is refused for claims that are %s too often: %s', (_how, text, most) => {
+    const times = (count: number) => Array<string>(count).fill(text).join(' && ');
+    expect(fault(times(most))).toBe('ok');
+    expect(fault(times(most + 1))).toMatch(/^may take [0-9]+ steps/);
+  });
+
+  test.each([
+    ['lists that are compared', '[[0]]', ',', (x: string, y: string) => `${x} == ${y}`, 5],
+    ['lists that are joined', '[[0]]', '+', (x: string, y: string) => `${x} == ${y}`, 4],
+    ['texts that are joined', '["a"]', '+', (x: string) => `size(${x}) > 0`, 5],
+    ['texts that are searched', '["a"]', '+', (x: string) => `!${x}.contains("b")`, 5],
+  ])('is refused for %s, which macros make ten times larger each', (_what, seed, sign, test, tooMany) => {
+    const ten = (name: string) => Array<string>(10).fill(name).join(sign);
+    const from = (level: number, side: string): string => {
+      if (level === 0) return seed;
+      const parts = ten(`${side}${level - 1}`);
+      return sign === ',' ? `[[${parts}]]` : `[${parts}]`;
+    };
+    const grown = (levels: number) =>
+      Array.from({ length: levels + 1 }, (_, at) => levels - at).reduce(
+        (body, level) => `${from(level, 'x')}.all(x${level}, ${from(level, 'y')}.all(y${level}, ${body}))`,
+        test(`x${levels}`, `y${levels}`),
+      );
+    const asked = new CelConditions().compile(grown(2));
+    expect(asked.ok && asked.condition.ask(ATTRIBUTES).kind).toBe('true');
+    expect(fault(grown(tooMany - 1))).toBe('ok');
+    expect(fault(grown(tooMany))).toMatch(/^may take [0-9]+ steps/);
+    expect(fault(grown(7))).toMatch(/^may take [0-9]+ steps/);
+  });
+
+  test.each([
     ['^(a+)+$', '(a{30}){30}'],
     ['^[0-9a-f]{8}-[0-9a-f]{4}$', 'a{1000}'],
     ['^refs/(heads|tags)/.*$', '((a{10}){10}){10}'],
