@@ -18,6 +18,11 @@ export class RememberedConditions implements Conditions {
     return new RememberedConditions(this.#language, this.#compiled);
   }
 
+  /** Whether to compile a text would be no work. */
+  knows(text: string): boolean {
+    return this.#compiled.has(text) || this.#former?.has(text) === true;
+  }
+
   compile(text: string): CompiledCondition {
     const compiled = this.#compiled.get(text) ?? this.#former?.get(text) ?? this.#language.compile(text);
     this.#compiled.set(text, compiled);

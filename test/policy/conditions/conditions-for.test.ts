@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Conditions } from '../../../src/policy/conditions/condition.ts';
 import { conditionsFor, NO_CONDITIONS } from '../../../src/policy/conditions/conditions-for.ts';
 import { cluster, guardrail, svidMapping } from '../../support/policy-builders.ts';
 
@@ -26,5 +27,26 @@ describe('the language of conditions', () => {
     const later = await conditionsFor([withWhen], unused);
     expect(later.compile(TEXT)).not.toBe(compiled);
     expect(later.compile(TEXT)).toEqual(compiled.ok ? { ok: true, condition: expect.anything() } : undefined);
+  });
+
+  test('compiles what is new one at a time, so that requests are served in between, and what is known at once', async () => {
+    const documents = Array.from({ length: 40 }, (_, at) =>
+      svidMapping(`m${at}`, { when: `identity.pod == "p${at}"` }),
+    );
+    const turnsOf = async (work: () => Promise<Conditions>) => {
+      let turns = 0;
+      let next = setImmediate(function count() {
+        turns += 1;
+        next = setImmediate(count);
+      });
+      const conditions = await work();
+      clearImmediate(next);
+      return { turns, conditions };
+    };
+    const language = await conditionsFor([withWhen]);
+    const first = await turnsOf(() => conditionsFor(documents, language));
+    expect(first.turns).toBeGreaterThanOrEqual(39);
+    const again = await turnsOf(() => conditionsFor(documents, first.conditions));
+    expect(again.turns).toBeLessThan(5);
   });
 });
