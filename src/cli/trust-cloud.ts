@@ -79,7 +79,10 @@ function print(
   }
   if (output === 'text') out.write(applyScript(parts, styleOf(out, env)));
   if (output === 'read-script') out.write(readScript(parts));
-  if (output === 'terraform') out.write(parts.map(({ terraform }) => terraform).join('\n'));
+  if (output === 'terraform') {
+    const printed = new Set(parts.map(({ label }) => label));
+    out.write(parts.map((part) => part.terraform((label) => printed.has(label))).join('\n'));
+  }
   if (lints.length > 0) err.write(faultTable(lints, { style: styleOf(err, env), workingDirectory }));
   return hasError ? ExitCode.refused : ExitCode.ok;
 }

@@ -286,6 +286,43 @@ describe('carnet trust gcp (clouds.md 1.2)', () => {
   });
 });
 
+describe('the Terraform of one mapping', () => {
+  /** Names that are used, and not declared. */
+  const undeclared = (text: string) => {
+    const declared = new Set(
+      [...text.matchAll(/^(?:resource|data) "(\w+)" "(\w+)"/gm)].map(([, type, name]) => `${type}.${name}`),
+    );
+    const used = [...text.matchAll(/\b((?:aws|google|azuread)_\w+\.carnet_\w+)/g)].map(([, name]) => name);
+    return { used: used.length, missing: used.filter((name) => !declared.has(name ?? '')) };
+  };
+  const far = (name: string, first: string) =>
+    mapping(
+      name,
+      `{ aws: { roleArn: '${ACCOUNT}:role/${first}', region: eu-west-1, secondHop: { roleArn: '${ACCOUNT}:role/far' } } }`,
+      { subject: `{ issuer: prod-eu, namespace: payments, serviceAccount: ${name} }` },
+    );
+  const pooled = (name: string, pool: string) =>
+    mapping(
+      name,
+      `{ gcp: { provider: '${PROVIDER.replace('Pools/carnet', `Pools/${pool}`)}', serviceAccount: ${ARCHIVE} } }`,
+      {
+        subject: `{ issuer: prod-eu, namespace: payments, serviceAccount: ${name} }`,
+      },
+    );
+
+  test.each([
+    ['aws', [far('one', 'a'), far('two', 'b')], 'aws_iam_role'],
+    ['gcp', [pooled('one', 'pool-a'), pooled('two', 'pool-b')], 'google_iam_workload_identity_pool'],
+  ])('names nothing of others that it does not declare, and of its own all: %s', async (cloud, mappings, type) => {
+    const folder = cloudInstallation(mappings);
+    const one = (await trust(folder, [cloud, 'one', '-o', 'terraform'])).out;
+    const all = (await trust(folder, [cloud, '--all', '-o', 'terraform'])).out;
+    expect([undeclared(one).missing, undeclared(all).missing]).toEqual([[], []]);
+    expect(one).toMatch(new RegExp(`depends_on +=.*${type}`));
+    expect(undeclared(all).used).toBeGreaterThan(undeclared(one).used);
+  });
+});
+
 describe('carnet trust azure (clouds.md 1.3)', () => {
   test('gives each mapping a credential with the audience of its cloud', async () => {
     const china = AZURE.replace('name: blob', 'name: cn').replace('scopes:', 'cloud: china, scopes:');

@@ -81,7 +81,7 @@ function providerPart(url: string, arn: string, mappings: readonly string[]): Pa
     ],
     readCommand: `aws iam get-open-id-connect-provider --open-id-connect-provider-arn ${shellWord(arn)} --output json`,
     readWhere: inAccountOf(arn),
-    terraform: `resource "aws_iam_openid_connect_provider" "${name}" {
+    terraform: () => `resource "aws_iam_openid_connect_provider" "${name}" {
   url            = ${hclText(url)}
   client_id_list = [${hclText(AWS_AUDIENCE)}]
 }
@@ -109,11 +109,11 @@ function rolePart({ arn, policy, direct, chained }: TrustingRole): Part {
     ],
     readCommand: `aws iam get-role --role-name ${shellWord(role)} --output json`,
     readWhere: inAccountOf(arn),
-    terraform: `resource "aws_iam_role" "${hclName(arn)}" {
+    terraform: (isPrinted) => `resource "aws_iam_role" "${hclName(arn)}" {
   name               = ${hclText(role)}
   path               = ${hclText(path)}
   assume_role_policy = ${hclJson(policy)}
-${dependsOn(after)}}
+${dependsOn(after.filter(isPrinted))}}
 `,
     compare(live) {
       const found = isJsonObject(live) ? live['Role'] : undefined;
@@ -148,7 +148,7 @@ function permissionPart(arn: string, mappings: readonly Trusting<'aws'>[]): Part
     ],
     readCommand: `${['aws', 'iam', 'get-role-policy', ...named].map(shellWord).join(' ')} --output json`,
     readWhere: inAccountOf(arn),
-    terraform: `resource "aws_iam_role_policy" "${hclName(arn)}" {
+    terraform: () => `resource "aws_iam_role_policy" "${hclName(arn)}" {
   name   = ${hclText(HOP_POLICY)}
   role   = aws_iam_role.${hclName(arn)}.name
   policy = ${hclJson(policy)}

@@ -75,10 +75,11 @@ function applicationPart(
         `az ad app federated-credential create --id ${clientId} --parameters ${shellWord(JSON.stringify(parametersOf(credential), null, 2))}`,
     ),
     readCommand: `az ad app federated-credential list --id ${clientId} --output json`,
-    terraform: [
-      `data "azuread_application" "${hclName(clientId)}" {\n  client_id = ${hclText(clientId)}\n}\n`,
-      ...credentials.map((credential) => terraformOf(clientId, credential)),
-    ].join('\n'),
+    terraform: () =>
+      [
+        `data "azuread_application" "${hclName(clientId)}" {\n  client_id = ${hclText(clientId)}\n}\n`,
+        ...credentials.map((credential) => terraformOf(clientId, credential)),
+      ].join('\n'),
     compare: (live) => compareCredentials(credentials, issuer, live),
   };
 }

@@ -56,18 +56,19 @@ function accountPart(account: string, all: readonly Binding[]): Part {
       ]),
     ),
     readCommand: `gcloud iam service-accounts get-iam-policy ${account} --format json`,
-    terraform: bindings.map((binding) => terraformOf(account, binding)).join('\n'),
+    terraform: (isPrinted) =>
+      bindings.map((binding) => terraformOf(account, binding, isPrinted(binding.pool))).join('\n'),
     compare: (live) => compareBindings(bindings, pools, live),
   };
 }
 
-function terraformOf(account: string, { role, member, pool }: Binding): string {
+function terraformOf(account: string, { role, member, pool }: Binding, hasPool: boolean): string {
+  const dependsOn = `  depends_on         = [google_iam_workload_identity_pool.${hclName(pool)}]\n`;
   return `resource "google_service_account_iam_member" "${hclName(`${account} ${role} ${member}`)}" {
   service_account_id = ${hclText(`projects/${projectOf(account)}/serviceAccounts/${account}`)}
   role               = ${hclText(role)}
   member             = ${hclText(member)}
-  depends_on         = [google_iam_workload_identity_pool.${hclName(pool)}]
-}
+${hasPool ? dependsOn : ''}}
 `;
 }
 

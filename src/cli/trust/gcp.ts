@@ -66,7 +66,7 @@ function poolPart(pool: string, mappings: readonly Trusting<'gcp'>[]): Part {
     desired: { name: pool, disabled: false },
     commands: [shellCommand(['gcloud', 'iam', 'workload-identity-pools', 'create', id, ...place])],
     readCommand: ['gcloud', 'iam', 'workload-identity-pools', 'describe', id, ...place, '--format', 'json'].join(' '),
-    terraform: `resource "google_iam_workload_identity_pool" "${hclName(pool)}" {
+    terraform: () => `resource "google_iam_workload_identity_pool" "${hclName(pool)}" {
   project                   = ${hclText(project)}
   workload_identity_pool_id = ${hclText(id)}
 }
@@ -98,7 +98,7 @@ function providerPart(issuer: string, provider: string, mappings: readonly Trust
     },
     commands: [shellCommand([...group, 'create-oidc', id, ...place, ...settings])],
     readCommand: [...group, 'describe', id, ...place, '--format', 'json'].join(' '),
-    terraform: `resource "google_iam_workload_identity_pool_provider" "${hclName(provider)}" {
+    terraform: () => `resource "google_iam_workload_identity_pool_provider" "${hclName(provider)}" {
   project                            = ${hclText(project)}
   workload_identity_pool_id          = google_iam_workload_identity_pool.${hclName(poolOf(provider))}.workload_identity_pool_id
   workload_identity_pool_provider_id = ${hclText(id)}

@@ -16,8 +16,8 @@ export interface Part {
   readonly readCommand: string;
   /** A shell condition: elsewhere `readCommand` would read somebody else's thing of the same name. */
   readonly readWhere?: string;
-  /** Blocks of Terraform. */
-  readonly terraform: string;
+  /** Blocks of Terraform, which name no part but those that are printed beside it, told by their labels. */
+  terraform(isPrinted: (label: string) => boolean): string;
   /** What differs in the answer of `readCommand`. Reads it as hostile input; never throws. */
   compare(live: JsonValue): readonly Difference[];
 }
