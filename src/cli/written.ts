@@ -22,9 +22,10 @@ export function hclText(text: string): string {
   return escapeTemplates(JSON.stringify(text));
 }
 
-/** A value as Terraform's `jsonencode` takes it. */
+/** A value as Terraform's `jsonencode` takes it, and as `terraform fmt` writes it: names stand at the beginning of a line. */
 export function hclJson(value: JsonValue): string {
-  return `jsonencode(${escapeTemplates(JSON.stringify(value, null, 2)).replaceAll('\n', '\n  ')})`;
+  const text = JSON.stringify(value, null, 2).replaceAll(/^( *"(?:[^"\\]|\\.)*"):/gm, '$1 :');
+  return `jsonencode(${escapeTemplates(text).replaceAll('\n', '\n  ')})`;
 }
 
 /** A name for a Terraform resource; different texts never share one. */

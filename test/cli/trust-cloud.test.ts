@@ -220,6 +220,24 @@ spec:
     expect(out).toContain('client_id_list = ["sts.amazonaws.com"]');
     expect(out).toContain('assume_role_policy = jsonencode({');
   });
+
+  test('writes JSON as terraform fmt does, and changes nothing of a text that looks like it', async () => {
+    const repository = `"a": 1\n  "b": $\{c} %{d} \\ "e" :`;
+    const ci = mapping(
+      'ci',
+      `{ aws: { roleArn: '${ROLE}', region: eu-west-1, tags: { repo: '{claims.repository}' } } }`,
+      {
+        subject: `{ issuer: github, claims: { repository: ${JSON.stringify(repository)} } }`,
+      },
+    );
+    const folder = cloudInstallation([ci]);
+    const { out } = await trust(folder, ['aws', 'ci', '-o', 'terraform']);
+    const [, written = ''] = /assume_role_policy = jsonencode\((\{.*?\n {2}\})\)\n/s.exec(out) ?? [];
+    expect(written).toMatch(/^ +"aws:RequestTag\/repo" : "/m);
+    const read = written.replaceAll(/^( *"[^"]+") : /gm, '$1: ').replaceAll(/([$%])[$%]\{/g, '$1{');
+    expect(JSON.parse(read)).toEqual((await partsOf(folder, 'aws', 'ci')).get(ROLE)?.desired);
+    expect(JSON.stringify(JSON.parse(read))).toContain(JSON.stringify(repository));
+  });
 });
 
 describe('carnet trust gcp (clouds.md 1.2)', () => {

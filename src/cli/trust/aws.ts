@@ -110,8 +110,8 @@ function rolePart({ arn, policy, direct, chained }: TrustingRole): Part {
     readCommand: `aws iam get-role --role-name ${shellWord(role)} --output json`,
     readWhere: inAccountOf(arn),
     terraform: (isPrinted) => `resource "aws_iam_role" "${hclName(arn)}" {
-  name               = ${hclText(role)}
-  path               = ${hclText(path)}
+  name = ${hclText(role)}
+  path = ${hclText(path)}
   assume_role_policy = ${hclJson(policy)}
 ${dependsOn(after.filter(isPrinted))}}
 `,
@@ -128,7 +128,7 @@ ${dependsOn(after.filter(isPrinted))}}
 
 function dependsOn(roleArns: readonly string[]): string {
   if (roleArns.length === 0) return '';
-  return `  depends_on         = [${roleArns.map((arn) => `aws_iam_role.${hclName(arn)}`).join(', ')}]\n`;
+  return `  depends_on = [${roleArns.map((arn) => `aws_iam_role.${hclName(arn)}`).join(', ')}]\n`;
 }
 
 const HOP_POLICY = 'carnet-second-role';
@@ -149,8 +149,8 @@ function permissionPart(arn: string, mappings: readonly Trusting<'aws'>[]): Part
     readCommand: `${['aws', 'iam', 'get-role-policy', ...named].map(shellWord).join(' ')} --output json`,
     readWhere: inAccountOf(arn),
     terraform: () => `resource "aws_iam_role_policy" "${hclName(arn)}" {
-  name   = ${hclText(HOP_POLICY)}
-  role   = aws_iam_role.${hclName(arn)}.name
+  name = ${hclText(HOP_POLICY)}
+  role = aws_iam_role.${hclName(arn)}.name
   policy = ${hclJson(policy)}
 }
 `,
