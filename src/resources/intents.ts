@@ -26,7 +26,7 @@ const prefix = z
 const resourceName = z
   .string()
   .max(512)
-  .regex(/^[\w/][\w/.=+@:~-]*$/, 'may hold letters, digits and / _ . = + @ : ~ - only: no wildcard, no quote');
+  .regex(/^[\w/][\w/.=+@:~!-]*$/, 'may hold letters, digits and / _ . = + @ : ~ ! - only: no wildcard, no quote');
 
 const enforcedBy = z
   .enum(['identity-selection', 'scope'])

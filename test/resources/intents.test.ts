@@ -107,7 +107,7 @@ describe('intents (DESIGN section 7)', () => {
     ],
     [
       { allow: 'secret.read', resource: { secret: '' } },
-      'spec.intents[0].resource.secret: may hold letters, digits and / _ . = + @ : ~ - only: no wildcard, no quote',
+      'spec.intents[0].resource.secret: may hold letters, digits and / _ . = + @ : ~ ! - only: no wildcard, no quote',
     ],
     [
       { allow: 'secret.read', resource: { secret: 'db' }, enforcedBy: 'session-policy' },

@@ -41,8 +41,9 @@ const QUEUE: Service = {
 const TOPIC: Service = { service: 'sns', inArn: /^[\w-]{1,256}(\.fifo)?$/, words: 'or the ARN of an SNS topic' };
 const SECRET: Service = {
   service: 'secretsmanager',
-  inArn: /^secret:[\w/+=.@-]{1,512}-[A-Za-z0-9]{6}$/,
-  name: /^[\w/+=.@-]{1,512}$/,
+  // The names of secrets that other services of AWS keep have a "!", as rds!db-….
+  inArn: /^secret:[\w/+=.@!-]{1,512}-[A-Za-z0-9]{6}$/,
+  name: /^[\w/+=.@!-]{1,512}$/,
   // Secrets Manager ends the ARN in six characters of its own choice.
   lastPart: (name) => `secret:${name}-??????`,
   words: 'must be the name or the whole ARN of a secret',

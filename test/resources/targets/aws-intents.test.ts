@@ -42,6 +42,16 @@ describe('intents as a session policy (clouds.md 4)', () => {
       ['secretsmanager:GetSecretValue'],
       `arn:aws:secretsmanager${HOME}secret:prod/db-AbCdEf`,
     ],
+    [
+      'secret.read:rds!db-8086eb77',
+      ['secretsmanager:GetSecretValue'],
+      `arn:aws:secretsmanager${HOME}secret:rds!db-8086eb77-??????`,
+    ],
+    [
+      `secret.read:arn:aws:secretsmanager${HOME}secret:rds!db-8086eb77-AbCdEf`,
+      ['secretsmanager:GetSecretValue'],
+      `arn:aws:secretsmanager${HOME}secret:rds!db-8086eb77-AbCdEf`,
+    ],
     [`key.encrypt:${KEY}`, ['kms:Encrypt', 'kms:GenerateDataKey'], `arn:aws:kms${HOME}key/${KEY}`],
     [
       `key.decrypt:arn:aws:kms:us-east-1:999999999999:key/${KEY}`,
@@ -111,6 +121,8 @@ describe('intents as a session policy (clouds.md 4)', () => {
       `key.decrypt:arn:aws:kms${HOME}alias/payments`,
       'must be the id or the ARN of a KMS key, not an alias, which may come to mean another key',
     ],
+    ['queue.publish:rds!orders', 'must be the name or the ARN of an SQS queue or the ARN of an SNS topic'],
+    ['image.pull:team!app', 'must be the name or the ARN of an ECR repository'],
     ['image.pull:Team/App', 'must be the name or the ARN of an ECR repository'],
     ['image.pull:team/app:latest', 'must be the name or the ARN of an ECR repository'],
   ])('has no resource for %s', (word, message) => {
