@@ -41,8 +41,8 @@ export async function serve(
   const signalled = firstSignal(surroundings);
   // A log that nobody can read stops no workload: what must not be lost is in the audit log.
   surroundings.whenOutputIsLost(() => undefined);
-  const service = await started(() => createService(config, { clock, destination: out }), surroundings);
-  const doors = await started(() => listening(service), surroundings);
+  const service = await started(() => createService(config, { clock, destination: out }), config, surroundings);
+  const doors = await started(() => listening(service), config, surroundings);
   err.write(banner({ config, doors, summary: service.summary() }, surroundings));
   await signalled;
   await service.close();
@@ -70,11 +70,11 @@ function firstSignal(surroundings: Surroundings): Promise<void> {
   return promise;
 }
 
-async function started<T>(step: () => Promise<T>, surroundings: Surroundings): Promise<T> {
+async function started<T>(step: () => Promise<T>, config: Config, surroundings: Surroundings): Promise<T> {
   try {
     return await step();
   } catch (error) {
-    throw startFault(error, surroundings) ?? error;
+    throw startFault(error, config, surroundings) ?? error;
   }
 }
 
@@ -82,7 +82,11 @@ async function started<T>(step: () => Promise<T>, surroundings: Surroundings): P
 const MENDABLE = [ConfigFaults, StoreFault, KeyFault, UnsteadyFiles, StreamInUse, AuditLogCorrupt, StopsDamaged];
 
 /** What whoever runs Carnet can mend, in words; anything else is a defect and stays as it is. */
-function startFault(error: unknown, { env, err, workingDirectory }: Surroundings): CommandError | undefined {
+function startFault(
+  error: unknown,
+  config: Config,
+  { env, err, workingDirectory }: Surroundings,
+): CommandError | undefined {
   const fault = (text: string) => new CommandError(ExitCode.configuration, text, { cause: error });
   if (error instanceof StartRefused) {
     const faults = faultTable(error.faults, { style: styleOf(err, env), workingDirectory });
@@ -91,9 +95,20 @@ function startFault(error: unknown, { env, err, workingDirectory }: Surroundings
   const mendable = MENDABLE.some((kind) => error instanceof kind);
   if (mendable && error instanceof Error) return fault(error.message);
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
+  const { directory } = config.audit;
+  if ('path' in error && (isWithin(error.path, directory) || isWithin(directory, error.path))) {
+    return fault(
+      `audit.directory: ${error.path} cannot be used (${error.code}); Carnet's user has to own ${directory}`,
+    );
+  }
   if (error.syscall === 'open' && 'path' in error) return fault(`cannot open ${error.path} (${error.code})`);
+  if (error.syscall === 'getaddrinfo') return fault(`cannot listen: ${error.message}; mend the host of the listener`);
   if (error.syscall !== 'listen') return undefined;
   return new CommandError(ExitCode.unavailable, `cannot listen: ${error.message}`, { cause: error });
+}
+
+function isWithin(path: unknown, folder: unknown): boolean {
+  return `${path}/`.startsWith(`${folder}/`);
 }
 
 interface Started {

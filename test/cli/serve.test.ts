@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { StartRefused } from '../../src/catalog/start-refused.ts';
 import { CommandError } from '../../src/cli/exit-code.ts';
@@ -162,6 +163,33 @@ describe('carnet serve', () => {
     await expect(start(around(), create)).rejects.toMatchObject({
       exitCode: 78,
       message: 'cannot open /tls.key (ENOENT)',
+    });
+  });
+
+  test('ends with 78 and names audit.directory where it cannot be made or written', async () => {
+    const surroundings = around();
+    const directory = join(surroundings.workingDirectory, 'audit');
+    const locked = (path: string) =>
+      Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'mkdir', path });
+    const create: CreateService = () => Promise.reject(locked(join(directory, 'carnet')));
+    await expect(start(surroundings, create)).rejects.toMatchObject({
+      exitCode: 78,
+      message: `audit.directory: ${directory}/carnet cannot be used (EACCES); Carnet's user has to own ${directory}`,
+    });
+    const above = () => Promise.reject(locked(surroundings.workingDirectory));
+    await expect(start(surroundings, above)).rejects.toMatchObject({ exitCode: 78 });
+    const elsewhere = locked(`${directory}-elsewhere`);
+    await expect(start(surroundings, () => Promise.reject(elsewhere))).rejects.toBe(elsewhere);
+  });
+
+  test('ends with 78 where the host of a listener has no address', async () => {
+    const unknown = Object.assign(new Error('getaddrinfo ENOTFOUND nosuch.invalid'), {
+      code: 'ENOTFOUND',
+      syscall: 'getaddrinfo',
+    });
+    await expect(start(around(), () => Promise.reject(unknown))).rejects.toMatchObject({
+      exitCode: 78,
+      message: 'cannot listen: getaddrinfo ENOTFOUND nosuch.invalid; mend the host of the listener',
     });
   });
 
