@@ -13,7 +13,7 @@ import { loadConfiguration } from './configuration.ts';
 import { CommandError, ExitCode } from './exit-code.ts';
 import { faultTable } from './fault-table.ts';
 import { styleOf } from './style.ts';
-import type { Signal, Surroundings } from './surroundings.ts';
+import { SIGNALS, type Signal, type Surroundings } from './surroundings.ts';
 
 /** The service as this command sees it. */
 export interface Service {
@@ -30,7 +30,10 @@ export type CreateService = (
   deps: { readonly clock: Clock; readonly destination: { write(line: string): unknown } },
 ) => Promise<Service>;
 
-/** `carnet serve`: runs until SIGTERM or SIGINT and drains then; a second signal ends it at once. */
+/**
+ * `carnet serve`: runs until SIGTERM or SIGINT, or until its terminal is closed, and drains then; a second SIGTERM or SIGINT
+ * ends it at once.
+ */
 export async function serve(
   { config: file }: { config: string },
   surroundings: Surroundings,
@@ -61,7 +64,9 @@ async function listening(service: Service): ReturnType<Service['start']> {
 function firstSignal(surroundings: Surroundings): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let draining = false;
-  surroundings.onSignal(['SIGTERM', 'SIGINT'], (signal: Signal) => {
+  surroundings.onSignal(SIGNALS, (signal: Signal) => {
+    // The kernel and a shell may each say that the terminal is gone.
+    if (draining && signal === 'SIGHUP') return;
     if (draining) surroundings.exitNow(signal === 'SIGINT' ? 130 : 143);
     draining = true;
     surroundings.err.write('carnet: ending what is under way; a second signal ends at once\n');

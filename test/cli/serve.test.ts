@@ -91,6 +91,22 @@ describe('carnet serve', () => {
     await ended;
   });
 
+  test('drains when its terminal is closed, however often it is told so', async () => {
+    const surroundings = around();
+    const service = new FakeService();
+    service.draining = Promise.withResolvers<void>();
+    const ended = start(surroundings, async () => service);
+    await surroundings.until(({ stderr }) => stderr.includes('is running'));
+    surroundings.send('SIGHUP');
+    await surroundings.until(({ stderr }) => stderr.includes('second signal'));
+    surroundings.send('SIGHUP');
+    expect(surroundings.exitedWith).toBeUndefined();
+    surroundings.send('SIGTERM');
+    expect(surroundings.exitedWith).toBe(143);
+    service.draining.resolve();
+    expect(await ended).toBe(0);
+  });
+
   test('a signal while it starts ends it after the start, cleanly', async () => {
     const surroundings = around();
     const service = new FakeService();
