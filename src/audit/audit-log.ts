@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ConfigFaults } from '../config/config-faults.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DocumentStore } from '../store/document-store.ts';
 import { type FileLock, lockFile } from '../store/file-lock.ts';
@@ -57,23 +58,33 @@ export interface AuditLogDeps {
 }
 
 /**
- * Takes a stream for writing and goes on where it ended. Throws StreamInUse, AuditLogCorrupt when what is there cannot
- * be trusted, or what disk and store threw. A disk that is full does not fail the start: nothing is issued until it
- * takes records again.
+ * Takes a stream for writing and goes on where it ended. Throws StreamInUse, ConfigFaults when the directory is none to
+ * write to, AuditLogCorrupt when what is there cannot be trusted, or what disk and store threw. A disk that is full does
+ * not fail the start: nothing is issued until it takes records again.
  */
 export async function openAuditLog(deps: AuditLogDeps): Promise<AuditLog> {
-  const { directory, stream, disk = nodeDisk } = deps;
+  const { directory, stream } = deps;
   if (!isStreamName(stream)) throw new Error(`"${stream}" cannot name an audit stream`);
   const folder = join(directory, stream);
-  await disk.makeDirectory(folder);
-  await disk.syncDirectory(directory);
-  const lock = lockFile(join(folder, 'lock'));
+  const lock = await lockIn(folder, deps);
   if (lock === undefined) throw new StreamInUse(`audit stream ${stream} in ${directory} has another writer`);
   try {
     return await openLocked(deps, folder, lock);
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+async function lockIn(folder: string, { directory, disk = nodeDisk }: AuditLogDeps): Promise<FileLock | undefined> {
+  try {
+    await disk.makeDirectory(folder);
+    await disk.syncDirectory(directory);
+    return lockFile(join(folder, 'lock'));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    const hint = 'it has to be a folder of a local disk in which the user that runs Carnet may write';
+    throw new ConfigFaults([{ path: 'audit.directory', message: `${folder} cannot be used${code}`, hint }]);
   }
 }
 

@@ -1,10 +1,11 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { HEADS_COLLECTION, readHeads } from '../../src/audit/heads.ts';
 import { StreamInUse } from '../../src/audit/stream-in-use.ts';
 import { verifyAuditLog } from '../../src/audit/verify-log.ts';
+import { ConfigFaults } from '../../src/config/config-faults.ts';
 import { OAuthError } from '../../src/core/oauth-error.ts';
 import type { StoredDocument } from '../../src/store/document-store.ts';
 import type { LogFields } from '../../src/telemetry/logger.ts';
@@ -545,6 +546,30 @@ describe('refusals', () => {
       'summary',
       'lifecycle',
     ]);
+  });
+});
+
+describe('a place for the log', () => {
+  test('that cannot be written is named, with the field and the mend', async () => {
+    const world = await bench();
+    await writeFile(join(world.directory, STREAM), 'a file');
+    const refused = await world.open().catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ConfigFaults);
+    expect(String(refused)).toContain(`audit.directory: ${join(world.directory, STREAM)} cannot be used (EEXIST)`);
+    expect(String(refused)).toContain('may write');
+  });
+
+  test('is made where it is not there, with all above it', async () => {
+    const world = await bench();
+    const log = await world.open({ directory: join(world.directory, 'data/audit') });
+    await log.record(event('allowed', 'a'));
+    expect(log.state()).toEqual({ ok: true });
+  });
+
+  test('in which something else stands in the place of the lock is refused too', async () => {
+    const world = await bench();
+    await mkdir(join(world.directory, STREAM, 'lock'), { recursive: true });
+    await expect(world.open()).rejects.toThrow(/audit\.directory: .* cannot be used \(ERR_SQLITE_ERROR\)/);
   });
 });
 
