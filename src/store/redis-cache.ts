@@ -11,6 +11,8 @@ interface RedisCacheOptions extends RedisConnectionOptions {
 
 const UNAVAILABLE = Symbol('unavailable');
 const MAX_IN_FLIGHT = 4096;
+/** Not about the command: this server takes nobody's writes, a standby after a fail-over, or a part of a cluster. Another may by now. */
+const WRONG_SERVER = /^(READONLY|MASTERDOWN|MOVED|CLUSTERDOWN)\b/;
 const DELETE_IF_VALUE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 const ADD = `local sum = redis.call('INCRBY', KEYS[1], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -18,7 +20,7 @@ return sum`;
 
 /**
  * The cache that replicas share. A command that takes too long costs the connection, so that the next one does not wait
- * as well; until Redis answers again everything is `unavailable` at once.
+ * as well, and so does one that the server is the wrong one for; until Redis answers again everything is `unavailable` at once.
  */
 export class RedisCache implements Cache {
   readonly #connection: RedisConnection;
@@ -83,7 +85,7 @@ export class RedisCache implements Cache {
       return this.#ended(command, 'ok', await send(redis));
     } catch (error) {
       const refused = error instanceof Error && error.name === 'ReplyError';
-      if (!refused) this.#connection.drop(redis, error);
+      if (!refused || WRONG_SERVER.test(error.message)) this.#connection.drop(redis, error);
       return this.#ended(command, refused ? 'refused' : 'failed', UNAVAILABLE);
     } finally {
       this.#inFlight -= 1;

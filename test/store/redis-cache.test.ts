@@ -181,6 +181,36 @@ describe('RedisCache: what Redis says', () => {
   });
 });
 
+describe('RedisCache: a Redis that takes no writes any more', () => {
+  test('is left for the one that has its address by now, as after a fail-over', async (context) => {
+    const [first, second] = [await redisServer(context), await redisServer(context)];
+    const proxy = await slowProxy(first.port);
+    context.onTestFinished(() => proxy.close());
+    const { cache, states, connected } = open(context, `redis://127.0.0.1:${proxy.port}`);
+    expect(await cache.setIfAbsent('a', 'v', 60_000)).toBe('stored');
+    await first.client.replicaof('127.0.0.1', second.port);
+    proxy.target = second.port;
+    expect(await cache.setIfAbsent('b', 'v', 60_000)).toBe('unavailable');
+    expect(states.at(-1)).toEqual({ ok: false, reason: 'READONLY' });
+    await connected();
+    expect(await cache.setIfAbsent('b', 'v', 60_000)).toBe('stored');
+    expect(await second.client.get('p:b')).toBe('v');
+  });
+
+  test('and is only full, is not left: nobody else has its keys', async (context) => {
+    const redis = await redisServer(context);
+    const proxy = await slowProxy(redis.port);
+    context.onTestFinished(() => proxy.close());
+    const { cache } = open(context, `redis://127.0.0.1:${proxy.port}`);
+    expect(await cache.setIfAbsent('a', 'v', 60_000)).toBe('stored');
+    await redis.client.config('SET', 'maxmemory', '1');
+    expect(await cache.setIfAbsent('b', 'v', 60_000)).toBe('unavailable');
+    await redis.client.config('SET', 'maxmemory', '0');
+    expect(await cache.setIfAbsent('a', 'v', 60_000)).toBe('present');
+    expect(proxy.connections()).toBe(1);
+  });
+});
+
 describe('RedisCache: a Redis that is somebody else', () => {
   /** Answers PING, then says something that was not asked for, or closes; tells how many have come. */
   async function stranger(context: TestContext, after: (socket: Socket) => void) {

@@ -6,17 +6,19 @@ export interface SlowProxy {
   readonly port: number;
   /** Of what the server answers; infinite: never passed on. */
   delayMs: number;
+  /** Port that connections from now on lead to. */
+  target: number;
   readonly connections: () => number;
   close(): Promise<void>;
 }
 
-export async function slowProxy(target: number): Promise<SlowProxy> {
+export async function slowProxy(to: number): Promise<SlowProxy> {
   const sockets = new Set<Socket>();
   let connections = 0;
-  const proxy = { delayMs: 0 };
+  const proxy = { delayMs: 0, target: to };
   const server = createServer((near) => {
     connections += 1;
-    const far = connect(target, '127.0.0.1');
+    const far = connect(proxy.target, '127.0.0.1');
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
