@@ -3,6 +3,9 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openAuditLog } from '../../src/audit/audit-log.ts';
+import { recordJson } from '../../src/audit/events.ts';
+import { GENESIS } from '../../src/audit/line.ts';
+import { LineBytes } from '../../src/audit/line-bytes.ts';
 import { run } from '../../src/cli/program.ts';
 import { openSqliteStore } from '../../src/store/sqlite-document-store.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -82,6 +85,26 @@ describe('carnet audit verify', () => {
     expect(exitCode).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ ok: true, streams: [{ stream: STREAM, records: 5, provenTo: 5 }] });
   });
+
+  test.each([[], ['-o', 'json']])(
+    'gives a terminal nothing to act on that a forged record holds (%s)',
+    async (...args) => {
+      const folder = await recorded();
+      const forged = {
+        stream: STREAM,
+        after: GENESIS,
+        at: 0,
+        record: recordJson(event('allowed', '\u009b2Jtrace\u202e')),
+      };
+      const lines = new LineBytes();
+      lines.add(forged);
+      await writeFile(await segmentOf(folder), lines.bytes);
+      const { exitCode, out } = await verify(folder, args);
+      expect(exitCode).toBe(1);
+      expect(out).toContain('2Jtrace');
+      expect(out).toMatch(/^[\n\u0020-\u007e]*$/);
+    },
+  );
 
   test('shows progress on a terminal only, and clears it', async () => {
     const { err } = await verify(await recorded(), [], true);

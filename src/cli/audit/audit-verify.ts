@@ -8,7 +8,7 @@ import { openStore } from '../../store/open-store.ts';
 import { StoreFault } from '../../store/store-fault.ts';
 import { loadConfiguration } from '../configuration.ts';
 import { CommandError, ExitCode } from '../exit-code.ts';
-import { printable, type Style, styleOf } from '../style.ts';
+import { printable, printableJson, type Style, styleOf } from '../style.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { table } from '../table.ts';
 
@@ -24,7 +24,7 @@ export async function auditVerify(options: VerifyOptions, surroundings: Surround
   const config = loadConfiguration(options.config, surroundings);
   const report = await verify(config, surroundings);
   const { out, env } = surroundings;
-  out.write(options.output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : text(report, styleOf(out, env)));
+  out.write(options.output === 'json' ? `${printableJson(report, 2)}\n` : text(report, styleOf(out, env)));
   return report.ok ? ExitCode.ok : ExitCode.refused;
 }
 
