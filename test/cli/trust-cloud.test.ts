@@ -273,6 +273,10 @@ describe('carnet trust gcp (clouds.md 1.2)', () => {
     expect(direct.get(ARCHIVE)?.desired).toEqual({
       bindings: [{ role: 'roles/iam.workloadIdentityUser', members: [principal] }],
     });
+    // gcloud asks which condition is meant, and a script it refuses, where the policy has one already.
+    expect((await trust(cloudInstallation([GCP]), ['gcp', 'archive'])).out).toMatch(
+      /add-iam-policy-binding [^#]*--member principal:[^ ]+mapping:archive \\\n {2}--condition None\n/,
+    );
     const middle = 'middle@acme.iam.gserviceaccount.com';
     const chain = `{ gcp: { provider: '${PROVIDER}', serviceAccount: ${ARCHIVE}, delegates: [${middle}] } }`;
     const chained = await partsOf(cloudInstallation([mapping('archive', chain)]), 'gcp', 'archive');

@@ -52,7 +52,7 @@ function accountPart(account: string, all: readonly Binding[]): Part {
     commands: bindings.map(({ role, member }) =>
       shellCommand([
         ...['gcloud', 'iam', 'service-accounts', 'add-iam-policy-binding', account],
-        ...['--role', role, '--member', member],
+        ...['--role', role, '--member', member, '--condition', 'None'],
       ]),
     ),
     readCommand: `gcloud iam service-accounts get-iam-policy ${account} --format json`,
