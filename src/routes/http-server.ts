@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type ErrorKey, OAuthError } from '../core/oauth-error.ts';
@@ -42,7 +42,13 @@ const HALF_OPEN = { httpAllowHalfOpen: true } as const;
 export function httpServer(listener: RequestListener<typeof BodyRequest>, tls: Tls | undefined): Server {
   const inTurn = oneAtATime(listener);
   // What nobody knows how to expect is passed over (RFC 9110 section 10.1.1): Node would answer it by itself.
-  return bareServer(tls).on('request', inTurn).on('checkExpectation', inTurn);
+  return bareServer(tls).on('request', inTurn).on('checkExpectation', inTurn).on('connect', refuseTunnel);
+}
+
+/** Node lets go of a connection before it tells of a CONNECT. */
+function refuseTunnel({ socket }: IncomingMessage): void {
+  socket.on('error', () => socket.destroy());
+  if (!endsWithAnswerOwed(socket)) socket.destroy();
 }
 
 function bareServer(tls: Tls | undefined) {

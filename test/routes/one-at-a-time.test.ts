@@ -98,6 +98,7 @@ function answersOf(socket: Socket, count: number): Promise<void> {
   return promise;
 }
 
+const SOON = { timeout: 15_000 };
 const OVER = [false, true] as const;
 const CLOSE = 'Connection: close\r\n';
 const LAST = `GET /livez HTTP/1.1\r\nHost: x\r\n${CLOSE}\r\n`;
@@ -144,9 +145,9 @@ describe('behind an answer that closes the connection (RFC 9112 section 9.6)', (
     const { server, gate, begun, open } = await heldDoor();
     const socket = await open();
     socket.write(asking + ASKING.token);
-    await expect.poll(() => begun).toEqual([door]);
+    await expect.poll(() => begun, SOON).toEqual([door]);
     const closing = server.close();
-    await expect.poll(() => server.server.listening).toBe(false);
+    await expect.poll(() => server.server.listening, SOON).toBe(false);
     gate.resolve();
     expect(await statuses(socket)).toHaveLength(1);
     expect(begun).toEqual([door]);
@@ -170,10 +171,10 @@ describe('requests of one connection (RFC 9112 section 9.3.2)', () => {
     const socket = await open();
     const second = formBody({ subject_token: 'another.token.altogether' });
     socket.write(ASKING.token + form(second) + form(formBody(), { more: CLOSE }));
-    await expect.poll(() => begun).toHaveLength(1);
+    await expect.poll(() => begun, SOON).toHaveLength(1);
     // What comes over another connection does not wait.
     (await open()).write(ASKING.token);
-    await expect.poll(() => begun).toHaveLength(2);
+    await expect.poll(() => begun, SOON).toHaveLength(2);
     expect(bodies).toEqual([TOKEN, TOKEN]);
     gate.resolve();
     expect(await statuses(socket)).toEqual(['200', '200', '200']);
@@ -185,7 +186,7 @@ describe('requests of one connection (RFC 9112 section 9.3.2)', () => {
     const socket = await open();
     const behind = form(`${formBody()}&ignored=${'x'.repeat(50_000)}`, { more: CLOSE });
     socket.write(ASKING.token + behind.slice(0, 1_000));
-    await expect.poll(() => begun).toHaveLength(1);
+    await expect.poll(() => begun, SOON).toHaveLength(1);
     socket.write(behind.slice(1_000, 40_000));
     await setImmediate();
     gate.resolve();
@@ -198,7 +199,7 @@ describe('requests of one connection (RFC 9112 section 9.3.2)', () => {
     const { gate, begun, accepted, open } = await heldDoor();
     const socket = await open();
     socket.write(ASKING.token + LIVEZ);
-    await expect.poll(() => begun).toHaveLength(1);
+    await expect.poll(() => begun, SOON).toHaveLength(1);
     const { bytesRead } = await accepted;
     socket.write(LIVEZ.repeat(MAX_WAITING - 1));
     socket.write(LAST);
@@ -216,7 +217,7 @@ describe('requests of one connection (RFC 9112 section 9.3.2)', () => {
     const { gate, begun, open } = await heldDoor({ tls });
     const socket = await open();
     socket.write(ASKING.token + LIVEZ.replace('Host', `${more}Host`).repeat(MAX_WAITING + 1));
-    await expect.poll(() => begun).toHaveLength(1);
+    await expect.poll(() => begun, SOON).toHaveLength(1);
     gate.resolve();
     expect(await statuses(socket)).toEqual(['200']);
   });
@@ -238,6 +239,7 @@ describe('requests of one connection (RFC 9112 section 9.3.2)', () => {
 describe('an answer that is owed', () => {
   test.each([
     ['what is no HTTP', 'hello\r\n\r\n', ''],
+    ['a request for a tunnel', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n', ''],
     ['a body that is none', 'POST /oauth2/token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', ''],
     ['anything behind Connection: close', LIVEZ, CLOSE],
   ])('is given, and is the last, whatever comes behind it: %s', async (_name, behind, more) => {
@@ -245,7 +247,7 @@ describe('an answer that is owed', () => {
     const socket = await open();
     const answered = text(socket);
     socket.write(form(formBody(), { more }) + behind);
-    await expect.poll(() => begun).toEqual(['token']);
+    await expect.poll(() => begun, SOON).toEqual(['token']);
     // More of it, in packets of its own.
     for (let packet = 0; packet < 20; packet += 1) {
       socket.write(behind);
@@ -280,7 +282,7 @@ describe('an answer that is owed', () => {
     const socket = await open();
     socket.end(ASKING.token + ASKING.token);
     await once(socket, 'finish');
-    await expect.poll(() => begun).toHaveLength(1);
+    await expect.poll(() => begun, SOON).toHaveLength(1);
     gate.resolve();
     expect(await statuses(socket)).toEqual(['200', '200']);
   });
