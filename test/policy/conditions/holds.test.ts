@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { holds, SHORT } from '../../../src/policy/conditions/holds.ts';
+import { fc } from '../../support/properties.ts';
 
 const letters = (minLength: number, maxLength: number) =>
   fc.array(fc.constantFrom('a', 'a', 'a', 'b'), { minLength, maxLength }).map((list) => list.join(''));

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Patterns } from '../../../src/policy/conditions/patterns.ts';
+import { fc } from '../../support/properties.ts';
 
 /** How many of a hundred patterns are kept after all of them were compiled. */
 function kept(make: (at: number) => string): number {
