@@ -37,6 +37,7 @@ async function started(
   folder: string,
   store = new MemoryDocumentStore(),
   compileWith: Compile = compileInSteps,
+  debounceMs = 5,
 ): Promise<Running> {
   const warnings: string[] = [];
   const quiet = () => undefined;
@@ -52,7 +53,7 @@ async function started(
     clock: new FakeClock(),
     log,
     metrics: createMetrics(),
-    watching: { debounceMs: 5, pollMs: NEVER },
+    watching: { debounceMs, pollMs: NEVER },
   });
   onTestFinished(() => catalog.close());
   await catalog.start();
@@ -211,10 +212,12 @@ describe('a preview of a change', () => {
   describe('that is written next', () => {
     async function counting() {
       const compiled: Parameters<Compile>[0][] = [];
-      const running = await started(await temporaryFolder(), new MemoryDocumentStore(), (input) => {
+      const compile: Compile = (input) => {
         compiled.push(input);
         return compileInSteps(input);
-      });
+      };
+      // A reading that an event brings about would be one more.
+      const running = await started(await temporaryFolder(), new MemoryDocumentStore(), compile, NEVER);
       await put(running, 'TrustedIssuer', 'prod', issuer('prod'));
       await running.catalog.reload();
       compiled.length = 0;
