@@ -60,11 +60,18 @@ function clientsOf({ endpoint, ...options }: StopOptions, surroundings: Surround
 
 async function stopAt(client: AdminClient, name: string, body: JsonObject): Promise<Asked> {
   try {
-    return { client, body: (await client.ask({ method: 'PUT', path: `guardrails/${name}`, body })).body };
+    const { body: answer } = await client.ask({ method: 'PUT', path: `guardrails/${name}`, body });
+    if (typeof answer['inForce'] !== 'boolean') throw noAnswer(client);
+    return { client, body: answer };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     return { client, failed: error };
   }
+}
+
+/** Of a server that says yes to everything nobody should believe that it has stopped anybody. */
+function noAnswer({ endpoint: { origin } }: AdminClient): CommandError {
+  return new CommandError(ExitCode.unavailable, `${origin} did not answer as the admin API does; name the admin door`);
 }
 
 function nothingStopped(asked: readonly Asked[]): CommandError {

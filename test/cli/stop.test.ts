@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 import { FakeOidcIssuer } from '../fakes/oidc-issuer.ts';
@@ -95,6 +98,20 @@ async function end(name: string): Promise<void> {
 }
 
 describe('carnet stop', () => {
+  test('believes no server that says yes to everything, and says what to name', async () => {
+    const server = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      server.close();
+    });
+    await once(server, 'listening');
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await stop(['--all'], { endpoint })).toEqual({
+      code: 69,
+      name: '',
+      err: `carnet: nothing is stopped: ${endpoint} did not answer as the admin API does; name the admin door\n`,
+    });
+  });
+
   test.each([
     ['everybody', ['--all'], 'guardrail'],
     ['an issuer', ['--issuer', 'prod-eu'], 'guardrail'],
