@@ -18,7 +18,7 @@ const surroundings: Surroundings = {
   out: process.stdout,
   err: process.stderr,
   readInput: () => text(process.stdin),
-  workingDirectory: process.cwd(),
+  workingDirectory: workingDirectory(),
   clock: systemClock,
   onSignal(signals, callback) {
     for (const signal of signals) process.on(signal, callback);
@@ -35,5 +35,14 @@ const surroundings: Surroundings = {
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => outputLost(code));
 // What nobody can be told changes nothing either.
 process.stderr.on('error', () => {});
+
+/** Where it was removed meanwhile, as under a long-running program, absolute paths are found all the same, and no others. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/dev/null';
+  }
+}
 
 process.exitCode = await run(process.argv.slice(2), surroundings);

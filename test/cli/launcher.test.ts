@@ -29,6 +29,18 @@ describe('bin/carnet', () => {
     );
   });
 
+  test('runs from a folder that was removed, where it finds what has an absolute path and nothing else', () => {
+    writeFileSync(join(folder, 'none.yaml'), '');
+    const program = 'mkdir gone && cd gone && rmdir ../gone && "$0" check "$1"';
+    const ran = (file: string) => {
+      const args = ['-c', program, join(root, 'bin/carnet'), file];
+      const { status, stdout } = spawnSync('sh', args, { cwd: folder, env, encoding: 'utf8' });
+      return [status, stdout.split('\n').at(-2)];
+    };
+    expect(ran(join(folder, 'none.yaml'))).toEqual([0, '0 documents, 0 errors, 0 warnings']);
+    expect(ran('none.yaml')).toEqual([1, '0 documents, 1 errors, 0 warnings']);
+  });
+
   test('says in one line that it is not set up, and ends with 69', () => {
     const { status, stderr } = spawnSync(bareCheckout(), ['--version'], { env, encoding: 'utf8' });
     expect(status).toBe(69);
