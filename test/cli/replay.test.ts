@@ -185,6 +185,18 @@ describe('carnet diff', () => {
     expect(flips.out).toContain('<details><summary>examples</summary>');
   });
 
+  test.each([
+    ['diff', ['--fail-on', 'flips'], /give --replay 7d too/],
+    ['diff', ['--config', 'carnet.yaml'], /give --replay 7d too/],
+    ['replay', ['--config', 'carnet.yaml', '--endpoint', 'http://127.0.0.1'], /not both/],
+  ])('refuses what would never fail, or not be asked: %s %j', async (command, args, text) => {
+    expect(await carnetCommand(command, mapping('reporter'), args)).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(text),
+    });
+  });
+
   test('compares with files in the place of a server, and marks what widens', async () => {
     await mkdir(join(carnet.folder, 'old'), { recursive: true });
     await writeFile(

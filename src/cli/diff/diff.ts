@@ -1,7 +1,7 @@
 import type { Replay } from '../../admin/replay/replay.ts';
 import type { Widening } from '../../policy/widening.ts';
 import { type AdminOptions, adminClient } from '../admin-client.ts';
-import { ExitCode } from '../exit-code.ts';
+import { CommandError, ExitCode } from '../exit-code.ts';
 import { replayMarkdown, replayText } from '../replay/print-replay.ts';
 import { type ProposedDocuments, proposedDocuments } from '../replay/proposed-documents.ts';
 import { assertWindow } from '../replay/replay.ts';
@@ -37,6 +37,8 @@ export async function diff(
   const { out, env } = surroundings;
   const { replay: window, output } = options;
   if (window !== undefined) assertWindow(window, '--replay');
+  else if (options.failOn !== undefined || options.config !== undefined)
+    throw new CommandError(ExitCode.usage, '--fail-on and --config are of a replay: give --replay 7d too');
   const proposed = await proposedDocuments(files, surroundings);
   const after = proposed.documents.flatMap(named);
   const against = options.against && (await proposedDocuments(options.against, surroundings));

@@ -20,6 +20,8 @@ export async function replay(
 ): Promise<ExitCode> {
   const { out, env } = surroundings;
   assertWindow(options.window, '--window');
+  if (options.config !== undefined && options.endpoint !== undefined)
+    throw new CommandError(ExitCode.usage, 'give --config or --endpoint, not both');
   const { text } = await proposedDocuments(files, surroundings);
   const found = await runReplay(text, options, surroundings);
   if (options.output === 'json') out.write(`${printableJson(found, 2)}\n`);
