@@ -82,7 +82,7 @@ function commands(surroundings: Surroundings, finish: (code: number) => void): C
     .option('--requested-token-type <urn>', 'the type that the answer must have')
     .option('--expires-in <seconds>', 'a shorter life than the default', seconds)
     .option('--wait', 'where somebody has to approve first: wait for it')
-    .option('--wait-for <duration>', 'how long', '30m')
+    .addOption(new Option('--wait-for <duration>', 'how long; implies --wait').default('30m').implies({ wait: true }))
     .addOption(outputOption('text', 'json', 'credential-process'))
     .passThroughOptions()
     .action(async (command: string[], options: ExchangeOptions) => {

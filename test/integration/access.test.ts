@@ -434,6 +434,9 @@ describe('the commands', () => {
     const wait = ['exchange', '--audience', 'slow', '--wait', '--wait-for'];
     expect((await command('pod', ...wait, '1s')).code).toBe(69);
     expect((await command('pod', ...wait, 'long')).code).toBe(2);
+    // Whoever says how long means to wait.
+    expect((await command('pod', 'exchange', '--audience', 'slow', '--wait-for', '1s')).code).toBe(69);
+    expect((await command('pod', 'exchange', '--audience', 'slow')).code).toBe(1);
   });
 
   test('access request asks on behalf of a workload and prints the name', async () => {
