@@ -26,6 +26,7 @@ export class Upkeep {
   readonly #deps: UpkeepDeps;
   #freeBytes = Number.POSITIVE_INFINITY;
   #running: Promise<void> | undefined;
+  #saving: Promise<void> | undefined;
   #stopSeconds: () => void = () => undefined;
 
   constructor(deps: UpkeepDeps) {
@@ -45,7 +46,7 @@ export class Upkeep {
     });
   }
 
-  /** Resolves when nothing of it runs any more. */
+  /** Resolves when nothing of it runs any more, but that a head may be on its way to the store. */
   async stop(): Promise<void> {
     this.#stopSeconds();
     await this.#running;
@@ -82,8 +83,16 @@ export class Upkeep {
     commit.wake();
   }
 
-  /** A store that is down does not stop issuing: the records are on disk, and the head follows. */
+  /** A store that is down, or hangs, stops nothing: the records are on disk, and the head follows. */
   async saveHead(): Promise<void> {
+    await this.#saving;
+    this.#saving = this.#saveHead().finally(() => {
+      this.#saving = undefined;
+    });
+    await this.#saving;
+  }
+
+  async #saveHead(): Promise<void> {
     const { heads, commit, log } = this.#deps;
     if (commit.failure?.final === true || commit.head.seq === 0) return;
     try {
@@ -101,6 +110,6 @@ export class Upkeep {
     await this.#lookAtFile();
     commit.retry();
     if (commit.failure === undefined && counts.isDue(clock.now())) this.summarise();
-    await this.saveHead();
+    if (this.#saving === undefined) void this.saveHead();
   }
 }

@@ -690,6 +690,35 @@ describe('one stream', () => {
     await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
   });
 
+  test('tries a disk again, and ends with its last record, while the store hangs', async () => {
+    const world = await bench();
+    const log = await world.open();
+    const { store } = world;
+    const answered = Promise.withResolvers<void>();
+    const put = store.put.bind(store);
+    store.put = async (...write) => {
+      await answered.promise;
+      return await put(...write);
+    };
+    await log.record(event('allowed', 'a'));
+    world.timer.tick();
+    let failures = 2;
+    world.disk.onWrite = () => (failures-- > 0 ? diskError('EIO') : undefined);
+    await expect(log.record(event('allowed', 'b'))).rejects.toMatchObject({ key: 'audit_unavailable' });
+    const state = () => {
+      world.timer.tick();
+      return log.state();
+    };
+    await expect.poll(state).toEqual({ ok: true });
+    const closed = log.close();
+    await expect.poll(async () => (await recordsOf(world.directory)).at(-1)?.outcome).toBe('stopped');
+    expect((await readHeads(store)).get(STREAM)?.seq).toBe(1);
+    answered.resolve();
+    await closed;
+    await expectSound(world);
+    expect((await readHeads(store)).get(STREAM)).toEqual(log.head());
+  });
+
   test('goes on while the store is down, and its head follows', async () => {
     const world = await bench();
     const log = await world.open();
