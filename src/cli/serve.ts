@@ -109,7 +109,8 @@ function startFault(
   if (error.syscall === 'open' && 'path' in error) return fault(`cannot open ${error.path} (${error.code})`);
   if (error.syscall === 'getaddrinfo') return fault(`cannot listen: ${error.message}; mend the host of the listener`);
   if (error.syscall !== 'listen') return undefined;
-  return new CommandError(ExitCode.unavailable, `cannot listen: ${error.message}`, { cause: error });
+  const mend = 'free the address, or change it in listen or listeners';
+  return new CommandError(ExitCode.unavailable, `cannot listen: ${error.message}; ${mend}`, { cause: error });
 }
 
 function isWithin(path: unknown, folder: unknown): boolean {

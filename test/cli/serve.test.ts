@@ -165,7 +165,12 @@ describe('carnet serve', () => {
       const taken = new Error('listen EADDRINUSE: address already in use 127.0.0.1:8080');
       return Promise.reject(Object.assign(taken, { code: 'EADDRINUSE', syscall: 'listen' }));
     };
-    await expect(start(around(), async () => service)).rejects.toMatchObject({ exitCode: 69 });
+    await expect(start(around(), async () => service)).rejects.toMatchObject({
+      exitCode: 69,
+      message: expect.stringMatching(
+        /in use 127\.0\.0\.1:8080; free the address, or change it in listen or listeners$/,
+      ),
+    });
     expect(service.closed).toBe(1);
   });
 
