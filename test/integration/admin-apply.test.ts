@@ -284,7 +284,10 @@ describe('carnet apply, get, delete and rollback', () => {
       code: 1,
       err: expect.stringContaining('documents of files have their history where the files have it'),
     });
-    expect(await command(['apply', '-f', 'nowhere', '--set', 'c2'])).toMatchObject({ code: 78 });
+    expect(await command(['apply', '-f', 'nowhere', '\u001b[31m', '--set', 'c2'])).toMatchObject({
+      code: 78,
+      err: `carnet: ${carnet.folder}/nowhere: does not exist\n  ${carnet.folder}/?[31m: does not exist\n`,
+    });
     expect(await command(['apply', '-f', 'other.json.yaml', '--set', 'c2'], { role: 'viewer' })).toMatchObject({
       code: 1,
     });

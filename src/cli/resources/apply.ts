@@ -35,14 +35,17 @@ export async function apply(options: ApplyOptions, surroundings: Surroundings): 
   return changeCode(body);
 }
 
-/** The documents of all files as one stream. Throws CommandError where one cannot be read. */
+/** The documents of all files as one stream. Throws CommandError with each that cannot be read. */
 async function textOf(paths: readonly string[], surroundings: Surroundings): Promise<string> {
   const { files, faults } = await givenFiles(paths, surroundings).catch((cause: unknown) => {
     if (!(cause instanceof UnsteadyFiles)) throw cause;
     throw new CommandError(ExitCode.configuration, `${cause.message}; try again`, { cause });
   });
-  const [fault] = faults.filter(({ severity }) => severity === 'error');
-  if (fault !== undefined) throw new CommandError(ExitCode.configuration, `${fault.source}: ${fault.message}`);
+  const errors = faults.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) {
+    const lines = errors.map(({ source, message }) => printable(`${source}: ${message}`));
+    throw new CommandError(ExitCode.configuration, lines.join('\n  '));
+  }
   return files.map(({ text }) => text).join('\n---\n');
 }
 
