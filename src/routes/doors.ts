@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type FastifyInstance, fastify } from 'fastify';
 import { AdminError } from '../admin/admin-error.ts';
 import { OAuthError } from '../core/oauth-error.ts';
@@ -101,10 +103,15 @@ function errorBodies(name: DoorName, { workloadUrl }: DoorDeps): ErrorBody {
   };
 }
 
+/** For requests on their way over kept connections: until they are read these count as idle, and would be cut. */
+const LAST_REQUESTS_MS = 100;
+
 function refuseWhileClosing(server: FastifyInstance): void {
   let closing = false;
   server.addHook('preClose', async () => {
     closing = true;
+    const connections = promisify(server.server.getConnections.bind(server.server));
+    if ((await connections()) > 0) await pause(LAST_REQUESTS_MS);
   });
   // The framework itself adds Connection: close to whatever it answers by then.
   server.addHook('onRequest', (request, _reply, done) => {
@@ -133,8 +140,8 @@ function recordRequests(server: FastifyInstance, name: DoorName, { log, metrics 
 }
 
 /**
- * One listener's HTTP server, not yet listening. Closing it answers new requests with 503, lets running ones end and
- * then resolves. Nothing in a Host or X-Forwarded header is believed.
+ * One listener's HTTP server, not yet listening. Closing it answers new requests with 503, those of a moment later too,
+ * lets running ones end and then resolves. Nothing in a Host or X-Forwarded header is believed.
  */
 export function createDoor(name: DoorName, deps: DoorDeps, tls?: Tls): FastifyInstance {
   const refused = errorHandler({ log: deps.log, body: errorBodies(name, deps) });

@@ -269,6 +269,19 @@ describe('closing', () => {
     await closing;
   });
 
+  test('answers what comes over a kept connection in that moment, with 503 and as the last', async () => {
+    const { port, server } = await openDoor();
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    const closing = server.close();
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
+    expect(answer).toMatch(/connection: close/i);
+    await closing;
+  });
+
   test('lets a running exchange end, refuses new requests with 503 and Retry-After, then resolves', async () => {
     const { door, gate, entered } = await heldDoor();
     const running = post(door, formBody());
