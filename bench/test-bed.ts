@@ -29,6 +29,7 @@ export interface Variant {
 
 /** What bin/carnet executes, without the shell script that finds Node. */
 export const CARNET = [
+  '--disable-sigusr1',
   '--min-semi-space-size=8',
   '--max-semi-space-size=32',
   '--import',

@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,20 @@ describe('bin/carnet', () => {
     };
     expect(ran(join(folder, 'none.yaml'))).toEqual([0, '0 documents, 0 errors, 0 warnings']);
     expect(ran('none.yaml')).toEqual([1, '0 documents, 1 errors, 0 warnings']);
+  });
+
+  test('opens no debugger for a SIGUSR1, by which whoever shares the machine could read every key', async () => {
+    const command = ['exchange', '--audience', 'a', '--token-command', 'echo asked >&2; sleep 2'];
+    const args = [...command, '--endpoint', 'http://127.0.0.1:1'];
+    const carnet = spawn(join(root, 'bin/carnet'), args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = once(carnet, 'exit');
+    let stderr = '';
+    for await (const text of carnet.stderr.setEncoding('utf8')) {
+      if (stderr === '') carnet.kill('SIGUSR1');
+      stderr += text;
+    }
+    expect(stderr).toBe('asked\ncarnet: what the token command printed is empty or larger than 16 KiB\n');
+    expect(await ended).toEqual([78, null]);
   });
 
   test('says in one line that it is not set up, and ends with 69', () => {
