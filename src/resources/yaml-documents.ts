@@ -1,4 +1,4 @@
-import { Composer, type CST, type Document, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml';
+import { Composer, type Document, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml';
 import type { JsonValue } from '../core/json.ts';
 import { jsonDocument } from './json-document.ts';
 import { type FieldPath, MAX_NESTING, offsetOf, readNode } from './yaml-nodes.ts';
@@ -76,19 +76,17 @@ export function yamlDocuments(input: string, mostParts: number = MAX_PARTS): Yam
     const place = { start: 0, end: text.length, line: 1 };
     return { documents: [{ value: json, faults: [], torn: false, place, line: lineFinder(text, place) }], faults: [] };
   }
-  const tokens = parseTokens(text, mostParts);
-  if (!Array.isArray(tokens)) return { documents: [], faults: [tokens] };
   const lines = lineCounter(text);
-  const read = composeAll(tokens).map((document) => readDocument(document, text, lines));
-  return { documents: read.filter(({ value, faults }) => value !== null || faults.length > 0), faults: [] };
+  const documents: YamlDocument[] = [];
+  const tooMuch = parse(text, mostParts, (document) => {
+    const read = readDocument(document, text, lines);
+    if (read.value !== null || read.faults.length > 0) documents.push(read);
+  });
+  return tooMuch === undefined ? { documents, faults: [] } : { documents: [], faults: [tooMuch] };
 }
 
 function withoutMark(input: string): string {
   return input.startsWith('\uFEFF') ? input.slice(1) : input;
-}
-
-function composeAll(tokens: readonly CST.Token[]): readonly Parsed[] {
-  return [...new Composer<ParsedNode>(OPTIONS).compose(tokens)] as Parsed[];
 }
 
 function readDocument(document: Parsed, text: string, lines: LineCounter): YamlDocument {
@@ -152,16 +150,20 @@ function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 
-/** Stops as soon as the nesting is too deep, where the parser's time grows with the square of it, or the parts too many. */
-function parseTokens(text: string, mostParts: number): CST.Token[] | YamlFault {
+/**
+ * Gives each document as soon as it is whole: collected, the tokens of a text are copied by the garbage collector as they
+ * age, a quarter of all work. Stops as soon as the nesting is too deep, where the parser's time grows with the square of it,
+ * or the parts too many: then what was given does not count.
+ */
+function parse(text: string, mostParts: number, take: (document: Parsed) => void): YamlFault | undefined {
   const parser = new Parser();
-  const tokens: CST.Token[] = [];
+  const composer = new Composer<ParsedNode>(OPTIONS);
   let [parts, documents] = [0, 0];
   for (const lexeme of new Lexer().lex(text)) {
     parts += 1;
     for (const token of parser.next(lexeme)) {
-      tokens.push(token);
       if (token.type === 'document') [parts, documents] = [0, documents + 1];
+      for (const document of composer.next(token)) take(document as Parsed);
     }
     const message =
       (parser.stack.length > MAX_PARSER_STACK && `must not nest deeper than ${MAX_NESTING}`) ||
@@ -169,8 +171,8 @@ function parseTokens(text: string, mostParts: number): CST.Token[] | YamlFault {
       (documents > MAX_DOCUMENTS && `must not hold more than ${MAX_DOCUMENTS} documents`);
     if (message) return { line: lineAt(text, parser.offset), path: [], message };
   }
-  tokens.push(...parser.end());
-  return tokens;
+  for (const document of composer.compose(parser.end())) take(document as Parsed);
+  return undefined;
 }
 
 function lineCounter(text: string): LineCounter {
