@@ -2,8 +2,9 @@ import { checkAgainst, type ReadContext } from './context-checks.ts';
 import { KINDS, type ValidDocument } from './document.ts';
 import { documentDigest, keepDigest } from './document-digest.ts';
 import { type Origin, type Reading, readDocuments } from './read-documents.ts';
+import type { Place } from './simple-documents.ts';
 import { documentLine, keepLine } from './stored-document.ts';
-import { lineFinder, type Place, yamlDocuments } from './yaml-documents.ts';
+import { lineFinder, yamlDocuments } from './yaml-documents.ts';
 
 /** Where in its text a document stands, and the digest of what it says. */
 interface Kept extends Place {

@@ -1,6 +1,7 @@
 import { Composer, type Document, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml';
 import type { JsonValue } from '../core/json.ts';
 import { jsonDocument } from './json-document.ts';
+import { type Place, simpleDocuments } from './simple-documents.ts';
 import { type FieldPath, MAX_NESTING, offsetOf, readNode } from './yaml-nodes.ts';
 
 /** 1 MiB: an order of magnitude above the largest file that people edit. */
@@ -48,13 +49,6 @@ export interface YamlDocument {
   readonly line: (path: FieldPath) => number;
 }
 
-/** Where the text of a document is: offsets of its first line's beginning and of its end, and the number of that line, from 1. */
-export interface Place {
-  readonly start: number;
-  readonly end: number;
-  readonly line: number;
-}
-
 export interface YamlText {
   readonly documents: readonly YamlDocument[];
   /** Faults of the whole text; when there is one, there are no documents. */
@@ -71,10 +65,15 @@ export function yamlDocuments(input: string, mostParts: number = MAX_PARTS): Yam
   const refused = textFault(text);
   if (refused !== undefined) return { documents: [], faults: [refused] };
   // No text has more than three parts for two characters: `1,`. What may have too many is left to the one who counts.
-  const json = text.length > mostParts / 2 ? undefined : jsonDocument(text);
-  if (json !== undefined) {
-    const place = { start: 0, end: text.length, line: 1 };
-    return { documents: [{ value: json, faults: [], torn: false, place, line: lineFinder(text, place) }], faults: [] };
+  const most = { characters: mostParts / 2, documents: MAX_DOCUMENTS };
+  const json = text.length > most.characters ? undefined : jsonDocument(text);
+  const known =
+    json === undefined
+      ? simpleDocuments(text, most)
+      : [{ value: json, place: { start: 0, end: text.length, line: 1 } }];
+  if (known !== undefined) {
+    const documents = known.map((one) => ({ ...one, faults: [], torn: false, line: lineFinder(text, one.place) }));
+    return { documents, faults: [] };
   }
   const lines = lineCounter(text);
   const documents: YamlDocument[] = [];

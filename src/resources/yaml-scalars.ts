@@ -42,6 +42,16 @@ export function differentInYaml11(text: string): string | undefined {
   return older.value === undefined ? `a ${older.type}` : `the ${older.type} ${older.value}`;
 }
 
+/** The value of a plain scalar; undefined where YAML 1.1 has another, and for numbers that are not safe integers. */
+export function plainValue(text: string): string | number | boolean | null | undefined {
+  if (!SPECIAL_START.test(text)) return text;
+  if (differentInYaml11(text) !== undefined) return undefined;
+  const { type, value } = readAs12(text);
+  if (type === 'text') return text;
+  if (typeof value === 'number') return Number.isSafeInteger(value) && !Object.is(value, -0) ? value : undefined;
+  return value ?? null;
+}
+
 function readAs12(text: string): Reading {
   if (NULL.test(text)) return { type: 'null' };
   const boolean = BOOLEAN_12.exec(text);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
-import { differentInYaml11 } from '../../src/resources/yaml-scalars.ts';
+import { differentInYaml11, plainValue } from '../../src/resources/yaml-scalars.ts';
 import { fc } from '../support/properties.ts';
 
 describe('differentInYaml11', () => {
@@ -84,6 +84,49 @@ describe('differentInYaml11', () => {
         // The parser's 1.1 takes an exponent without sign or point for a number, which the type repository does not.
         fc.pre(!/[eE]/.test(text) && !/^[-+]?[0-9_]*\.[0-9_]*$/.test(text));
         if (!Object.is(older, newer)) expect(differentInYaml11(text)).toBeDefined();
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('plainValue', () => {
+  test.each([
+    ['a text', 'a b', 'a b'],
+    ['null', '~', null],
+    ['a boolean', 'True', true],
+    ['a number', '0x1F', 31],
+    ['a boolean of 1.1', 'yes', undefined],
+    ['an octal of 1.1', '012', undefined],
+    ['a number that is no safe integer', '1.5', undefined],
+    ['minus zero', '-0', undefined],
+  ])('gives the value of %s, or leaves it', (_, text, value) => {
+    expect(plainValue(text)).toBe(value);
+  });
+
+  test('gives the value of the parser, unless it leaves it, for every text of the alphabet of what is no text', () => {
+    const letters = fc.constantFrom(...'0123456789_.:-+xobeEfTZ~');
+    const words = fc.constantFrom(
+      'null',
+      'Null',
+      'nULL',
+      'true',
+      'TRUE',
+      'False',
+      'fALSE',
+      'yes',
+      'y',
+      'off',
+      '.inf',
+      '.NaN',
+    );
+    const texts = fc.oneof(fc.string({ unit: letters, minLength: 1, maxLength: 6 }), words);
+    fc.assert(
+      fc.property(texts, (text) => {
+        const parsed = scalar(text, '1.2');
+        const value = plainValue(text);
+        fc.pre(parsed !== undefined && value !== undefined);
+        expect(value).toBe(parsed);
       }),
       { numRuns: 3000 },
     );
