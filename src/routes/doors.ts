@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type FastifyInstance, fastify } from 'fastify';
 import { AdminError } from '../admin/admin-error.ts';
@@ -111,7 +111,10 @@ function refuseWhileClosing(server: FastifyInstance): void {
   server.addHook('preClose', async () => {
     closing = true;
     const connections = promisify(server.server.getConnections.bind(server.server));
-    if ((await connections()) > 0) await pause(LAST_REQUESTS_MS);
+    if ((await connections()) === 0) return;
+    await pause(LAST_REQUESTS_MS);
+    // A process that was held up meanwhile has read nothing yet: now it has.
+    await nextTurn();
   });
   // The framework itself adds Connection: close to whatever it answers by then.
   server.addHook('onRequest', (request, _reply, done) => {

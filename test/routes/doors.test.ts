@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { METHODS } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { errorBody } from '../../src/routes/schemas/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -279,6 +280,19 @@ describe('closing', () => {
     const answer = await text(socket);
     expect(answer).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 5/i);
     expect(answer).toMatch(/connection: close/i);
+    await closing;
+  });
+
+  test('does so too where the process was held up for longer than it waits', async () => {
+    const { port, server } = await openDoor();
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    const closing = server.close();
+    for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 503 /);
     await closing;
   });
 
