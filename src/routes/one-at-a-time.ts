@@ -5,7 +5,7 @@ import type { BodyRequest } from './body-request.ts';
 /** Requests of a connection that may wait, some kilobytes each: one read of Node's can hold 2,500, from whoever takes no answer. */
 export const MAX_WAITING = 64;
 
-/** The answer to the request of a connection that was begun last. */
+/** The answer that a connection waits for. Kept any longer it would hold the request, and the token in it, while nothing more is asked. */
 const answers = new WeakMap<Socket, ServerResponse>();
 
 /**
@@ -20,6 +20,10 @@ export function oneAtATime(next: RequestListener<typeof BodyRequest>): RequestLi
     const { socket } = request;
     if (!socket.writable) return;
     answers.set(socket, response);
+    response.once('close', () => {
+      // The next may have been begun by now.
+      if (answers.get(socket) === response) answers.delete(socket);
+    });
     next(request, response);
   };
   return (request, response) => {
@@ -55,7 +59,7 @@ function cutShort(socket: Socket): void {
  */
 export function endsWithAnswerOwed(socket: Socket): boolean {
   const answer = answers.get(socket);
-  if (answer === undefined || answer.closed || !answer.req.complete) return false;
+  if (answer === undefined || !answer.req.complete) return false;
   if (answer.writableEnded) socket.destroySoon();
   else answer.shouldKeepAlive = false;
   return true;

@@ -3,6 +3,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { connect as connectSecurely } from 'node:tls';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { Exchange } from '../../src/exchange/exchange-request.ts';
@@ -97,6 +99,9 @@ function answersOf(socket: Socket, count: number): Promise<void> {
   socket.on('data', receive);
   return promise;
 }
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const SOON = { timeout: 15_000 };
 const OVER = [false, true] as const;
@@ -268,6 +273,36 @@ describe('an answer that is owed', () => {
     await once(socket, 'data');
     socket.write('hello\r\n\r\n');
     expect(await statuses(socket)).toEqual(['400']);
+  });
+
+  test('is owed as much when its request waited behind another', async () => {
+    const { gate, begun, open } = await heldDoor();
+    const socket = await open();
+    socket.write(LIVEZ + ASKING.token);
+    await expect.poll(() => begun, SOON).toEqual(['token']);
+    socket.write('hello\r\n\r\n');
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    gate.resolve();
+    expect(await statuses(socket)).toEqual(['200', '200']);
+  });
+
+  test('is not kept once it has been given, and the token in its request with it, while the connection is', async () => {
+    const { server, gate, open } = await heldDoor();
+    gate.resolve();
+    const answered: WeakRef<object>[] = [];
+    server.server.on('request', (_request, response) => answered.push(new WeakRef(response)));
+    const socket = await open();
+    const answers = answersOf(socket, 2);
+    socket.write(ASKING.token + ASKING.token);
+    await answers;
+    const kept = () => {
+      collectGarbage();
+      return answered.filter((one) => one.deref() !== undefined).length;
+    };
+    await expect.poll(kept, SOON).toBe(0);
+    expect(answered).toHaveLength(2);
+    socket.write(LAST);
+    expect(await statuses(socket)).toEqual(['200']);
   });
 
   test('is the last, too, where it is on its way already', async () => {
