@@ -19,7 +19,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
 function configurationToServe([command, option, file, ...others]: readonly string[]): string | undefined {
   if (command !== 'serve' || others.length > 0) return undefined;
   if (option === undefined) return CONFIGURATION;
-  return option === '--config' ? file : undefined;
+  // What is empty is refused where all options are.
+  return option === '--config' && file !== '' ? file : undefined;
 }
 
 function explain(error: unknown, { err, env }: Surroundings): ExitCode {
