@@ -128,7 +128,8 @@ function judgeOptions(command: Command): void {
     let isGiven = false;
     command.on(`option:${option.name()}`, (value: unknown) => {
       if (value === '') command.error(`error: option '${option.flags}' is empty`);
-      if (isGiven && !option.variadic) command.error(`error: option '${option.flags}' is given twice`);
+      if (isGiven && option.required && !option.variadic)
+        command.error(`error: option '${option.flags}' is given twice`);
       isGiven = true;
     });
   }

@@ -57,11 +57,17 @@ describe('carnet', () => {
 
   test.each([
     [['check', '--config', ''], '--config <file>'],
+    [['serve', '--config', ''], '--config <file>'],
     [['apply', '--set', 'a', '-f', ''], '-f, --file <path...>'],
     [['keys', 'export', '--out='], '--out <folder>'],
   ])('refuses %j: an empty option, as of a variable that is not set', async (args, flags) => {
     const { exitCode, err } = await carnet(...args);
     expect([exitCode, err]).toEqual([2, `carnet: option '${flags}' is empty\n`]);
+  });
+
+  test('takes an option without a value as often as it is given', async () => {
+    const { err } = await carnet('exchange', '--wait', '--wait');
+    expect(err).not.toContain('twice');
   });
 
   test('takes each value of an option that takes several', async () => {
