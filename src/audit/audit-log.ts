@@ -94,6 +94,7 @@ async function openLocked(deps: AuditLogDeps, folder: string, lock: FileLock): P
   const heads = new HeadKeeper({
     store,
     stream,
+    log,
     assertHeld: (held) => assertHolds(folder, commit.head, held),
   });
   const isAway = store.asOf?.() !== undefined;

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { type DocumentStore, VersionConflict } from '../store/document-store.ts';
+import type { Log } from '../telemetry/logger.ts';
 import type { Head } from './line.ts';
 import { AuditLogCorrupt } from './recovery.ts';
 import { ForeignWrite } from './segment-writer.ts';
@@ -16,6 +17,7 @@ export async function readHeads(store: DocumentStore): Promise<ReadonlyMap<strin
 interface HeadKeeperDeps {
   readonly store: DocumentStore;
   readonly stream: string;
+  readonly log: Log;
   /** Throws AuditLogCorrupt where the log does not hold a head. */
   readonly assertHeld: (head: Head) => Promise<void>;
 }
@@ -98,6 +100,9 @@ export class HeadKeeper {
       this.#isUnknown = true;
       throw cause;
     }
+    const { stream, log } = this.#deps;
+    // Or somebody took the head back, so that a cut behind it is not found: whoever runs Carnet has to know.
+    log.warn('the store has lost its last head of the audit log', { stream, seq: head?.seq ?? 0 });
   }
 
   #foreign(): ForeignWrite {

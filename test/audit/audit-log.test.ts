@@ -644,9 +644,11 @@ describe('one stream', () => {
     expect((await readHeads(world.store)).get(STREAM)?.seq).toBe(99);
   });
 
-  test('goes on where the store has lost its last writes: an older head of this very log is no other writer', async () => {
+  test('goes on where the store has lost its last writes: an older head of this very log is no other writer, and is told', async () => {
     const world = await bench();
-    const log = await world.open();
+    const told: [string, LogFields | undefined][] = [];
+    const tell = (message: string, fields?: LogFields) => void told.push([message, fields]);
+    const log = await world.open({ log: { debug: tell, info: tell, warn: tell, error: tell } });
     const then = await world.store.get(HEADS_COLLECTION, STREAM);
     await log.record(event('allowed', 'a'));
     await untilStoredAgain(world, 2);
@@ -657,6 +659,10 @@ describe('one stream', () => {
     await log.record(event('allowed', 'b'));
     await untilStoredAgain(world, 4);
     expect(log.state()).toEqual({ ok: true });
+    expect(told).toEqual([
+      [expect.stringContaining('lost its last head'), { stream: STREAM, seq: 1 }],
+      [expect.stringContaining('lost its last head'), { stream: STREAM, seq: 0 }],
+    ]);
   });
 
   test('goes on where the store has lost a write that it gave no answer to, and some before', async () => {
