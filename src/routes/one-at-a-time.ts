@@ -20,10 +20,7 @@ export function oneAtATime(next: RequestListener<typeof BodyRequest>): RequestLi
     const { socket } = request;
     if (!socket.writable) return;
     answers.set(socket, response);
-    response.once('close', () => {
-      // The next may have been begun by now.
-      if (answers.get(socket) === response) answers.delete(socket);
-    });
+    response.on('close', forget);
     next(request, response);
   };
   return (request, response) => {
@@ -44,6 +41,12 @@ export function oneAtATime(next: RequestListener<typeof BodyRequest>): RequestLi
       begin(request, response);
     });
   };
+}
+
+function forget(this: ServerResponse): void {
+  const { socket } = this.req;
+  // The next may have been begun by now.
+  if (answers.get(socket) === this) answers.delete(socket);
 }
 
 /** Ends a connection with the answer that is not there yet, or at once. */
