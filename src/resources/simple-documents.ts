@@ -55,14 +55,16 @@ export function simpleDocuments(text: string, most: Most): readonly SimpleDocume
   const parts = text.split(MARKER, most.documents + 1);
   if (parts.length > most.documents) return undefined;
   const documents: SimpleDocument[] = [];
-  let [start, line] = [0, 1];
+  let [start, line, above] = [0, 1, 0];
   for (const part of parts) {
-    if (part.length > most.characters) return undefined;
+    if (above + part.length > most.characters) return undefined;
     const written = part.split('\n');
     const lines = written.map(toLine).filter(({ text: said }) => said !== '' && !said.startsWith('#'));
     const value = lines.length > 0 ? new Reader(lines).document() : null;
     if (value === undefined) return undefined;
     if (value !== null) documents.push({ value, place: { start, end: start + part.length, line } });
+    // Where no document stands before the first marker, the one behind it begins there.
+    above = start === 0 && value === null ? part.length : 0;
     start += part.length + '---\n'.length;
     line += written.length;
   }

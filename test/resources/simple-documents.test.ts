@@ -249,6 +249,11 @@ describe('simpleDocuments', () => {
     ['33 levels of maps', `${indented(33)} b`, `${indented(32)} b`],
     ['a key longer than people write', `${'a'.repeat(201)}: b`, `${'a'.repeat(200)}: b`],
     ['a document that may have too many parts', `a: ${'b'.repeat(14_998)}`, `a: ${'b'.repeat(14_997)}`],
+    [
+      'comments and a document behind them that may have too many parts together',
+      `${'#\n'.repeat(7_498)}---\na: bc`,
+      `${'#\n'.repeat(7_498)}---\na: b`,
+    ],
     ['more documents than a text may have', '---\n'.repeat(10_000), '---\n'.repeat(9_999)],
   ])('leaves %s to the YAML reader, and takes the nearest text without it', (_, left, taken) => {
     expect(simpleDocuments(left, MOST)).toBeUndefined();
