@@ -1,10 +1,10 @@
-import { type Expression, textOf } from './expression.ts';
+import type { Expression } from './expression.ts';
 
 /** What a token may make of its claims at most: the steps that it takes to compare all of that with something else. */
 export const CLAIMS = 3000;
 /** The same of every other attribute, labels of an issuer among them. */
 const OTHERS = 500;
-/** Characters that are compared in one step. */
+/** Characters, or bytes, that are compared in one step. */
 const CHARACTERS = 4;
 /** What is joined is looked through as parts of parts. */
 const JOINED = 1.1;
@@ -21,7 +21,7 @@ export function sizeOf(expression: Expression, variables: Sizes): number {
   const all = (some: readonly Expression[]) => some.reduce((sum, one) => sum + size(one), 1);
   switch (expression.kind) {
     case 'literal':
-      return 1 + (textOf(expression)?.length ?? 0) / CHARACTERS;
+      return 1 + lengthOf(expression.value) / CHARACTERS;
     case 'name':
       if (Object.hasOwn(variables, expression.name)) return variables[expression.name] ?? CLAIMS;
       return expression.name === 'identity' ? CLAIMS : OTHERS;
@@ -43,6 +43,11 @@ export function sizeOf(expression: Expression, variables: Sizes): number {
     default:
       return expression satisfies never;
   }
+}
+
+/** Of a text or of bytes that are written out. */
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
 }
 
 /** An attribute of the identity that is no claim. */

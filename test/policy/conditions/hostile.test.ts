@@ -85,6 +85,13 @@ describe('a condition that is meant to cost', () => {
     expect(fault(grown(7))).toMatch(/^may take [0-9]+ steps/);
   });
 
+  test.each(['"', 'b"'])('is refused for what it joins of something long that it writes out itself: %s', (quote) => {
+    const ten = (name: string) => `[${Array<string>(10).fill(name).join('+')}]`;
+    const all = (over: string) => `[${quote}${'a'.repeat(3000)}"].all(x, ${ten('x')}.all(y, ${over}))`;
+    expect(fault(all(`${ten('y')}.all(z, size(z) > 0)`))).toBe('ok');
+    expect(fault(all(`${ten('y')}.all(z, ${ten('z')}.all(a, size(a) > 0))`))).toMatch(/^may take [0-9]+ steps/);
+  });
+
   test.each([
     ['^(a+)+$', '(a{30}){30}'],
     ['^[0-9a-f]{8}-[0-9a-f]{4}$', 'a{1000}'],
