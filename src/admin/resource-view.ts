@@ -2,6 +2,7 @@ import type { Loaded } from '../catalog/load-resources.ts';
 import { storedSource } from '../catalog/stored-resources.ts';
 import type { Provenance } from '../core/author.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { isPrivateJwk } from '../core/private-jwk.ts';
 import { API_VERSION, type Document, type Fault } from '../resources/document.ts';
 import { fileReferences } from '../resources/file-references.ts';
 
@@ -55,9 +56,16 @@ interface Parts extends Pick<Document, 'kind' | 'name' | 'labels'> {
 
 function textOf(document: Document): JsonObject {
   const { kind, name, labels } = document;
-  const whole = documentOf({ kind, name, labels, spec: document.valid ? document.spec : document.raw });
+  const whole = documentOf({ kind, name, labels, spec: document.valid ? document.spec : withoutKeys(document.raw) });
   const { spec = null } = whole;
   return fileReferences({ kind, spec }).reduce((shown, { path }) => withoutFile(shown, path), whole);
+}
+
+/** Of a private key in a faulty document is shown that it is there: no schema has kept it out. */
+function withoutKeys(raw: unknown): unknown {
+  const withoutKey = (_name: string, value: unknown) =>
+    isJsonObject(value) && Object.hasOwn(value, 'kty') && isPrivateJwk(value) ? '(a private key)' : value;
+  return JSON.parse(JSON.stringify(raw ?? null, withoutKey));
 }
 
 function sourceOf(document: Document): ResourceView['source'] {

@@ -39,3 +39,24 @@ test('a page looks at each resource once, not once for each that it shows', () =
   ]);
   expect(views.filter((view) => view.faults.length > 0)).toHaveLength(1);
 });
+
+test('a faulty document is shown without the private keys that it holds, wherever they stand (V11)', () => {
+  const key = (member: string) => `{ kty: EC, crv: P-256, x: AAAA, ${member}: BBBB }`;
+  const text = `
+apiVersion: carnet.dev/v1alpha1
+kind: TrustedIssuer
+metadata: { name: prod }
+spec:
+  keys: { static: { jwks: { keys: [${key('d')}, ${key('y')}] } } }
+  jwk: ${key('d')}
+`;
+  const { documents, faults } = readDocuments(text, { id: 'all.yaml' }, { development: false, now: 0 });
+  const context = { trustDomain: 'example.org', ownIssuers: [], requireGrants: false };
+  const compiled = compile({ documents, firstSeen: () => 1, lastGood: [], context });
+  const [view] = documents.map(viewsOf({ compiled, faults }));
+  expect(view?.state).toBe('faulty');
+  expect(view?.document['spec']).toEqual({
+    keys: { static: { jwks: { keys: ['(a private key)', { kty: 'EC', crv: 'P-256', x: 'AAAA', y: 'BBBB' }] } } },
+    jwk: '(a private key)',
+  });
+});
