@@ -10,7 +10,10 @@ type BodyReader = (piece: Uint8Array | null) => void;
 export class BodyRequest extends http.IncomingMessage {
   #reader: BodyReader | undefined;
 
-  /** To be called before anything is read. What came while the request waited is handed over first. The stream ends with the body, empty. */
+  /**
+   * To be called before anything is read. What came while the request waited is handed over first. The stream ends with the
+   * body, empty.
+   */
   handBodyTo(reader: BodyReader): void {
     if (this.readableLength > 0) {
       for (let piece = this.read(); piece !== null; piece = this.read()) reader(piece);

@@ -2,10 +2,16 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { BodyRequest } from './body-request.ts';
 
-/** Requests of a connection that may wait, some kilobytes each: one read of Node's can hold 2,500, from whoever takes no answer. */
+/**
+ * Requests of a connection that may wait, some kilobytes each: one read of Node's can hold 2,500, from whoever takes no
+ * answer.
+ */
 export const MAX_WAITING = 64;
 
-/** The answer that a connection waits for. Kept any longer it would hold the request, and the token in it, while nothing more is asked. */
+/**
+ * The answer that a connection waits for. Kept any longer it would hold the request, and the token in it, while nothing more
+ * is asked.
+ */
 const answers = new WeakMap<Socket, ServerResponse>();
 
 /**

@@ -18,8 +18,8 @@ const MAX_PAGES = 200;
 const EVERY_MS = 1_000;
 
 /**
- * `carnet audit tail`: the last records, and each that follows, until a signal or until nobody reads them. A server that is away meanwhile is asked
- * again. Resolves to the exit code.
+ * `carnet audit tail`: the last records, and each that follows, until a signal or until nobody reads them. A server that is
+ * away meanwhile is asked again. Resolves to the exit code.
  */
 export async function auditTail(
   options: TailOptions,
